@@ -1,0 +1,52 @@
+# Every target sets up .venv by itself; the stamp makes the second time instant.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEV_READY := $(VENV)/.ready-dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CONFIG ?= config.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint docs lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# To run takes only what requirements.lock pins; the tools for development come on top.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+$(DEV_READY): $(READY) requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## run against the built-in simulated Palette, http://127.0.0.1:10180/metrics
+	$(BIN)/python -m exporter --demo --web.listen-address=127.0.0.1:10180
+
+run: $(READY) ## run with CONFIG (config.yaml)
+	$(BIN)/python -m exporter --config.file=$(CONFIG)
+
+test: $(DEV_READY) lint ## lint, types and all tests
+	$(BIN)/python -m pytest
+
+lint: $(DEV_READY) ## ruff, mypy --strict, and whether generated documents are up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python docs/generate.py --check
+
+docs: $(DEV_READY) ## write the generated documents anew
+	$(BIN)/python docs/generate.py
+
+lock: ## resolve requirements*.lock anew from pyproject.toml (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,84 @@
+"""Writes the documents that follow from the code; with ``--check`` only compares them."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from exporter.metrics.exposition import TABLES
+from exporter.metrics.family import AnyFamily
+from exporter.metrics.telemetry import OWN_FAMILIES
+
+DOCS = Path(__file__).parent
+
+METRICS_INTRODUCTION = """\
+# Metrics
+
+<!-- Made by `make docs` from exporter/metrics/; do not edit. -->
+
+A time that is not known gives no series: absent is not zero. Booleans are 0 or 1. The text of an
+error is never a label. Series show the state of the last refresh, so what is gone from Palette is
+gone from here with the next one.
+"""
+
+OWN_TITLE = "The exporter itself"
+PROCESS_NOTE = """\
+Beside these stand prometheus-client's `process_*` metrics and `python_info`.
+"""
+
+
+def metrics_page() -> str:
+    """Return docs/metrics.md, from the tables of families."""
+    lines = [METRICS_INTRODUCTION]
+    for title, identity, families in TABLES:
+        lines += [f"## {title}\n", f"Identity labels: {_code(identity)}.\n", *_table(families), ""]
+    lines += [f"## {OWN_TITLE}\n", *_own_table(), "", PROCESS_NOTE]
+    return "\n".join(lines)
+
+
+def _table(families: Sequence[AnyFamily[Any]]) -> Iterator[str]:
+    yield "| name | further labels | what it tells |"
+    yield "|---|---|---|"
+    for family in families:
+        yield f"| `{family.name}` | {_code(family.labels)} | {_cell(family.help)} |"
+
+
+def _own_table() -> Iterator[str]:
+    yield "| name | type | labels | what it tells |"
+    yield "|---|---|---|---|"
+    for family in OWN_FAMILIES:
+        labels = _code(family.labels)
+        yield f"| `{family.name}` | {family.type} | {labels} | {_cell(family.help)} |"
+
+
+def _code(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+PAGES = {"metrics.md": metrics_page}
+
+
+def main() -> int:
+    """Write the pages, or with ``--check`` name those that are not what they should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = []
+    for name, page in PAGES.items():
+        path = DOCS / name
+        if check and (not path.exists() or path.read_text() != page()):
+            stale.append(name)
+        elif not check:
+            path.write_text(page())
+    for name in stale:
+        print(f"docs/{name} is not what the code says: run make docs", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,81 @@
+"""From the command line to settings to the running exporter, and to the exit code."""
+
+import platform
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from exporter import __version__, revision
+
+if TYPE_CHECKING:
+    from exporter.flags import Flags
+    from exporter.settings import Settings
+
+OK, FAILED, BAD_SETTINGS = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 2 where a setting is bad, 1 where it failed."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if "--version" in arguments:
+        # Before anything is imported that takes its time.
+        print(_version())  # noqa: T201
+        return OK
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return OK
+
+
+def _version() -> str:
+    python = platform.python_version()
+    return (
+        f"palette-snapshot-exporter, version {__version__} (revision {revision()}, Python {python})"
+    )
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from exporter.flags import parse
+    from exporter.settings import SettingsError, load
+
+    flags = parse(arguments)
+    try:
+        settings = load(flags=flags.settings, config_file=flags.config_file, demo=flags.demo)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return BAD_SETTINGS
+    if flags.config_check:
+        print(_summary(settings), end="")  # noqa: T201
+        return OK
+    return _serve(settings, flags)
+
+
+def _summary(settings: "Settings") -> str:
+    import yaml
+
+    said = yaml.safe_dump(settings.effective(), sort_keys=False, allow_unicode=True)
+    return f"# The configuration is good, and amounts to this:\n{said}"
+
+
+def _serve(settings: "Settings", flags: "Flags") -> int:
+    import asyncio
+
+    import structlog
+    import uvloop
+
+    from exporter.logs import configure
+    from exporter.runtime import run
+    from exporter.web.app import ListenError
+
+    configure(level=settings.log.level, log_format=settings.log.format)
+    log = structlog.get_logger()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings, demo=flags.demo))
+    except ListenError as error:
+        log.error("cannot listen", reason=str(error))  # noqa: TRY400
+        return FAILED
+    except Exception:
+        log.exception("stopped by a fault of the exporter's own")
+        return FAILED
+    return OK

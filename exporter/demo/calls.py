@@ -1,0 +1,112 @@
+"""What was asked and what is answered, apart from how it travels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
+
+from exporter.demo import paging
+from exporter.demo.shelf import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Endpoint = Literal[
+    "get_snapshot", "list_snapshots", "list_vms", "list_clusters", "authenticate", "unknown"
+]
+
+METHODS: Mapping[Endpoint, str] = {
+    "get_snapshot": "GET",
+    "list_snapshots": "GET",
+    "list_vms": "GET",
+    "list_clusters": "GET",
+    "authenticate": "POST",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, understood: names are decoded, `raw_path` is as it came."""
+
+    method: str
+    raw_path: str
+    endpoint: Endpoint
+    query: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    cluster_uid: str = ""
+    vm: str = ""
+    snapshot: str = ""
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces asked for; empty means all."""
+        return _csv(self.query.get("namespace"))
+
+    @property
+    def vm_names(self) -> frozenset[str]:
+        """The VMs whose snapshots are asked for; empty means all."""
+        return _csv(self.query.get("vmName"))
+
+    @property
+    def continue_token(self) -> str | None:
+        """The token of the page asked for; None for the first."""
+        return self.query.get("continue") or None
+
+    @property
+    def page(self) -> int:
+        """Which page is asked for, from 1; 0 when the token is not one of ours."""
+        return 1 if self.continue_token is None else paging.page_of(self.continue_token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A status, a body and what headers go with them."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+class RefusalError(Exception):
+    """The API says no: an HTTP status and Palette's error body."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+    @property
+    def answer(self) -> Answer:
+        """The refusal as it is sent."""
+        body = {"code": self.code, "details": None, "message": self.message, "ref": "pV2rXq"}
+        return Answer(status=self.status, body=json_bytes(body), headers=self.headers)
+
+
+def endpoint_of(raw_path: str) -> tuple[Endpoint, tuple[str, str, str]]:
+    """Which endpoint a path means, and the cluster uid, VM and snapshot in it.
+
+    The path is split before it is decoded: a name may hold an encoded slash.
+    """
+    match [unquote(part) for part in raw_path.split("/")]:
+        case ["", "v1", "spectroclusters", uid, "vms", vm, "snapshot", snapshot]:
+            return "get_snapshot", (uid, vm, snapshot)
+        case ["", "v1", "spectroclusters", uid, "vms", "snapshot"]:
+            return "list_snapshots", (uid, "", "")
+        case ["", "v1", "spectroclusters", uid, "vms"] if uid:
+            return "list_vms", (uid, "", "")
+        case ["", "v1", "dashboard", "spectroclusters", "vms"]:
+            return "list_clusters", ("", "", "")
+        case ["", "v1", "auth", "authenticate"]:
+            return "authenticate", ("", "", "")
+    return "unknown", ("", "", "")
+
+
+def _csv(value: str | None) -> frozenset[str]:
+    return frozenset(part for part in (value or "").split(",") if part)

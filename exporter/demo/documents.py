@@ -1,0 +1,157 @@
+"""Documents as Palette shows them: clusters, virtual machines, and freshly requested snapshots."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Document = dict[str, Any]
+
+REQUESTED_AT = 1_795_140_000.0
+"""When builders say a snapshot was asked for, unless told: 2026-11-20T02:00:00Z."""
+
+FINALIZER = "snapshot.kubevirt.io/vmsnapshot-protection"
+SCHEDULED_LABEL = "vmo-manager.spectrocloud.com/scheduled"
+CLOUD_INIT_DISK = "cloudinitdisk"
+
+_SNAPSHOT_API = "snapshot.kubevirt.io/v1beta1"
+_VM_API = "kubevirt.io/v1"
+
+
+def timestamp(at: float) -> str:
+    """An instant (seconds since the epoch) as Kubernetes writes it: UTC, whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.floor(at)))
+
+
+def object_uid(*parts: str) -> str:
+    """A uid that looks like Kubernetes' and is always the same for the same parts."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, "\0".join(parts)))
+
+
+def requested(
+    *,
+    name: str,
+    vm: str,
+    namespace: str = "vms",
+    at: float = REQUESTED_AT,
+    uid: str | None = None,
+    scheduled: bool = False,
+    failure_deadline: str | None = "5m0s",
+    deletion_policy: str = "Delete",
+    labels: Mapping[str, str] | None = None,
+) -> Document:
+    """A snapshot that was asked for at `at` (epoch seconds) and that no controller has seen yet.
+
+    `failure_deadline` is a Go duration; None leaves the field out, which means five minutes.
+    """
+    all_labels = dict(labels or {}) | ({SCHEDULED_LABEL: "true"} if scheduled else {})
+    metadata = _metadata(name, namespace, uid or object_uid("snapshot", namespace, name), at)
+    spec: Document = {"deletionPolicy": deletion_policy}
+    if failure_deadline is not None:
+        spec["failureDeadline"] = failure_deadline
+    spec["source"] = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": vm}
+    return {
+        "apiVersion": _SNAPSHOT_API,
+        "kind": "VirtualMachineSnapshot",
+        "metadata": metadata | ({"labels": all_labels} if all_labels else {}),
+        "spec": spec,
+    }
+
+
+def vm_document(
+    *,
+    name: str,
+    namespace: str = "vms",
+    created_at: float = REQUESTED_AT - 300 * 86_400,
+    uid: str | None = None,
+    printable_status: str = "Running",
+    disks: Mapping[str, str | None] | None = None,
+) -> Document:
+    """A virtual machine; `disks` maps each disk to why it cannot be snapshotted, None if it can.
+
+    `created_at` is in seconds since the epoch.
+    """
+    disks = {"rootdisk": None, "datadisk": None} if disks is None else disks
+    metadata = _metadata(name, namespace, uid or object_uid("vm", namespace, name), created_at)
+    return {
+        "apiVersion": _VM_API,
+        "kind": "VirtualMachine",
+        "metadata": metadata,
+        "spec": {"running": printable_status != "Stopped", "template": {}},
+        "status": {
+            "created": printable_status != "Stopped",
+            "ready": printable_status in {"Running", "Migrating"},
+            "printableStatus": printable_status,
+            "volumeSnapshotStatuses": [_disk(disk, why) for disk, why in disks.items()],
+        },
+    }
+
+
+def with_printable_status(vm: Document, printable_status: str) -> Document:
+    """The same virtual machine in another state."""
+    stopped = printable_status == "Stopped"
+    status = vm["status"] | {
+        "created": not stopped,
+        "ready": printable_status in {"Running", "Migrating"},
+        "printableStatus": printable_status,
+    }
+    metadata = vm["metadata"] | {"resourceVersion": next_version(vm["metadata"])}
+    spec = vm["spec"] | {"running": printable_status not in {"Stopped", "Stopping"}}
+    return vm | {"metadata": metadata, "spec": spec, "status": status}
+
+
+def cluster_document(uid: str, name: str, project_uid: str, cloud_type: str) -> Document:
+    """A cluster as the dashboard lists it."""
+    return {
+        "metadata": {"name": name, "projectUid": project_uid, "uid": uid},
+        "spec": {"cloudType": cloud_type},
+        "status": {"clusterState": "Running"},
+    }
+
+
+def list_head(kind: str) -> Document:
+    """What stands above the items of a list of `kind` (VirtualMachine or its snapshots)."""
+    api = _VM_API if kind == "VirtualMachine" else _SNAPSHOT_API
+    return {"apiVersion": api, "kind": f"{kind}List"}
+
+
+def next_version(metadata: Document) -> str:
+    """The resourceVersion that the next change of this object brings."""
+    return str(int(metadata["resourceVersion"]) + 1)
+
+
+def managed_fields(at: float, fields: Sequence[str]) -> list[Document]:
+    """The bookkeeping of who wrote which status fields at `at`, as virt-controller leaves it."""
+    return [
+        {
+            "apiVersion": _SNAPSHOT_API,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:status": {".": {}, **{f"f:{field}": {} for field in fields}}},
+            "manager": "virt-controller",
+            "operation": "Update",
+            "subresource": "status",
+            "time": timestamp(at),
+        }
+    ]
+
+
+def _metadata(name: str, namespace: str, uid: str, at: float) -> Document:
+    return {
+        "name": name,
+        "namespace": namespace,
+        "uid": uid,
+        "creationTimestamp": timestamp(at),
+        "generation": 1,
+        "resourceVersion": "88123456",
+    }
+
+
+def _disk(name: str, why_not: str | None) -> Document:
+    if why_not is None:
+        return {"name": name, "enabled": True}
+    return {"name": name, "enabled": False, "reason": why_not}

@@ -1,0 +1,105 @@
+"""One request on the wire, and all that can be done to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from exporter.demo.answers import Answers
+    from exporter.demo.calls import Answer, Call
+    from exporter.demo.faults import Point
+
+
+@dataclass(kw_only=True)
+class Exchange:
+    """A request being answered: `answer` says what would be right, the rest sends."""
+
+    request: web.BaseRequest
+    call: Call
+    answers: Answers
+    stopping: asyncio.Event
+    gzip: bool
+    response: web.StreamResponse | None = field(default=None, init=False)
+
+    def answer(self, call: Call | None = None) -> Answer:
+        """The honest answer to this call, or to another."""
+        return self.answers.answer(call or self.call)
+
+    @property
+    def alive(self) -> bool:
+        """Whether anybody is there to write to."""
+        transport = self.request.transport
+        return transport is not None and not transport.is_closing() and not self.stopping.is_set()
+
+    async def pause(self, seconds: float | None) -> None:
+        """Wait so long, or for good; either ends at once when the server stops."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+
+    def response_for(self, answer: Answer) -> web.StreamResponse:
+        """The whole answer, ready to go, compressed if that is wanted and worth it."""
+        headers, body = dict(answer.headers), answer.body
+        if self._wants_gzip(answer):
+            body = _gzip(body)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(
+            status=answer.status, body=body, headers=headers, content_type=answer.content_type
+        )
+
+    async def start(self, length: int) -> None:
+        """Send the headers of a 200 that promises `length` bytes."""
+        self.response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        self.response.content_length = length
+        self.response.force_close()
+        await self.response.prepare(self.request)
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body; a client that has gone away is none of our business."""
+        if self.response is not None:
+            with contextlib.suppress(ConnectionError):
+                await self.response.write(data)
+
+    async def send_until(self, point: Point) -> None:
+        """Send the honest answer as far as `point`."""
+        if point == "start":
+            return
+        body = self.answer().body
+        await self.start(len(body))
+        if point == "middle":
+            await self.write(body[: len(body) // 2])
+
+    def close(self) -> None:
+        """Hang up, politely."""
+        if self.request.transport is not None:
+            self.request.transport.close()
+
+    def reset(self) -> None:
+        """Hang up with a TCP reset."""
+        transport = self.request.transport
+        if transport is None:
+            return
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            # Without lingering, closing a socket resets its connection.
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+
+    def _wants_gzip(self, answer: Answer) -> bool:
+        accepted = self.request.headers.get("Accept-Encoding", "")
+        if not self.gzip or not answer.body or "Content-Encoding" in answer.headers:
+            return False
+        return "gzip" in accepted
+
+
+def _gzip(body: bytes) -> bytes:
+    squeeze = zlib.compressobj(1, wbits=31)
+    return squeeze.compress(body) + squeeze.flush()

@@ -1,0 +1,204 @@
+"""Ways in which an API, or what stands in front of it, goes wrong.
+
+Each function here makes a fault: something called with the exchange it spoils, which either
+returns an answer, to be sent as usual, or sends something by itself and returns None.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from exporter.demo.calls import Answer, Call
+from exporter.demo.shelf import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.demo.exchange import Exchange
+
+Fault = Callable[["Exchange"], Awaitable[Answer | None]]
+
+Point = Literal["start", "headers", "middle"]
+"""How far an answer gets: nothing sent, headers sent, half of the body sent."""
+
+_OK = 200
+
+
+def respond(
+    code: int = _OK,
+    body: object = b"",
+    headers: Mapping[str, str] | None = None,
+    content_type: str = "application/json",
+) -> Fault:
+    """Answer with this, whatever was asked; a body other than bytes or text is sent as JSON."""
+    answer = Answer(
+        status=code, body=_as_bytes(body), headers=dict(headers or {}), content_type=content_type
+    )
+
+    async def fault(_: Exchange) -> Answer:
+        return answer
+
+    return fault
+
+
+def status(code: int, *, retry_after: str | None = None) -> Fault:
+    """An error in Palette's own form: 401, 403, 410, 429, 500 and so on."""
+    body = {"code": f"Status{code}", "details": None, "message": f"simulated {code}", "ref": "x"}
+    return respond(code, body, {} if retry_after is None else {"Retry-After": retry_after})
+
+
+def html(code: int = _OK) -> Fault:
+    """A page of a proxy that stands between."""
+    page = "<!DOCTYPE html><html><body><h1>Sign in to continue</h1></body></html>"
+    return respond(code, page, content_type="text/html")
+
+
+def redirect(url: str, code: int = 302) -> Fault:
+    """Send the client elsewhere."""
+    return respond(code, b"", {"Location": url})
+
+
+def gzip_bomb(size: int = 1 << 30) -> Fault:
+    """A small compressed body that unpacks to some `size` bytes of JSON: an empty list."""
+    squeeze = zlib.compressobj(9, wbits=31)
+    block = b" " * min(size, 1 << 20)
+    parts = [squeeze.compress(b'{"metadata":{},"items":[')]
+    parts += [squeeze.compress(block) for _ in range(size // max(1, len(block)))]
+    parts += [squeeze.compress(b"]}"), squeeze.flush()]
+    return respond(_OK, b"".join(parts), {"Content-Encoding": "gzip"})
+
+
+def delay(seconds: float) -> Fault:
+    """Answer honestly, `seconds` late."""
+
+    async def fault(exchange: Exchange) -> Answer:
+        await exchange.pause(seconds)
+        return exchange.answer()
+
+    return fault
+
+
+def hang(after: Point = "start") -> Fault:
+    """Get as far as `after`, then say nothing more until the server stops."""
+
+    async def fault(exchange: Exchange) -> None:
+        await exchange.send_until(after)
+        await exchange.pause(None)
+        exchange.reset()
+
+    return fault
+
+
+def reset(after: Point = "start") -> Fault:
+    """Get as far as `after`, then reset the connection."""
+
+    async def fault(exchange: Exchange) -> None:
+        await exchange.send_until(after)
+        exchange.reset()
+
+    return fault
+
+
+def drip(seconds: float = 1.0) -> Fault:
+    """Send the honest body one byte every `seconds`."""
+
+    async def fault(exchange: Exchange) -> None:
+        body = exchange.answer().body
+        await exchange.start(len(body))
+        for position in range(len(body)):
+            if not exchange.alive:
+                break
+            await exchange.write(body[position : position + 1])
+            await exchange.pause(seconds)
+
+    return fault
+
+
+def truncate(keep: float = 0.5) -> Fault:
+    """Promise the whole body, send its first part and hang up; `keep` is a share from 0 to 1."""
+
+    async def fault(exchange: Exchange) -> None:
+        body = exchange.answer().body
+        await exchange.start(len(body))
+        await exchange.write(body[: int(len(body) * keep)])
+        exchange.close()
+
+    return fault
+
+
+def transform(change: Callable[[Any], Any]) -> Fault:
+    """Answer honestly, but for what `change` makes of the JSON document of a 200."""
+
+    async def fault(exchange: Exchange) -> Answer:
+        return _changed(exchange.answer(), change)
+
+    return fault
+
+
+def endless_pages(*, new_items: bool = False) -> Fault:
+    """A new token with every page; the items are the first page's, renamed when `new_items`."""
+
+    async def fault(exchange: Exchange) -> Answer:
+        number = _endless_page(exchange.call)
+
+        def change(page: Any) -> Any:
+            page["metadata"]["continue"] = f"endless-{number + 1}"
+            for item in page["items"] if new_items else ():
+                item["metadata"]["name"] += f"-page-{number}"
+            return page
+
+        return _changed(exchange.answer(_without(exchange.call, "continue")), change)
+
+    return fault
+
+
+def repeated_token() -> Fault:
+    """Every page but the first carries the token that it was asked for with."""
+
+    async def fault(exchange: Exchange) -> Answer:
+        asked = exchange.call.continue_token
+        call = _without(exchange.call, "continue") if asked == "again" else exchange.call
+
+        def change(page: Any) -> Any:
+            page["metadata"]["continue"] = asked or page["metadata"].get("continue", "again")
+            return page
+
+        return _changed(exchange.answer(call), change)
+
+    return fault
+
+
+def foreign_items() -> Fault:
+    """Lists that do not care for the `vmName` and `namespace` they were asked for."""
+
+    async def fault(exchange: Exchange) -> Answer:
+        return exchange.answer(_without(exchange.call, "vmName", "namespace"))
+
+    return fault
+
+
+def _changed(answer: Answer, change: Callable[[Any], Any]) -> Answer:
+    if answer.status != _OK:
+        return answer
+    return replace(answer, body=json_bytes(change(json.loads(answer.body))))
+
+
+def _without(call: Call, *names: str) -> Call:
+    """The same call with these left out of its query."""
+    return replace(call, query={k: v for k, v in call.query.items() if k not in names})
+
+
+def _endless_page(call: Call) -> int:
+    token = call.continue_token or "endless-1"
+    number = token.removeprefix("endless-")
+    return int(number) if number.isdecimal() else call.page
+
+
+def _as_bytes(body: object) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return body.encode() if isinstance(body, str) else json_bytes(body)

@@ -1,0 +1,174 @@
+"""What the demo's fleet has behind it when it is first seen."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from exporter.demo import stages
+from exporter.demo.documents import Document, requested
+from exporter.demo.machines import DAY, Habit, Machine, new_uid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from random import Random
+
+OLD_ERROR = "Failed to check and update snapshot content: the object has been modified"
+DEADLINE_ERROR = "snapshot deadline exceeded while waiting for the guest agent to freeze"
+
+# Seconds: the youngest and the oldest snapshot that a machine of this habit may have.
+_AGES: Mapping[Habit, tuple[float, float]] = {
+    "busy": (180, 20 * DAY),
+    "quiet": (3600, 35 * DAY),
+    "neglected": (10 * DAY, 40 * DAY),
+}
+
+
+def snapshots(machine: Machine, rng: Random, now: float) -> Iterator[Document]:
+    """The finished snapshots that a machine has: good ones, of all ages."""
+    if machine.habit not in _AGES:
+        return
+    low, high = (math.log(age) for age in _AGES[machine.habit])
+    ages = sorted(math.exp(rng.uniform(low, high)) for _ in range(machine.keep))
+    for serial, age in enumerate(ages):
+        yield finished(machine, rng, now - age, tag=f"{serial}")
+
+
+def finished(machine: Machine, rng: Random, at: float, tag: str = "") -> Document:
+    """A snapshot requested at `at` that went well, as well as the machine's disks allow."""
+    document = ask(machine, rng, at, tag=tag)
+    stages.started(document, at + 2, machine.uid)
+    take(document, machine, at + rng.uniform(8, 20), machine.printable_status, rng)
+    return stages.ready(document, at + rng.uniform(21, 40))
+
+
+def ask(
+    machine: Machine, rng: Random, at: float, *, deadline: str | None = "5m0s", tag: str = ""
+) -> Document:
+    """A snapshot of the machine, requested at `at`: by its schedule more often than not."""
+    scheduled = rng.random() < 0.7
+    kind = "nightly" if scheduled else rng.choice(("adhoc", "before-upgrade", "monthly"))
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
+    return requested(
+        name="-".join(filter(None, (machine.name, kind, stamp, tag))),
+        vm=machine.name,
+        namespace=machine.namespace,
+        at=at,
+        uid=new_uid(rng),
+        scheduled=scheduled,
+        failure_deadline=deadline if scheduled or deadline != "5m0s" else None,
+        deletion_policy="Retain" if kind == "monthly" else "Delete",
+    )
+
+
+def take(
+    document: Document, machine: Machine, at: float, printable_status: str, rng: Random
+) -> Document:
+    """Take the data, with what the machine's disks, agent and state allow."""
+    return stages.taken(
+        document,
+        at,
+        included=machine.included,
+        excluded=machine.excluded,
+        indications=machine.indications(printable_status, quiesced=rng.random() > 0.1),
+    )
+
+
+def lost(machine: Machine, rng: Random, now: float) -> Document:
+    """Taken days ago, and its volume snapshots gone since."""
+    return stages.lost(finished(machine, rng, now - 5 * DAY, "weekly"), now - 0.6 * DAY)
+
+
+def failed_silently(machine: Machine, rng: Random, now: float) -> Document:
+    """Failed at its deadline without a word."""
+    return _failed(machine, rng, now - 7 * 3600, None)
+
+
+def failed_with_error(machine: Machine, rng: Random, now: float) -> Document:
+    """Failed at its deadline, saying why."""
+    return _failed(machine, rng, now - 3 * 3600, DEADLINE_ERROR)
+
+
+def ready_with_old_error(machine: Machine, rng: Random, now: float) -> Document:
+    """A good one that once stumbled."""
+    at = now - 9 * 3600
+    document = ask(machine, rng, at, tag="retried")
+    stages.with_error(stages.started(document, at + 2, machine.uid), at + 10, OLD_ERROR)
+    take(document, machine, at + 14, machine.printable_status, rng)
+    return stages.ready(document, at + 21)
+
+
+def source_missing(machine: Machine, rng: Random, now: float) -> Document:
+    """In progress for good: its VM is not there, and it has no deadline."""
+    document = requested(
+        name="ghost-nightly",
+        vm="ghost",
+        namespace=machine.namespace,
+        at=now - 2 * DAY,
+        uid=new_uid(rng),
+        scheduled=True,
+        failure_deadline="0s",
+    )
+    return stages.started(document, now - 2 * DAY + 2, None, stages.SOURCE_MISSING)
+
+
+def orphan(machine: Machine, rng: Random, now: float) -> Document:
+    """A good snapshot whose VM is gone."""
+    return stages.snapshot_document(
+        name="retired-01-last",
+        vm="retired-01",
+        namespace=machine.namespace,
+        requested_at=now - 21 * DAY,
+        uid=new_uid(rng),
+    )
+
+
+def partial(machine: Machine, rng: Random, now: float) -> Document:
+    """Scheduled, without a deadline; not quiesced in time, and a disk was left out."""
+    return stages.snapshot_document(
+        name=f"{machine.name}-partial",
+        vm=machine.name,
+        namespace=machine.namespace,
+        requested_at=now - 11 * 3600,
+        uid=new_uid(rng),
+        source_uid=machine.uid,
+        scheduled=True,
+        failure_deadline="0s",
+        included=["rootdisk"],
+        excluded=["scratch"],
+        indications=("Online", "GuestAgent", "QuiesceTimeout", "PartialSnapshot"),
+    )
+
+
+def offline(machine: Machine, rng: Random, now: float) -> Document:
+    """Taken of a stopped VM, and kept when it is deleted."""
+    return stages.snapshot_document(
+        name=f"{machine.name}-offline",
+        vm=machine.name,
+        namespace=machine.namespace,
+        requested_at=now - 30 * DAY,
+        uid=new_uid(rng),
+        source_uid=machine.uid,
+        deletion_policy="Retain",
+        indications=(),
+    )
+
+
+SETTLED: tuple[Callable[[Machine, Random, float], Document], ...] = (
+    lost,
+    failed_silently,
+    partial,
+    failed_with_error,
+    ready_with_old_error,
+    offline,
+    orphan,
+    source_missing,
+)
+"""What every fleet has at least one of, if it has a machine."""
+
+
+def _failed(machine: Machine, rng: Random, at: float, error: str | None) -> Document:
+    document = ask(machine, rng, at, tag="failed")
+    reason = stages.SOURCE_NOT_LOCKED
+    return stages.failed(stages.started(document, at + 2, machine.uid, reason), at + 301, error)

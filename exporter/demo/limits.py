@@ -1,0 +1,94 @@
+"""Palette's rate limits: one token bucket for each parent resource."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.demo.calls import RefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What one parent resource allows: `rate` requests a second, `burst` at once."""
+
+    prefix: str
+    rate: float
+    burst: int
+
+
+PALETTE = (
+    Limit(prefix="/v1/spectroclusters", rate=50, burst=250),
+    Limit(prefix="/v1/dashboard", rate=10, burst=50),
+    Limit(prefix="/v1/projects", rate=10, burst=50),
+    Limit(prefix="/v1/auth", rate=10, burst=50),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits in force; `retry_after` (seconds) is sent with a 429 unless None."""
+
+    table: tuple[Limit, ...] = PALETTE
+    retry_after: float | None = None
+
+
+class Limiter:
+    """Token buckets that refill by `clock` (seconds).
+
+    Palette counts per source address. Whoever talks to the simulation does so over loopback,
+    so one set of buckets stands for the one address that everybody shares.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._retry_after = limits.retry_after
+        self._buckets = {limit.prefix: _Bucket(limit, clock) for limit in limits.table}
+
+    def allows(self, path: str) -> bool:
+        """Count one request to `path`; False when it is one too many."""
+        bucket = self._bucket(path)
+        return bucket is None or bucket.take(1) == 1
+
+    @property
+    def refusal(self) -> RefusalError:
+        """What one request too many gets."""
+        after = self._retry_after
+        headers = {} if after is None else {"Retry-After": f"{after:g}"}
+        return RefusalError(429, "TooManyRequests", "Too many requests", headers)
+
+    def take(self, prefix: str, requests: int) -> int:
+        """Spend up to `requests` as another client would; returns how many there were to spend."""
+        return self._buckets[prefix].take(requests)
+
+    def remaining(self, prefix: str) -> float:
+        """How many requests `prefix` would allow at this instant."""
+        return self._buckets[prefix].filled()
+
+    def _bucket(self, path: str) -> _Bucket | None:
+        for prefix, bucket in self._buckets.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return bucket
+        return None
+
+
+class _Bucket:
+    def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._tokens = float(limit.burst)
+        self._filled_at = clock()
+
+    def filled(self) -> float:
+        now = self._clock()
+        gained = max(0.0, now - self._filled_at) * self._limit.rate
+        self._tokens = min(self._limit.burst, self._tokens + gained)
+        self._filled_at = now
+        return self._tokens
+
+    def take(self, requests: int) -> int:
+        taken = min(requests, int(self.filled()))
+        self._tokens -= taken
+        return taken

@@ -1,0 +1,59 @@
+"""Which snapshots of a machine may go when there are too many."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from exporter.demo.documents import Document, timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OLDEST = 45 * 86_400
+"""Seconds: nothing is kept longer once its machine has enough younger snapshots."""
+
+GRACE = 600
+"""Seconds: failed and lost snapshots stay at least this long, to be noticed."""
+
+
+def surplus(documents: Sequence[Document], keep: int, now: float) -> list[Document]:
+    """The snapshots to delete so that `keep` are left, chosen among the finished ones.
+
+    What restores nothing goes first, then what is very old, and then whatever lies closest
+    between its neighbours in age: so the ages stay spread from minutes to weeks.
+    """
+    kept = sorted((document for document in documents if _is_finished(document)), key=_requested_at)
+    gone = []
+    while len(kept) > max(keep, 1):
+        victim = _victim(kept, now)
+        kept.remove(victim)
+        gone.append(victim)
+    return gone
+
+
+def _victim(kept: Sequence[Document], now: float) -> Document:
+    useless = timestamp(now - GRACE)
+    for document in kept:
+        if not document["status"]["readyToUse"] and _requested_at(document) < useless:
+            return document
+    if len(kept) < 3 or _requested_at(kept[0]) < timestamp(now - OLDEST):
+        return kept[0]
+    ages = [max(1.0, now - _seconds(document)) for document in kept]
+    closeness = {index: ages[index - 1] / ages[index + 1] for index in range(1, len(kept) - 1)}
+    return kept[min(closeness, key=lambda index: closeness[index])]
+
+
+def _is_finished(document: Document) -> bool:
+    status = document.get("status") or {}
+    if "deletionTimestamp" in document["metadata"]:
+        return False
+    return status.get("phase") == "Failed" or bool(status.get("readyToUse") or status.get("error"))
+
+
+def _requested_at(document: Document) -> str:
+    return str(document["metadata"]["creationTimestamp"])
+
+
+def _seconds(document: Document) -> float:
+    return datetime.fromisoformat(_requested_at(document)).timestamp()

@@ -1,0 +1,153 @@
+"""A fleet of clusters, virtual machines and snapshots that changes as time passes."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any, Self
+
+from exporter.demo import history
+from exporter.demo.documents import Document, vm_document
+from exporter.demo.life import Life
+from exporter.demo.machines import Machine, cluster_identity, machine
+from exporter.demo.shelf import Cluster, Key
+from exporter.demo.stages import snapshot_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class World:
+    """`vms` machines and their snapshots on so many `clusters`, first seen at `now`.
+
+    Instants are seconds since the epoch. The same `seed` makes the same fleet, and `advance` to
+    the same instants the same life. `pace` is how many times faster than usual things happen;
+    at 0 nothing ever does. Documents that are put are copied, and copies are handed out.
+    """
+
+    def __init__(
+        self, *, seed: int = 1, clusters: int = 3, vms: int = 42, now: float, pace: float = 1.0
+    ) -> None:
+        self._clusters: dict[str, Cluster] = {}
+        self.projects: set[str] = set()
+        rng = Random(seed)  # noqa: S311
+        for index in range(clusters):
+            self.add_cluster(*cluster_identity(index))
+        machines = [machine(rng, index, clusters, now) for index in range(vms if clusters else 0)]
+        self._settle(machines, rng, now)
+        alive = bool(machines) and pace > 0
+        self._life = Life(self._clusters, machines, rng=rng, pace=pace, now=now) if alive else None
+
+    @classmethod
+    def empty(cls, *, now: float = 0.0) -> Self:
+        """A tenant without a cluster, in which nothing happens by itself."""
+        return cls(clusters=0, vms=0, now=now)
+
+    @classmethod
+    def fleet(
+        cls,
+        *,
+        seed: int = 1,
+        clusters: int = 40,
+        vms: int = 6_600,
+        snapshots: int = 20_000,
+        now: float,
+    ) -> Self:
+        """A large fleet that stands still: all good snapshots, at most five weeks old."""
+        world, rng = cls.empty(now=now), Random(seed)  # noqa: S311
+        for index in range(clusters):
+            world.add_cluster(*cluster_identity(index))
+        machines = [_plain(index, clusters) for index in range(vms)]
+        for cluster_uid, key in machines:
+            world.put_vm(cluster_uid, vm_document(namespace=key[0], name=key[1]))
+        for index in range(snapshots):
+            cluster_uid, (namespace, vm) = machines[index % len(machines)]
+            document = snapshot_document(
+                name=f"{vm}-nightly-{index // len(machines):03d}",
+                vm=vm,
+                namespace=namespace,
+                requested_at=now - rng.uniform(60, 35 * 86_400),
+            )
+            world.put_snapshot(cluster_uid, document)
+        return world
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due by `now`; an earlier instant changes nothing."""
+        if self._life is not None:
+            self._life.advance(now)
+
+    def clusters(self) -> list[Cluster]:
+        """The clusters, in the order in which they were added."""
+        return list(self._clusters.values())
+
+    def cluster(self, uid: str) -> Cluster | None:
+        """The cluster of that uid."""
+        return self._clusters.get(uid)
+
+    def vms(self, cluster_uid: str) -> list[Document]:
+        """Copies of the cluster's virtual machines, in the order of lists."""
+        return [item.document for item in self._clusters[cluster_uid].vms]
+
+    def snapshots(self, cluster_uid: str) -> list[Document]:
+        """Copies of the cluster's snapshots, in the order of lists."""
+        return [item.document for item in self._clusters[cluster_uid].snapshots]
+
+    def add_cluster(
+        self, uid: str, name: str, project_uid: str, cloud_type: str = "edge-native"
+    ) -> None:
+        """Add an empty cluster, or replace one by an empty one; its project exists from now on."""
+        self._clusters[uid] = Cluster(
+            uid=uid, name=name, project_uid=project_uid, cloud_type=cloud_type
+        )
+        self.projects.add(project_uid)
+
+    def remove_cluster(self, uid: str) -> None:
+        """Remove a cluster with all that it holds; its project stays."""
+        del self._clusters[uid]
+
+    def put_vm(self, cluster_uid: str, document: Any, key: Key | None = None) -> None:
+        """Add or replace a virtual machine.
+
+        Any JSON value will do; `key` (namespace, name) places one whose metadata cannot say.
+        """
+        self._clusters[cluster_uid].vms.put(document, key)
+
+    def delete_vm(self, cluster_uid: str, namespace: str, name: str) -> None:
+        """Remove a virtual machine at once; its snapshots stay."""
+        _removed(self._clusters[cluster_uid].vms.remove((namespace, name)), namespace, name)
+
+    def put_snapshot(self, cluster_uid: str, document: Any, key: Key | None = None) -> None:
+        """Add or replace a snapshot; as for `put_vm`, any JSON value will do."""
+        self._clusters[cluster_uid].snapshots.put(document, key)
+
+    def delete_snapshot(self, cluster_uid: str, namespace: str, name: str) -> None:
+        """Remove a snapshot at once."""
+        _removed(self._clusters[cluster_uid].snapshots.remove((namespace, name)), namespace, name)
+
+    def delete_namespace(self, cluster_uid: str, namespace: str) -> None:
+        """Remove all that a namespace holds, at once."""
+        cluster = self._clusters[cluster_uid]
+        for shelf in (cluster.vms, cluster.snapshots):
+            for item in list(shelf):
+                if item.key[0] == namespace:
+                    shelf.remove(item.key)
+
+    def _settle(self, machines: Sequence[Machine], rng: Random, now: float) -> None:
+        for each in machines:
+            self.put_vm(each.cluster_uid, each.document)
+            for document in history.snapshots(each, rng, now):
+                self.put_snapshot(each.cluster_uid, document)
+        # On machines that are seldom snapshotted, retention leaves the stories to be seen.
+        calm = [each for each in machines if each.habit == "neglected"] or machines[:1]
+        for index, story in enumerate(history.SETTLED if calm else ()):
+            each = calm[index % len(calm)]
+            self.put_snapshot(each.cluster_uid, story(each, rng, now))
+
+
+def _plain(index: int, clusters: int) -> tuple[str, Key]:
+    number = index // clusters
+    return cluster_identity(index % clusters)[0], (f"team-{number % 8}", f"vm-{number:04d}")
+
+
+def _removed(done: bool, namespace: str, name: str) -> None:
+    if not done:
+        raise KeyError(f"{namespace}/{name}")

@@ -1,0 +1,164 @@
+"""The command line: a flag for every scalar setting, made from the model, and a few of its own.
+
+Nothing here repeats a value in an error: what follows a mistyped flag may well be a key.
+"""
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from exporter.settings import Leaf
+
+PROGRAM = "palette-snapshot-exporter"
+
+_A_SECRET = "a secret is never a flag: use "  # noqa: S105
+_SECRETS = {
+    "--palette.api-key": f"{_A_SECRET}palette.api_key_file or SPECTROCLOUD_APIKEY",
+    "--palette.password": f"{_A_SECRET}palette.password_file in the configuration file",
+    "--palette.proxy-url": f"{_A_SECRET}palette.proxy_url in the configuration file or "
+    "PALETTE_EXPORTER_PALETTE__PROXY_URL",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What the command line said; ``settings`` is nested by section, for ``settings.load``."""
+
+    config_file: Path | None = None
+    config_check: bool = False
+    demo: bool = False
+    version: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+def parse(argv: Sequence[str]) -> Flags:
+    """Read the arguments behind the program's name.
+
+    Exits with 0 after ``--help``; with 2 and one line on standard error when there is one that is
+    not understood.
+    """
+    # Here rather than at the top: the model takes a while, which --version need not wait for.
+    from exporter.settings import Settings, leaves
+
+    own = [leaf for leaf in leaves(Settings) if not leaf.is_list and not leaf.is_secret]
+    parser = _parser(own)
+    given, strangers = parser.parse_known_args(argv)
+    if strangers:
+        parser.error("; ".join(_describe(strangers, parser.known)))
+    said = vars(given)
+    return Flags(
+        config_file=said.pop("config.file", None),
+        config_check=said.pop("config.check", False),
+        demo=said.pop("demo", False),
+        version=said.pop("version", False),
+        settings=_nested(said),
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one line, without the value."""
+
+    @property
+    def known(self) -> list[str]:
+        return [option for option in self._option_string_actions if option.startswith("--")]
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2; argparse's own messages repeat values, so only their gist is kept."""
+        if found := re.match(r"argument (\S+): (expected|ignored)", message):
+            complaint = "needs a value" if found[2] == "expected" else "takes no value"
+            message = f"{found[1]} {complaint}"
+        self.exit(2, f"{PROGRAM}: {message} (see --help)\n")
+
+
+def _parser(own: Iterable["Leaf"]) -> _Parser:
+    parser = _Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [flags]",
+        description="Prometheus exporter for virtual machine snapshots on Spectro Cloud Palette.",
+        epilog="Flags go before the environment (PALETTE_EXPORTER_REFRESH__INTERVAL=30s), and "
+        "that goes before the file. Secrets and lists have no flags.",
+        formatter_class=_Help,
+        allow_abbrev=False,
+        add_help=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    _add_general(parser.add_argument_group("general"))
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for leaf in own:
+        section = ".".join(leaf.place[:-1])
+        if section not in groups:
+            groups[section] = parser.add_argument_group(section)
+        _add_leaf(groups[section], leaf)
+    return parser
+
+
+class _Help(argparse.HelpFormatter):
+    """Each flag on a line of its own, its meaning below it, within 80 columns."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{**options, "max_help_position": 8, "width": 79})
+
+
+def _add_general(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--config.file", type=Path, metavar="FILE", help="Configuration file (YAML)."
+    )
+    group.add_argument(
+        "--config.check",
+        action="store_true",
+        help="Check the settings and the files they name, print them without secrets, and exit.",
+    )
+    group.add_argument(
+        "--demo",
+        action="store_true",
+        help="Run against a built-in simulated Palette; needs no credential and no targets.",
+    )
+    group.add_argument("--version", action="store_true", help="Print the version and exit.")
+    group.add_argument("-h", "--help", action="help", help="Print this and exit.")
+
+
+def _add_leaf(group: argparse._ArgumentGroup, leaf: "Leaf") -> None:
+    default = f" (default: {leaf.default})" if leaf.default else ""
+    options: dict[str, Any] = {"metavar": leaf.kind if "|" in leaf.kind else leaf.kind.upper()}
+    if leaf.kind == "bool":
+        options = {"metavar": "true|false", "nargs": "?", "const": "true"}
+    group.add_argument(
+        leaf.flag,
+        dest=".".join(leaf.place),
+        help=f"{leaf.description}{default}".replace("%", "%%"),
+        **options,
+    )
+
+
+def _nested(said: Mapping[str, object]) -> dict[str, object]:
+    tree: dict[str, Any] = {}
+    for dotted, value in said.items():
+        *sections, key = dotted.split(".")
+        inner = tree
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[key] = value
+    return tree
+
+
+def _describe(strangers: Sequence[str], known: Sequence[str]) -> Iterable[str]:
+    """Say what is wrong with unknown arguments, in words that cannot hold a secret."""
+    names = [stranger.partition("=")[0] for stranger in strangers]
+    flags = [name for name in names if re.fullmatch(r"--[a-z][a-z0-9._-]{0,40}", name)]
+    # What is no flag is then most likely the value of one of these.
+    complaints = [_unknown_flag(name, known) for name in flags]
+    return dict.fromkeys(complaints) or ["there is an argument that is no flag (not shown)"]
+
+
+def _unknown_flag(name: str, known: Sequence[str]) -> str:
+    spelt = name.replace("_", "-")
+    for secret, advice in _SECRETS.items():
+        if spelt.startswith(secret) and spelt not in known:
+            return f"{name}: {advice}"
+    near = difflib.get_close_matches(spelt, known, n=1)
+    return f"unknown flag {name}" + (f"; did you mean {near[0]}?" if near else "")

@@ -1,0 +1,75 @@
+"""Where log lines go and how they look; the libraries' own go the same way."""
+
+import json
+import logging
+import sys
+
+import structlog
+from aiohttp.http_exceptions import HttpProcessingError
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_SHARED: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+)
+
+
+def configure(*, level: str, log_format: str) -> None:
+    """Send log lines to stderr.
+
+    level: debug, info, warning or error; log_format: logfmt or json.
+    """
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_no_bad_request)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.EventRenamer("msg"),
+                _renderer(log_format),
+            ],
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _is_no_bad_request(record: logging.LogRecord) -> bool:
+    """Leave out requests that are not HTTP: aiohttp logs each as an error, and quotes from it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _renderer(log_format: str) -> Processor:
+    return structlog.processors.JSONRenderer() if log_format == "json" else _logfmt
+
+
+def _logfmt(logger: WrappedLogger, name: str, event: EventDict) -> str:
+    """Return an event as one line of logfmt, quoted as Go quotes.
+
+    structlog's own renderer lets carriage returns, escapes and other line ends through, and what
+    Palette calls its things is not ours to trust.
+    """
+    del logger, name
+    first = {key: event.get(key) for key in ("time", "level", "msg")}
+    return " ".join(f"{key}={_value(value)}" for key, value in {**first, **event}.items())
+
+
+def _value(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    text = str(value)
+    if text.isprintable():
+        plain = not any(character in text for character in ' "=')
+        return text if plain else json.dumps(text, ensure_ascii=False)
+    return json.dumps(text)

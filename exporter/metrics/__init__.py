@@ -1,0 +1,1 @@
+"""What is published: families as data, their text, and the exporter's own metrics."""

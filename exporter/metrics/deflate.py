@@ -1,0 +1,67 @@
+"""Text kept deflated, and answers put together from it without inflating.
+
+A gzip file is a header, a stream of deflate blocks, the CRC and the size of what they hold. A
+stream that ends in a full flush ends on a byte and refers to nothing before it, so streams made
+apart can be laid end to end; and the CRC of the whole follows from those of the parts and their
+sizes. A scrape with gzip therefore copies ready bytes, and the text is held only once, at about
+a tenth of its size.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from isal import isal_zlib
+
+LEVEL = 1
+"""Of isal, which at 1 is as fast as at 0 and a third smaller."""
+
+RAW = -isal_zlib.MAX_WBITS
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_LAST_BLOCK = b"\x03\x00"
+
+
+class Block(NamedTuple):
+    """A piece of text: deflated, its size and its CRC-32 before that."""
+
+    data: bytes
+    size: int
+    crc: int
+
+    def text(self) -> bytes:
+        """Return the text."""
+        # Told the size, it makes the room at once instead of growing it.
+        return isal_zlib.decompressobj(RAW).decompress(self.data, self.size) if self.size else b""
+
+
+EMPTY = Block(b"", 0, 0)
+
+
+def deflate(text: bytes) -> Block:
+    """Return a text as a block."""
+    if not text:
+        return EMPTY
+    compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
+    data = compressor.compress(text) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
+    return Block(data, len(text), isal_zlib.crc32(text))
+
+
+def joined(blocks: Iterable[Block]) -> Block:
+    """Return the block of all texts, one behind the other."""
+    blocks = tuple(blocks)
+    crc = size = 0
+    for block in blocks:
+        crc = isal_zlib.crc32_combine(crc, block.crc, block.size)
+        size += block.size
+    return Block(b"".join(block.data for block in blocks), size, crc)
+
+
+def gzip(blocks: Iterable[Block]) -> Iterator[bytes]:
+    """Yield the pieces of a gzip file that holds all texts."""
+    yield _HEADER
+    crc = size = 0
+    for block in blocks:
+        crc = isal_zlib.crc32_combine(crc, block.crc, block.size)
+        size += block.size
+        yield block.data
+    yield _LAST_BLOCK + struct.pack("<II", crc, size & 0xFFFFFFFF)

@@ -1,0 +1,229 @@
+"""The exporter's own metrics, kept by prometheus-client in a registry of their own."""
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics_exposition
+
+from exporter.snapshot import Cluster
+
+# Requests to Palette take from milliseconds to its time-outs; a page of 50 some hundred.
+REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+END_OF_FILE = b"# EOF\n"
+"""What ends a text in the OpenMetrics format."""
+
+_text_format: Callable[[CollectorRegistry], bytes] = generate_latest
+_openmetrics_format: Callable[[CollectorRegistry], bytes] = openmetrics_exposition.generate_latest
+_without_created_series: Callable[[], None] = disable_created_metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFamily:
+    """A family about the exporter; ``name`` is that of its samples, a counter's ``_total`` too."""
+
+    name: str
+    help: str
+    kind: type[Counter] | type[Gauge] | type[Histogram]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The type as the text formats name it."""
+        return self.kind.__name__.lower()
+
+
+_CLUSTER = ("cluster_uid", "cluster_name")
+
+BUILD_INFO = OwnFamily(
+    name="palette_exporter_build_info",
+    help="Which exporter this is. Always 1.",
+    kind=Gauge,
+    labels=("version", "revision", "python_version"),
+)
+RELOAD_SUCCESSFUL = OwnFamily(
+    name="palette_exporter_config_last_reload_successful",
+    help="Whether the configuration was read without a fault the last time (1) or not (0).",
+    kind=Gauge,
+)
+RELOAD_SUCCESS_TIME = OwnFamily(
+    name="palette_exporter_config_last_reload_success_timestamp_seconds",
+    help="When the configuration was last read without a fault, in seconds since the epoch.",
+    kind=Gauge,
+)
+API_REQUESTS = OwnFamily(
+    name="palette_exporter_api_requests_total",
+    help="Requests sent to Palette, by the path's template and the HTTP status; the code is "
+    "error where no whole answer came.",
+    kind=Counter,
+    labels=("endpoint", "code"),
+)
+API_SECONDS = OwnFamily(
+    name="palette_exporter_api_request_duration_seconds",
+    help="How long requests to Palette took, until the last byte of the answer.",
+    kind=Histogram,
+    labels=("endpoint",),
+)
+API_THROTTLE = OwnFamily(
+    name="palette_exporter_api_throttle_seconds_total",
+    help="Seconds that requests to Palette have waited for the rate limit.",
+    kind=Counter,
+)
+REFRESH_FAILURES = OwnFamily(
+    name="palette_exporter_refresh_failures_total",
+    help="Refreshes of a cluster that failed, by reason.",
+    kind=Counter,
+    labels=(*_CLUSTER, "reason"),
+)
+DECODE_ERRORS = OwnFamily(
+    name="palette_exporter_decode_errors_total",
+    help="Values in Palette's answers that could not be read, by the path of the field.",
+    kind=Counter,
+    labels=("field",),
+)
+DISCOVERY_UP = OwnFamily(
+    name="palette_discovery_up",
+    help="Whether the last look for clusters succeeded (1) or not (0); only where discovery is on.",
+    kind=Gauge,
+)
+DISCOVERY_SUCCESS_TIME = OwnFamily(
+    name="palette_discovery_last_success_timestamp_seconds",
+    help="When clusters were last looked for with success, in seconds since the epoch; only "
+    "where discovery is on.",
+    kind=Gauge,
+)
+ROUND_SECONDS = OwnFamily(
+    name="palette_exporter_round_seconds",
+    help="How long one round over all clusters takes at the configured request rate, by plan; "
+    "above the refresh interval the rounds are stretched.",
+    kind=Gauge,
+)
+SHARD_ORDINAL = OwnFamily(
+    name="palette_exporter_shard_ordinal",
+    help="Which of the exporters that share the clusters this one is, from 0.",
+    kind=Gauge,
+)
+TOTAL_SHARDS = OwnFamily(
+    name="palette_exporter_total_shards",
+    help="How many exporters share the clusters.",
+    kind=Gauge,
+)
+
+OWN_FAMILIES = (
+    DISCOVERY_UP,
+    DISCOVERY_SUCCESS_TIME,
+    BUILD_INFO,
+    RELOAD_SUCCESSFUL,
+    RELOAD_SUCCESS_TIME,
+    API_REQUESTS,
+    API_SECONDS,
+    API_THROTTLE,
+    REFRESH_FAILURES,
+    DECODE_ERRORS,
+    ROUND_SECONDS,
+    SHARD_ORDINAL,
+    TOTAL_SHARDS,
+)
+
+
+class Telemetry:
+    """Counts what the exporter does, and knows the text of it."""
+
+    def __init__(self, *, version: str, revision: str, now: float) -> None:
+        _without_created_series()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._requests = self._counter(API_REQUESTS)
+        self._seconds = Histogram(
+            API_SECONDS.name,
+            API_SECONDS.help,
+            API_SECONDS.labels,
+            buckets=REQUEST_SECONDS,
+            registry=self.registry,
+        )
+        self._throttle = self._counter(API_THROTTLE)
+        self._failures = self._counter(REFRESH_FAILURES)
+        self._decode_errors = self._counter(DECODE_ERRORS)
+        self._round = self._gauge(ROUND_SECONDS)
+        # Registered once there is something to tell: absent is not zero.
+        self._discovery_up: Gauge | None = None
+        self._discovery_time: Gauge | None = None
+        self._reload_successful = self._gauge(RELOAD_SUCCESSFUL)
+        self._reload_time = self._gauge(RELOAD_SUCCESS_TIME)
+        self._ordinal = self._gauge(SHARD_ORDINAL)
+        self._shards = self._gauge(TOTAL_SHARDS)
+        self.sharing(0, 1)
+        self._gauge(BUILD_INFO).labels(version, revision, platform.python_version()).set(1)
+        self.configured(now)
+
+    def request(self, endpoint: str, code: str, seconds: float) -> None:
+        """Count a request that was sent; code is the HTTP status or ``error``."""
+        self._requests.labels(endpoint, code).inc()
+        self._seconds.labels(endpoint).observe(seconds)
+
+    def throttled(self, seconds: float) -> None:
+        """Count seconds that a request waited for the rate limit."""
+        self._throttle.inc(seconds)
+
+    def discovered(self, now: float) -> None:
+        """Tell that clusters were looked for with success, in seconds since the epoch."""
+        self._tell_discovery(True)
+        self._discovery_time = self._discovery_time or self._gauge(DISCOVERY_SUCCESS_TIME)
+        self._discovery_time.set(now)
+
+    def discovery_failed(self) -> None:
+        """Tell that clusters were looked for in vain."""
+        self._tell_discovery(False)
+
+    def _tell_discovery(self, up: bool) -> None:
+        self._discovery_up = self._discovery_up or self._gauge(DISCOVERY_UP)
+        self._discovery_up.set(up)
+
+    def forget(self, cluster_uid: str) -> None:
+        """Drop what was counted of a cluster that is gone."""
+        self._failures.remove_by_labels({"cluster_uid": cluster_uid})
+
+    def refresh_failed(self, cluster: Cluster, reason: str) -> None:
+        """Count a refresh that failed."""
+        self._failures.labels(cluster.uid, cluster.name, reason).inc()
+
+    def decode_error(self, field: str) -> None:
+        """Count a value that could not be read."""
+        self._decode_errors.labels(field).inc()
+
+    def planned(self, round_seconds: float) -> None:
+        """Tell how long a round takes by plan."""
+        self._round.set(round_seconds)
+
+    def sharing(self, ordinal: int, total: int) -> None:
+        """Tell which of how many exporters this is."""
+        self._ordinal.set(ordinal)
+        self._shards.set(total)
+
+    def configured(self, now: float) -> None:
+        """Tell that the configuration was read without a fault, in seconds since the epoch."""
+        self._reload_successful.set(1)
+        self._reload_time.set(now)
+
+    def text(self, *, openmetrics: bool) -> bytes:
+        """Return the text of these metrics, without OpenMetrics' end of file."""
+        if openmetrics:
+            return _openmetrics_format(self.registry).removesuffix(END_OF_FILE)
+        return _text_format(self.registry)
+
+    def _counter(self, family: OwnFamily) -> Counter:
+        return Counter(family.name, family.help, family.labels, registry=self.registry)
+
+    def _gauge(self, family: OwnFamily) -> Gauge:
+        return Gauge(family.name, family.help, family.labels, registry=self.registry)

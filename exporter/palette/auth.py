@@ -1,0 +1,177 @@
+"""Who the exporter is to Palette: an API key, or a user who logs in for a token."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
+from typing import Protocol
+
+import msgspec
+
+from exporter.palette.errors import InvalidResponse, PaletteError, Unauthorized
+
+Send = Callable[[str, tuple[tuple[str, str], ...], bytes], Awaitable[bytes]]
+"""Posts a JSON body to an endpoint, with a query, without a credential; returns the answer."""
+
+TOKEN_LIFETIME = 15 * 60.0
+"""Seconds; the least that an administrator can set, and the default."""
+
+RENEW_AT = 0.8
+"""The part of the lifetime after which a token is renewed."""
+
+ENDPOINT = "/v1/auth/authenticate"
+
+_HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
+
+
+class Headers(dict[str, str]):
+    """Request headers that may hold a secret, and do not show it."""
+
+    def __repr__(self) -> str:
+        return f"<headers {', '.join(self)}>"
+
+
+class Credential(Protocol):
+    """What the transport asks of a credential."""
+
+    async def headers(self, send: Send) -> Headers:
+        """Return the headers to send. Raises PaletteError where they cannot be had."""
+
+    def accepted(self, headers: Mapping[str, str]) -> None:
+        """Note that Palette took these headers."""
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """Note that Palette answered 401 to these headers; return whether to try once more."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must not be in any message."""
+
+
+class ApiKey:
+    """An API key; Palette takes it or does not."""
+
+    def __init__(self, key: str) -> None:
+        if not _HEADER_SAFE.fullmatch(key):
+            raise ValueError("the API key is empty or holds characters that no key has")
+        self._key = key
+
+    async def headers(self, send: Send) -> Headers:
+        """Return the key's header."""
+        return Headers(ApiKey=self._key)
+
+    def accepted(self, headers: Mapping[str, str]) -> None:
+        """Nothing changes."""
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """Return False: a key does not get better."""
+        return False
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the key."""
+        return (self._key,)
+
+
+class _Answer(msgspec.Struct):
+    token: str | None = msgspec.field(name="Authorization", default=None)
+    is_mfa: bool | None = msgspec.field(name="isMfa", default=False)
+
+
+class Login:
+    """A user's token, renewed before it expires and once after a 401.
+
+    One log-in is under way at a time; those who wait for it share its outcome.
+    retry_after: seconds before the next log-in after one that failed for good, so that a wrong
+        password does not lock the account, and after a fresh token that was refused too.
+    clock: seconds.
+    """
+
+    def __init__(
+        self,
+        username: str,
+        password: str,
+        org: str = "",
+        *,
+        retry_after: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._username = username
+        self._password = password
+        self._org = org
+        self._retry_after = retry_after
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._log_ins = 0
+        self._token = ""
+        self._previous = ""
+        self._renew_at = 0.0
+        self._keep_until = 0.0
+        self._failure: PaletteError | None = None
+        self._retry_at = 0.0
+
+    async def headers(self, send: Send) -> Headers:
+        """Return the token's header, after a log-in where there is no token or an old one.
+
+        Raises Unauthorized or another PaletteError when the log-in fails, and the same again
+        until the next log-in is due.
+        """
+        log_ins = self._log_ins
+        async with self._turn:
+            if not self._token or self._clock() >= self._renew_at:
+                waited_for_it = self._log_ins != log_ins
+                if self._failure and (waited_for_it or self._clock() < self._retry_at):
+                    raise copy(self._failure)
+                await self._log_in(send)
+            return Headers(Authorization=self._token)
+
+    def accepted(self, headers: Mapping[str, str]) -> None:
+        """Note that the token is good; should it be refused later, a new one will help."""
+        if headers.get("Authorization") == self._token:
+            self._keep_until = 0.0
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """Drop the token, if it is still the one in use, and return True.
+
+        Return False where that token was itself fetched after a refusal and never accepted
+        since: the next one would fare no better.
+        """
+        if headers.get("Authorization") == self._token:
+            if self._clock() < self._keep_until:
+                return False
+            self._keep_until = self._clock() + self._retry_after
+            self._previous, self._token = self._token, ""
+        return True
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the password, and the tokens that may still be under way."""
+        return (self._password, self._token, self._previous)
+
+    async def _log_in(self, send: Send) -> None:
+        try:
+            token = _token(await send(ENDPOINT, (("setCookie", "false"),), self._form()))
+        except PaletteError as error:
+            # A copy, because the original collects the frames of whoever it passes.
+            self._failure = copy(error)
+            self._retry_at = 0.0 if error.retryable else self._clock() + self._retry_after
+            self._log_ins += 1
+            raise
+        self._failure = None
+        self._previous, self._token = self._token or self._previous, token
+        self._renew_at = self._clock() + TOKEN_LIFETIME * RENEW_AT
+        self._log_ins += 1
+
+    def _form(self) -> bytes:
+        form = {"emailId": self._username, "password": self._password}
+        return msgspec.json.encode(form | ({"org": self._org} if self._org else {}))
+
+
+def _token(body: bytes) -> str:
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        answer = _Answer()
+    if answer.is_mfa:
+        raise Unauthorized("the log-in asks for a second factor; use an API key instead")
+    if not answer.token or not _HEADER_SAFE.fullmatch(answer.token):
+        raise InvalidResponse("the log-in brought no usable token; use an API key instead")
+    return answer.token

@@ -1,0 +1,260 @@
+"""What can go wrong between the exporter and Palette, and the words for it.
+
+    PaletteError
+    ├── Unauthorized        401, or a log-in that brought no token
+    ├── Forbidden           403
+    ├── NotFound            404
+    ├── RateLimited         429, or a pause longer than the caller would wait
+    ├── ServerError         5xx
+    ├── Timeout             no whole answer in time; 408
+    ├── ConnectionFailed    name, network, TLS, proxy (407 too), or an answer that broke off
+    └── InvalidResponse     an answer that makes no sense; any other status
+        └── Expired         the continue token is too old: 410 or code ResourceExpired
+
+Messages are written here and name a status, an endpoint's template and a host. Palette's own
+message is never passed on, because it can repeat the credential; nor are aiohttp's exceptions,
+which hold URLs and headers.
+"""
+
+# ruff: noqa: N818 - they are named for what happened, as their words in metrics are.
+
+import os
+import re
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+import aiohttp
+import msgspec
+from aiohttp.http_exceptions import ContentEncodingError
+
+
+class PaletteError(Exception):
+    """Any failure of a call; ``reason`` is its word in metrics.
+
+    retryable: the same request may well succeed when sent again.
+    retry_after: seconds Palette asked to wait before that; None where it did not say.
+    """
+
+    reason: ClassVar[str]
+
+    def __init__(
+        self, message: str, *, retryable: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class Unauthorized(PaletteError):
+    """The credential is not accepted."""
+
+    reason = "unauthorized"
+
+
+class Forbidden(PaletteError):
+    """The credential is good, and not for this."""
+
+    reason = "forbidden"
+
+
+class NotFound(PaletteError):
+    """It isn't there."""
+
+    reason = "not_found"
+
+
+class RateLimited(PaletteError):
+    """Too many requests, by this process or by others behind the same address."""
+
+    reason = "rate_limited"
+
+
+class ServerError(PaletteError):
+    """Palette failed; a 500 says nothing about whether a thing exists."""
+
+    reason = "server_error"
+
+
+class Timeout(PaletteError):
+    """The last byte of the answer did not come in time."""
+
+    reason = "timeout"
+
+
+class ConnectionFailed(PaletteError):
+    """No connection, or one that broke."""
+
+    reason = "connection"
+
+
+class InvalidResponse(PaletteError):
+    """An answer came and cannot be used."""
+
+    reason = "invalid_response"
+
+
+class Expired(InvalidResponse):
+    """The continue token has expired; the list has to be read from its beginning."""
+
+
+ERROR_BY_STATUS: dict[int, type[PaletteError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    407: ConnectionFailed,
+    408: Timeout,
+    410: Expired,
+    429: RateLimited,
+}
+"""Of the rest, 5xx is ServerError and anything else InvalidResponse."""
+
+RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
+
+
+class _Complaint(msgspec.Struct):
+    """The part of Palette's error document that is fit to be repeated."""
+
+    code: Any = None
+    ref: Any = None
+
+
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,63}")
+_REF = re.compile(r"[A-Za-z0-9-]{4,64}")
+
+
+def status_error(
+    status: int,
+    call: str,
+    *,
+    body: bytes = b"",
+    secrets: Iterable[str] = (),
+    retry_after: float | None = None,
+) -> PaletteError:
+    """Return the error for an answer other than 200.
+
+    call: method, endpoint template and host, for the message.
+    secrets: what must not be in the message, whatever the body says.
+    """
+    complaint = _complaint(body)
+    code, ref = (
+        _harmless(value, pattern, secrets)
+        for value, pattern in ((complaint.code, _CODE), (complaint.ref, _REF))
+    )
+    kind = Expired if code == "ResourceExpired" else _kind(status)
+    details = ", ".join(filter(None, (code, ref and f"ref {ref}")))
+    return kind(
+        f"{call} was answered with {status}" + (f" ({details})" if details else ""),
+        retryable=status in RETRYABLE_STATUSES,
+        retry_after=retry_after,
+    )
+
+
+def connection_error(error: Exception, host: str) -> PaletteError:
+    """Return what an exception of aiohttp means, in plain words.
+
+    host: the host and port the request was for.
+    """
+    return next(words(error, host) for kind, words in _TRANSLATIONS if isinstance(error, kind))
+
+
+def address(host: str | None, port: int | None) -> str:
+    """Return host and port as URLs write them."""
+    return f"[{host}]:{port}" if ":" in (host or "") else f"{host}:{port}"
+
+
+def withheld(text: str, secrets: Iterable[str]) -> bool:
+    """Return whether the text holds a secret, or is a piece of one."""
+    folded = text.casefold()
+    return any(
+        secret and (secret.casefold() in folded or folded in secret.casefold())
+        for secret in secrets
+    )
+
+
+def _kind(status: int) -> type[PaletteError]:
+    return ERROR_BY_STATUS.get(status, ServerError if status >= 500 else InvalidResponse)
+
+
+def _complaint(body: bytes) -> _Complaint:
+    try:
+        return msgspec.json.decode(body, type=_Complaint)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Complaint()
+
+
+def _harmless(value: object, pattern: re.Pattern[str], secrets: Iterable[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value) or withheld(value, secrets):
+        return ""
+    return value
+
+
+def _address(error: Any) -> str:
+    return address(error.host, error.port)
+
+
+def _why(error: BaseException | None) -> str:
+    """Return the system's words; an exception's own text may hold anything."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'no reason given'})"
+    number = getattr(error, "errno", None) or 0
+    if number > 0:
+        return os.strerror(number).lower()
+    hung_up = isinstance(error, ConnectionError | aiohttp.ServerDisconnectedError)
+    return "closed by the other side" if hung_up else "no reason given"
+
+
+def _untrusted(error: Any, _host: str) -> PaletteError:
+    why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
+    return ConnectionFailed(f"the certificate of {_address(error)} is not accepted: {why}")
+
+
+def _unresolved(error: Any, _host: str) -> PaletteError:
+    return ConnectionFailed(f"the host name {error.host} cannot be resolved", retryable=True)
+
+
+def _proxy_refused(error: Any, host: str) -> PaletteError:
+    return ConnectionFailed(
+        f"the proxy refused to connect to {host}: it answered {error.status}",
+        retryable=error.status in RETRYABLE_STATUSES,
+    )
+
+
+def _unreachable(error: Any, _host: str) -> PaletteError:
+    proxy = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+    return ConnectionFailed(
+        f"no connection to {proxy}{_address(error)}: {_why(error.os_error)}",
+        retryable=not isinstance(error.os_error, ssl.SSLError),
+    )
+
+
+def _broken_off(error: BaseException, host: str) -> PaletteError:
+    if isinstance(error.__cause__, ContentEncodingError):
+        return InvalidResponse(f"an answer of {host} cannot be decompressed")
+    return ConnectionFailed(f"{host} broke off in the middle of an answer", retryable=True)
+
+
+def _not_http(_error: Any, host: str) -> PaletteError:
+    return InvalidResponse(f"an answer of {host} is not HTTP")
+
+
+def _lost(error: BaseException, host: str) -> PaletteError:
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    return ConnectionFailed(
+        f"the connection to {host} was lost: {_why(root)}",
+        retryable=not isinstance(root, ssl.SSLError),
+    )
+
+
+_TRANSLATIONS: tuple[tuple[type[BaseException], Callable[[Any, str], PaletteError]], ...] = (
+    (aiohttp.ClientConnectorCertificateError, _untrusted),
+    (aiohttp.ClientConnectorDNSError, _unresolved),
+    (aiohttp.ClientHttpProxyError, _proxy_refused),
+    (aiohttp.ClientConnectorError, _unreachable),
+    (aiohttp.ClientPayloadError, _broken_off),
+    (aiohttp.ClientResponseError, _not_http),
+    (Exception, _lost),
+)
+"""The first that fits counts."""

@@ -1,0 +1,64 @@
+"""Lists that come in pages: all of a list or nothing."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from exporter.palette.errors import Expired, InvalidResponse
+
+if TYPE_CHECKING:
+    from exporter.palette.wire import Page
+
+MOST_PAGES = 10_000
+
+
+class Item(Protocol):
+    """What a list consists of."""
+
+    @property
+    def key(self) -> Hashable:
+        """What tells it from the others."""
+
+
+T = TypeVar("T", bound=Item)
+Fetch = Callable[[str | None], Awaitable["Page[T]"]]
+"""Fetches the page that a continue token stands for; the first for None."""
+
+
+async def whole_list(fetch: "Fetch[T]", *, restarts: int = 1) -> tuple[T, ...]:
+    """Return each item once, as the last page that holds it shows it.
+
+    restarts: how often to begin again where the continue token expires on the way; nothing of
+        what was read before is kept.
+    Raises PaletteError, InvalidResponse too where the pages would not come to an end.
+    """
+    items: dict[Hashable, T] = {}
+    try:
+        async with aclosing(pages(fetch)) as every_page:
+            async for page in every_page:
+                known = len(items)
+                items.update((item.key, item) for item in page.items)
+                if page.continue_token and len(items) == known:
+                    raise InvalidResponse("a page of a list, not its last, brings no new item")
+    except Expired:
+        if not items or not restarts:
+            raise
+    else:
+        return tuple(items.values())
+    return await whole_list(fetch, restarts=restarts - 1)
+
+
+async def pages(fetch: "Fetch[T]") -> "AsyncGenerator[Page[T]]":
+    """Yield the pages; InvalidResponse at a token seen before, or past 10,000 of them."""
+    seen: set[str] = set()
+    token: str | None = None
+    for _ in range(MOST_PAGES):
+        page = await fetch(token)
+        yield page
+        token = page.continue_token
+        if token is None:
+            return
+        if token in seen:
+            raise InvalidResponse("a continue token came a second time")
+        seen.add(token)
+    raise InvalidResponse(f"the list has more than {MOST_PAGES} pages")

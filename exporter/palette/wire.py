@@ -1,0 +1,309 @@
+"""Palette's JSON, decoded into values; no other module knows its spelling.
+
+One bad child spoils nothing: an unreadable value is reported and left out, an unreadable item
+is reported and skipped. Only what puts a whole answer in doubt raises InvalidResponse.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from sys import intern
+from typing import Any, Generic, TypeVar
+
+from msgspec import UnsetType
+
+from exporter.duration import parse_go_duration
+from exporter.palette.document import (
+    Item,
+    Metadata,
+    Names,
+    RawCondition,
+    RawError,
+    SnapshotVolumes,
+    Source,
+    Spec,
+    Status,
+    VolumeSnapshotStatus,
+    decode_item,
+    decode_list,
+    raw_items,
+)
+from exporter.palette.errors import InvalidResponse
+from exporter.palette.memory import Memory
+from exporter.palette.values import Fault, Report, parse_time
+from exporter.snapshot import (
+    DEFAULT_FAILURE_DEADLINE,
+    Cluster,
+    Condition,
+    Snapshot,
+    SnapshotError,
+    VirtualMachine,
+    Volumes,
+)
+
+__all__ = [
+    "Fault",
+    "Page",
+    "Report",
+    "clusters",
+    "snapshot",
+    "snapshot_page",
+    "virtual_machine_page",
+]
+
+SCHEDULED_LABEL = "vmo-manager.spectrocloud.com/scheduled"
+CONDITION_STATUSES = ("true", "false", "unknown")
+
+T = TypeVar("T")
+Read = Callable[[Item, "_Reader"], T | None]
+
+_NO_METADATA, _NO_SPEC, _NO_SOURCE, _NO_STATUS = Metadata(), Spec(), Source(), Status()
+_go_duration = lru_cache(maxsize=1024)(parse_go_duration)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a list; ``continue_token`` is None on the last."""
+
+    items: tuple[T, ...]
+    continue_token: str | None
+
+
+class _Reader:
+    """Reads the times and durations of one document, and reports those that make no sense."""
+
+    __slots__ = ("_metadata", "_report")
+
+    def __init__(self, metadata: Metadata, report: Report) -> None:
+        self._metadata = metadata
+        self._report = report
+
+    def fault(self, field: str, problem: str) -> None:
+        where = f"{self._metadata.namespace or ''}/{self._metadata.name or ''}"
+        self._report(Fault(field, where, problem))
+
+    def time(self, text: str | None, field: str) -> float | None:
+        """Return seconds since the epoch; None where it is missing, unset, or no time."""
+        if not text:
+            return None
+        try:
+            return parse_time(text)
+        except ValueError as error:
+            self.fault(field, str(error))
+            return None
+
+    def deadline(self, text: str | None) -> float | None:
+        """Return seconds; KubeVirt's default where it is missing, None where it is none."""
+        if text is None:
+            return DEFAULT_FAILURE_DEADLINE
+        try:
+            return _go_duration(text)
+        except ValueError:
+            self.fault("spec.failureDeadline", "is not a duration")
+            return None
+
+
+def snapshot(body: bytes, report: Report, *, namespace: str, vm: str, name: str) -> Snapshot:
+    """Decode the answer to the snapshot call.
+
+    namespace, vm, name: the identity that was asked for; they stand in for what the document
+        lacks. A document that names another snapshot is no answer.
+    Raises InvalidResponse where the body holds no such snapshot.
+    """
+    item = decode_item(body, report)
+    if item is None:
+        raise InvalidResponse("the answer is not a JSON object")
+    if item.metadata is None and item.spec is None and item.status is None:
+        raise InvalidResponse("the answer is an object, but not a snapshot")
+    read = _Reader(item.metadata or _NO_METADATA, report)
+    found = _snapshot(item, read, namespace=namespace, vm=vm, name=name)
+    if found is None or (found.namespace, found.name) != (namespace, name):
+        raise InvalidResponse("the answer is another snapshot than the one asked for")
+    return found
+
+
+def snapshot_page(
+    body: bytes,
+    report: Report,
+    *,
+    namespace: str = "",
+    vm: str = "",
+    memory: Memory[Snapshot] | None = None,
+) -> Page[Snapshot]:
+    """Decode a page of the snapshot list; namespace and vm stand in where an item lacks them.
+
+    memory: of the same list.
+    Raises InvalidResponse where the body is no list, or does not tell whether it is complete.
+    """
+    return _page(body, report, partial(_snapshot, namespace=namespace, vm=vm, name=""), memory)
+
+
+def virtual_machine_page(
+    body: bytes,
+    report: Report,
+    *,
+    namespace: str = "",
+    memory: Memory[VirtualMachine] | None = None,
+) -> Page[VirtualMachine]:
+    """Decode a page of the VM list; namespace stands in where an item lacks it.
+
+    memory: of the same list.
+    Raises InvalidResponse where the body is no list, or does not tell whether it is complete.
+    """
+    return _page(body, report, partial(_virtual_machine, namespace=namespace), memory)
+
+
+def clusters(body: bytes, report: Report) -> tuple[Cluster, ...]:
+    """Decode the dashboard's VM-enabled clusters; one without a uid is none.
+
+    Raises InvalidResponse where the body is no list.
+    """
+    return _page(body, report, _cluster, None).items
+
+
+def _page(body: bytes, report: Report, read: Read[T], memory: Memory[T] | None) -> Page[T]:
+    answer = decode_list(body)
+    decode = partial(_decoded, read)
+    remembering = Memory[T]() if memory is None else memory
+    values = [remembering.decode(raw, decode, report) for raw in raw_items(answer)]
+    token = answer.metadata.continue_token if answer.metadata else None
+    readable = tuple(value for value in values if value is not None)
+    return Page(items=readable, continue_token=token or None)
+
+
+def _decoded(read: Read[T], raw: Any, report: Report) -> T | None:
+    item = decode_item(raw, report)
+    return read(item, _Reader(item.metadata or _NO_METADATA, report)) if item else None
+
+
+def _snapshot(item: Item, read: _Reader, *, namespace: str, vm: str, name: str) -> Snapshot | None:
+    metadata, spec = item.metadata or _NO_METADATA, item.spec or _NO_SPEC
+    status = item.status or _NO_STATUS
+    source = spec.source or _NO_SOURCE
+    name = metadata.name or name
+    if not name:
+        read.fault("metadata.name", "is missing")
+        return None
+    deletion_timestamp = read.time(metadata.deletion_timestamp, "metadata.deletionTimestamp")
+    return Snapshot(
+        namespace=intern(metadata.namespace or namespace),
+        vm=intern(source.name or vm),
+        name=name,
+        uid=metadata.uid or "",
+        source_uid=intern(status.source_uid or ""),
+        content=status.virtual_machine_snapshot_content_name or "",
+        deletion_policy=intern(spec.deletion_policy or ""),
+        scheduled=(metadata.labels or {}).get(SCHEDULED_LABEL) == "true",
+        requested_at=read.time(metadata.creation_timestamp, "metadata.creationTimestamp"),
+        creation_time=read.time(status.creation_time, "status.creationTime"),
+        deletion_timestamp=deletion_timestamp,
+        deleting=_deleting(metadata.deletion_timestamp, deletion_timestamp, status.phase),
+        failure_deadline=read.deadline(spec.failure_deadline),
+        phase=None if item.status is None else intern(status.phase or ""),
+        ready_to_use=status.ready_to_use or False,
+        conditions=_conditions(status.conditions, read),
+        error=_error(status.error, read),
+        indications=_indications(status.indications),
+        volumes=_volumes(status.snapshot_volumes),
+    )
+
+
+def _deleting(text: str | None, timestamp: float | None, phase: str | None) -> bool:
+    """Tell whether the snapshot is being deleted, be it that the time of it cannot be read.
+
+    A finished snapshot keeps its phase while it goes, an unfinished one turns to Deleting.
+    """
+    if timestamp is not None or phase == "Deleting":
+        return True
+    return bool(text) and not _is_time(text or "")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse_time(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _conditions(entries: list[RawCondition] | None, read: _Reader) -> tuple[Condition, ...]:
+    """Return one condition per type, in the order of their names: the latest instant wins."""
+    latest: dict[str, Condition] = {}
+    for entry in entries or ():
+        condition = _condition(entry, read)
+        known = latest.get(condition.type)
+        if known is None or (known.last_transition or 0) <= (condition.last_transition or 0):
+            latest[condition.type] = condition
+    latest.pop("", None)
+    return tuple(latest[name] for name in sorted(latest))
+
+
+def _condition(entry: RawCondition, read: _Reader) -> Condition:
+    status = (entry.status or "").lower()
+    field = "status.conditions.lastTransitionTime"
+    return Condition(
+        type=intern(entry.type or ""),
+        status=intern(status) if status in CONDITION_STATUSES else "unknown",
+        last_transition=read.time(entry.last_transition_time, field),
+        reason=intern(entry.reason or ""),
+    )
+
+
+def _error(entry: RawError | None, read: _Reader) -> SnapshotError | None:
+    if entry is None:
+        return None
+    return SnapshotError(
+        message=entry.message or "", time=read.time(entry.time, "status.error.time")
+    )
+
+
+def _names(entries: Names) -> tuple[str, ...] | None:
+    if isinstance(entries, UnsetType):
+        return None
+    return tuple(intern(name) for name in entries or () if name)
+
+
+def _indications(entries: Names) -> tuple[str, ...]:
+    return tuple(sorted(set(_names(entries) or ())))
+
+
+def _volumes(lists: SnapshotVolumes | None) -> Volumes | None:
+    if lists is None:
+        return None
+    return Volumes(included=_names(lists.included_volumes), excluded=_names(lists.excluded_volumes))
+
+
+def _virtual_machine(item: Item, read: _Reader, *, namespace: str) -> VirtualMachine | None:
+    metadata, status = item.metadata or _NO_METADATA, item.status or _NO_STATUS
+    if not metadata.name:
+        read.fault("metadata.name", "is missing")
+        return None
+    labels = sorted((intern(name), intern(v or "")) for name, v in (metadata.labels or {}).items())
+    return VirtualMachine(
+        namespace=intern(metadata.namespace or namespace),
+        name=intern(metadata.name),
+        uid=metadata.uid or "",
+        status=intern(status.printable_status or ""),
+        created_at=read.time(metadata.creation_timestamp, "metadata.creationTimestamp"),
+        labels=tuple(labels),
+        unsnapshottable_volumes=_unsnapshottable(status.volume_snapshot_statuses),
+    )
+
+
+def _unsnapshottable(volumes: list[VolumeSnapshotStatus] | None) -> tuple[str, ...]:
+    return tuple(
+        intern(volume.name) for volume in volumes or () if volume.name and volume.enabled is False
+    )
+
+
+def _cluster(item: Item, read: _Reader) -> Cluster | None:
+    metadata, spec = item.metadata or _NO_METADATA, item.spec or _NO_SPEC
+    if not metadata.uid:
+        read.fault("metadata.uid", "is missing")
+        return None
+    return Cluster(
+        uid=metadata.uid,
+        name=metadata.name or metadata.uid,
+        project_uid=metadata.project_uid or "",
+        cloud_type=spec.cloud_type or "",
+    )

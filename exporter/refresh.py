@@ -1,0 +1,280 @@
+"""One refresh of a cluster, and the loops that refresh all of them."""
+
+import asyncio
+import gc
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from exporter.metrics.telemetry import Telemetry
+from exporter.news import ClusterNews
+from exporter.palette.client import Palette
+from exporter.palette.directory import Directory
+from exporter.palette.transport import RETRY_FOR
+from exporter.plan import plan
+from exporter.reading import ClusterReader, Memories, Reading
+from exporter.snapshot import Cluster, ClusterState, Listing
+from exporter.store import Store
+from exporter.targets import ClusterTargets, Share, SnapshotTarget, expiring, keep
+
+SPREAD = 0.1
+"""Seconds between the first refreshes of two clusters, on the average."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Where the time comes from: seconds since the epoch, seconds that never go back, sleep."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the loops of all clusters share.
+
+    interval, stale_after: in seconds; rate: requests per second.
+    project_uid: the scope of clusters that have none of their own; "" is the tenant.
+    share: the clusters that are this exporter's.
+    """
+
+    palette: Palette
+    directory: Directory
+    store: Store[Any]
+    telemetry: Telemetry
+    clock: Clock
+    interval: float
+    stale_after: float
+    rate: float
+    share: Share
+    project_uid: str = ""
+
+    @property
+    def retry_for(self) -> float:
+        """Seconds for which a request is retried: past the interval it is made anew anyway."""
+        return min(RETRY_FOR, self.interval)
+
+
+class ClusterRefresh:
+    """Refreshes one cluster, for good.
+
+    ended: whether the first refresh has, well or badly.
+    requests: how many requests a refresh takes, by the last one.
+    """
+
+    def __init__(
+        self,
+        targets: ClusterTargets,
+        shared: Surroundings,
+        refreshed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.ended = False
+        self._shared = shared
+        self._refreshed = refreshed
+        self._news = ClusterNews()
+        self._found: Cluster | None = None
+        self._settled = False  # whether the cluster's name is what it will stay
+        self.retarget(targets)
+        self.requests = plan(targets).requests
+
+    def retarget(self, targets: ClusterTargets) -> None:
+        """Want something else of the same cluster, from the next refresh on."""
+        self.targets = targets
+        self._memories = Memories()
+        self._cluster = self._identity()
+        self._named_pages = 0  # they were of other lists
+
+    async def run(self, delay: float) -> None:
+        """Refresh every interval, after a first delay in seconds; ends only when cancelled."""
+        clock = self._shared.clock
+        await clock.sleep(delay)
+        while True:
+            due = clock.monotonic() + self._shared.interval
+            await self.refresh()
+            # One that took longer is followed by the next at once: rounds stretch, and never
+            # pile up.
+            await clock.sleep(max(0.0, due - clock.monotonic()))
+
+    async def refresh(self) -> None:
+        """Read what the targets want and publish it; raises nothing that Palette can cause."""
+        started = self._shared.clock.monotonic()
+        await self._ask_for_name()
+        targets, cluster, store = self.targets, self._cluster, self._shared.store
+        reading = await self._reader(cluster).read(
+            plan(targets, self._named_pages),
+            targets.coverage,
+            lambda early: store.publish(self._state(cluster, targets, early, started, whole=False)),
+        )
+        for _ in store.publishing(self._state(cluster, targets, reading, started, whole=True)):
+            await asyncio.sleep(0)
+        self._named_pages = reading.named_pages or self._named_pages
+        self._settled = self._settled or reading.failure is None
+        # One that failed ended early, and says nothing of what the next one takes.
+        self.requests = max(reading.requests, self.requests if reading.failure else 0)
+        self.ended = True
+        if reading.failure:
+            self._shared.telemetry.refresh_failed(cluster, reading.failure.reason)
+        self._news.tell(cluster, reading)
+        self._refreshed()
+
+    def _reader(self, cluster: Cluster) -> ClusterReader:
+        return ClusterReader(
+            palette=self._shared.palette,
+            uid=cluster.uid,
+            project_uid=cluster.project_uid,
+            retry_for=self._shared.retry_for,
+            now=self._shared.clock.monotonic,
+            memories=self._memories,
+        )
+
+    async def _ask_for_name(self) -> None:
+        """Ask for the name that no target gives, until one refresh succeeded: best effort."""
+        if self.targets.name or self._settled:
+            return
+        scope = self.targets.project_uid or self._shared.project_uid
+        self._found = await self._shared.directory.find(self.targets.uid, scope)
+        self._settled = self._found is not None
+        self._cluster = self._identity()
+
+    def _identity(self) -> Cluster:
+        targets = self.targets
+        found = self._found or Cluster(uid=targets.uid, name=targets.uid)
+        return Cluster(
+            uid=targets.uid,
+            name=targets.name or found.name,
+            project_uid=targets.project_uid or self._shared.project_uid or found.project_uid,
+            cloud_type=targets.cloud_type or found.cloud_type,
+        )
+
+    def _state(
+        self,
+        cluster: Cluster,
+        targets: ClusterTargets,
+        reading: Reading,
+        started: float,
+        *,
+        whole: bool,
+    ) -> ClusterState:
+        """Return what to publish; not the whole of it where snapshots are still being read."""
+        clock = self._shared.clock
+        now, last = clock.monotonic(), self._shared.store.get(cluster.uid)
+        named = {SnapshotTarget(n.namespace, n.vm, n.name): n for n in last.named} if last else {}
+        up, last_success = reading.failure is None, last.last_success if last else None
+        if not whole and targets.coverage:
+            # Whether the lists can be read is still to be seen.
+            up = last.up if last else False
+        elif up:
+            last_success = clock.wall()
+        state = ClusterState(
+            cluster=cluster,
+            up=up,
+            last_success=last_success,
+            refresh_duration=now - started,
+            listing=_listing(reading, last, targets, whole=whole),
+            named=tuple(
+                keep(target, named.get(target), reading.outcomes.get(target), now)
+                for target in targets.named
+            ),
+        )
+        return expiring(state, self._shared.stale_after)
+
+
+def _listing(
+    reading: Reading, last: ClusterState | None, targets: ClusterTargets, *, whole: bool
+) -> Listing | None:
+    kept = last.listing if last and targets.coverage else None
+    if reading.listing or kept is None:
+        return reading.listing
+    return replace(kept, current=kept.current and not whole)
+
+
+class Refresher:
+    """Runs the loops of all clusters, which may come and go."""
+
+    def __init__(self, shared: Surroundings) -> None:
+        self._shared = shared
+        self._clusters: dict[str, ClusterRefresh] = {}
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._stretched = False
+        self._complete = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether every cluster's first refresh has ended, well or badly."""
+        return all(cluster.ended for cluster in self._clusters.values())
+
+    @property
+    def requests(self) -> int:
+        """How many requests one round over all clusters takes."""
+        return sum(cluster.requests for cluster in self._clusters.values())
+
+    def apply(self, wanted: Iterable[ClusterTargets], group: asyncio.TaskGroup) -> None:
+        """Refresh these clusters from now on, and no others; those that stay go on as they are.
+
+        group: owns the loops.
+        """
+        targets = {each.uid: each for each in wanted if each.uid in self._shared.share}
+        gone = [uid for uid in self._clusters if uid not in targets]
+        fresh = [uid for uid in targets if uid not in self._clusters]
+        for uid in gone:
+            self._remove(uid)
+        for uid, each in targets.items():
+            if uid in self._clusters and self._clusters[uid].targets != each:
+                self._clusters[uid].retarget(each)
+        for uid in fresh:
+            self._add(targets[uid], len(fresh), group)
+        if fresh or gone:
+            self._tell_plan()
+
+    def _add(self, targets: ClusterTargets, count: int, group: asyncio.TaskGroup) -> None:
+        cluster = ClusterRefresh(targets, self._shared, self._replan)
+        spread = min(self._shared.interval, SPREAD * count)
+        delay = random.uniform(0, spread)  # noqa: S311 - spreads load, hides nothing
+        self._clusters[targets.uid] = cluster
+        self._loops[targets.uid] = group.create_task(
+            cluster.run(delay), name=f"refresh {targets.uid}"
+        )
+
+    def _remove(self, uid: str) -> None:
+        # Cancelled, the loop publishes nothing any more, not even what has just arrived.
+        self._loops.pop(uid).cancel()
+        del self._clusters[uid]
+        self._shared.store.remove(uid)
+        self._shared.telemetry.forget(uid)
+
+    def _tell_plan(self) -> None:
+        self._replan()
+        log.info(
+            "plan",
+            clusters=len(self._clusters),
+            requests_per_refresh=self.requests,
+            seconds_at_configured_rate=round(self.requests / self._shared.rate, 2),
+        )
+
+    def _replan(self) -> None:
+        """Tell how long a round takes, and whether that is more than the interval."""
+        seconds = self.requests / self._shared.rate
+        self._shared.telemetry.planned(seconds)
+        if self._loops and self.ready and not self._complete:
+            self._complete = True
+            log.info("first round complete", clusters=len(self._clusters), requests=self.requests)
+            # What was just read stays for long. Left among what the garbage collector looks
+            # through, it would hold the event loop for tens of milliseconds at each full pass.
+            gc.freeze()
+        stretched = seconds > self._shared.interval
+        if stretched and not self._stretched:
+            log.warning(
+                "a round takes longer than the refresh interval and is stretched",
+                round_seconds=round(seconds, 1),
+                interval_seconds=self._shared.interval,
+            )
+        elif self._stretched and not stretched:
+            log.info("a round fits into the refresh interval again")
+        self._stretched = stretched

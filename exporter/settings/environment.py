@@ -1,0 +1,105 @@
+"""Settings from environment variables: ours, and the two that the vendor's tools read."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from exporter.settings import schema
+from exporter.settings.faults import Fault, Place
+from exporter.settings.schema import PREFIX
+
+HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
+
+# What Kubernetes sets for Services called palette-exporter or palette-exporter-something.
+_SERVICE_LINK = re.compile(
+    PREFIX + r"(?P<more>[A-Z0-9_]+_)??"
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|(?P<port>PORT)|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?)"
+)
+
+
+class Environment(EnvSettingsSource):
+    """Environment variables as a source of settings; an empty one counts as not given.
+
+    names: the variable for each place that was set.
+    faults: variables that no key goes by.
+    """
+
+    def __init__(
+        self, settings_cls: type[BaseSettings], environ: Mapping[str, str], ignored: Iterable[Place]
+    ) -> None:
+        super().__init__(settings_cls, case_sensitive=False)
+        self.names: dict[Place, str] = {}
+        self.faults: list[Fault] = []
+        self._environ = environ
+        self._ignored = tuple(ignored)
+        self.env_vars = {name.lower(): environ[name] for name in self._known()}
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what the variables say, nested by section."""
+        tree = super().__call__()
+        palette = tree.setdefault("palette", {})
+        if isinstance(palette, dict):
+            self._vendor(palette)
+        return tree
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read JSON; what is none stays text, which is then refused where it stands."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except (ValueError, RecursionError):
+            return value
+
+    def _known(self) -> list[str]:
+        names = [
+            name
+            for name, value in self._environ.items()
+            if value and name.upper().startswith(PREFIX) and not _is_service_link(name, value)
+        ]
+        return [name for name in names if self._place(name)]
+
+    def _place(self, name: str) -> bool:
+        """Note which key a variable sets; False if there is none."""
+        place = tuple(name[len(PREFIX) :].lower().split("__"))
+        if any(place[: len(ignored)] == ignored for ignored in self._ignored):
+            return False
+        if _is_known(place, self.settings_cls):
+            self.names[place] = name
+            return True
+        variables = [leaf.variable for leaf in schema.leaves(self.settings_cls)]
+        near = difflib.get_close_matches(name.upper(), variables, n=1, cutoff=0.8)
+        hint = f"did you mean {near[0]}?" if near else "no key goes by it"
+        self.faults.append(Fault((name,), f"unknown environment variable; {hint}"))
+        return False
+
+    def _vendor(self, palette: dict[str, Any]) -> None:
+        place = ("palette", "api_key")
+        if palette.pop("api_key", None) is not None:
+            name = self.names.pop(place, f"{PREFIX}PALETTE")
+            self.faults.append(Fault(place, f"not read from here: use {API_KEY}", name))
+        if key := self._environ.get(API_KEY):
+            palette["api_key"] = SecretStr(key)
+            self.names[place] = API_KEY
+        if (host := self._environ.get(HOST)) and "url" not in palette:
+            palette["url"] = host if "://" in host else f"https://{host}"
+            self.names["palette", "url"] = HOST
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    link = _SERVICE_LINK.fullmatch(name)
+    if link is None or "__" in name:
+        return False
+    # PALETTE_EXPORTER_WEB_PORT=80 is rather somebody's guess at a key.
+    return "://" in value if link["port"] and link["more"] else True
+
+
+def _is_known(place: tuple[str, ...], model: type[BaseModel]) -> bool:
+    field = model.model_fields.get(place[0])
+    if field is None or len(place) == 1:
+        return field is not None
+    section = schema.section_of(field)
+    return section is not None and _is_known(place[1:], section)

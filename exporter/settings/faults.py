@@ -1,0 +1,109 @@
+"""What is wrong with the settings: one line per fault, and never a value that could be secret."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+Place = tuple[str | int, ...]
+"""Where a setting stands: ``("targets", 2, "namespace")``."""
+
+
+class SettingsError(Exception):
+    """The settings are refused; ``faults`` has a line for each reason."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class SectionError(ValueError):
+    """Raised by the check of a whole section to blame one key in it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong.
+
+    message: what was wrong and what is allowed, without the value.
+    source: the flag or environment variable it came from; "" for the file.
+    """
+
+    place: Place
+    message: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{spell(self.place, self.source)}: {self.message}"
+
+
+def spell(place: Place, source: str = "") -> str:
+    """Write a place as users do, ``targets[2].namespace (from …)``."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return (text.removeprefix(".") or "top level") + (f" (from {source})" if source else "")
+
+
+def of_validation(error: ValidationError) -> list[Fault]:
+    """Say in plain words what pydantic found."""
+    return [_of_detail(detail) for detail in error.errors(include_url=False)]
+
+
+def _of_detail(detail: Mapping[str, Any]) -> Fault:
+    place, context = tuple(detail["loc"]), detail.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, SectionError):
+        return Fault((*place, cause.key), str(cause))
+    if cause is not None:
+        return Fault(place, str(cause))
+    # Pydantic's own words can quote the value, so an unforeseen kind gets none at all.
+    words = _WORDS.get(detail["type"], _always("is not valid here"))
+    return Fault(place, words(context, detail["input"]))
+
+
+def _always(sentence: str) -> Callable[[Mapping[str, Any], object], str]:
+    return lambda context, value: sentence.format_map(context)
+
+
+def _string_expected(context: Mapping[str, Any], value: object) -> str:
+    if isinstance(value, list | dict | tuple):
+        return "should be a string"
+    return "should be a string: put it in quotes"
+
+
+_A_MAPPING = _always("should be a mapping of keys to values")
+_A_LIST = _always("should be a list")
+_AN_INTEGER = _always("should be a whole number")
+_A_NUMBER = _always("should be a number")
+_A_BOOLEAN = _always("should be true or false")
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any], object], str]] = {
+    "missing": _always("is required"),
+    "string_type": _string_expected,
+    "string_unicode": _always("should be text in UTF-8"),
+    "path_type": _always("should be the path of a file: put it in quotes"),
+    "literal_error": _always("should be one of {expected}"),
+    "greater_than": _always("should be above {gt:g}"),
+    "greater_than_equal": _always("should be at least {ge:g}"),
+    "less_than": _always("should be below {lt:g}"),
+    "less_than_equal": _always("should be at most {le:g}"),
+    "finite_number": _always("should be a finite number"),
+    "int_type": _AN_INTEGER,
+    "int_parsing": _AN_INTEGER,
+    "int_parsing_size": _AN_INTEGER,
+    "int_from_float": _AN_INTEGER,
+    "float_type": _A_NUMBER,
+    "float_parsing": _A_NUMBER,
+    "bool_type": _A_BOOLEAN,
+    "bool_parsing": _A_BOOLEAN,
+    "model_type": _A_MAPPING,
+    "model_attributes_type": _A_MAPPING,
+    "tuple_type": _A_LIST,
+    "list_type": _A_LIST,
+}

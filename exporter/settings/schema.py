@@ -1,0 +1,129 @@
+"""The keys as a list, read off the model: for flags, the environment, hints and documents."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from exporter.duration import format_duration
+from exporter.settings.values import FILE, SECRET, Kind
+
+PREFIX = "PALETTE_EXPORTER_"
+"""Of the environment variables that are settings."""
+
+_WORDS = {bool: "bool", int: "integer", float: "number", Path: "file", str: "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One key that takes a value, not a section."""
+
+    place: tuple[str, ...]
+    field: FieldInfo
+
+    @property
+    def flag(self) -> str:
+        """Its flag, ``--palette.requests-per-second``, for what has one."""
+        return "--" + ".".join(self.place).replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable, ``PALETTE_EXPORTER_REFRESH__INTERVAL``."""
+        return PREFIX + "__".join(self.place).upper()
+
+    @property
+    def description(self) -> str:
+        """What it means, in a sentence or two."""
+        return self.field.description or ""
+
+    @property
+    def kind(self) -> str:
+        """One word for what it takes, or its choices as ``logfmt|json``."""
+        if marked := _mark(self.field):
+            return marked.word
+        return _word(self.field.annotation)
+
+    @property
+    def default(self) -> str:
+        """The default as it is written in a file; "" where there is none."""
+        if self.field.default in (None, ()) or self.field.is_required():
+            return ""
+        if isinstance(self.field.default, bool):
+            return str(self.field.default).lower()
+        if self.kind == "duration":
+            return format_duration(self.field.default)
+        return f"{self.field.default:g}" if self.kind == "number" else str(self.field.default)
+
+    @property
+    def is_list(self) -> bool:
+        """True for what takes more than one value."""
+        return is_list(self.field)
+
+    @property
+    def is_secret(self) -> bool:
+        """True if its value is, or may hold, a secret, or it names where one is kept."""
+        return _mark(self.field) == SECRET or self.place[-1].startswith("password")
+
+
+def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """Go through all keys of a model in order, those of its sections included."""
+    for name, field in model.model_fields.items():
+        section = section_of(field)
+        if section is None:
+            yield Leaf((*above, name), field)
+        else:
+            yield from leaves(section, (*above, name))
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a field that is a section."""
+    return _model(field.annotation)
+
+
+def item_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of the items of a field that is a list of mappings."""
+    return _model(get_args(field.annotation)[0]) if is_list(field) else None
+
+
+def is_list(field: FieldInfo) -> bool:
+    """True for what takes more than one value."""
+    return get_origin(field.annotation) in (tuple, list)
+
+
+def is_file(field: FieldInfo) -> bool:
+    """True for what names a file."""
+    return _mark(field) == FILE
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """True for what is, or may hold, a secret."""
+    return _mark(field) == SECRET
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def _mark(field: FieldInfo) -> Kind | None:
+    return next((mark for mark in _marks(field.metadata, field.annotation)), None)
+
+
+def _marks(metadata: Any, annotation: Any) -> Iterator[Kind]:
+    yield from (mark for mark in metadata if isinstance(mark, Kind))
+    for part in get_args(annotation):
+        yield from _marks(getattr(part, "__metadata__", ()), getattr(part, "__origin__", part))
+
+
+def _word(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next(part for part in get_args(annotation) if part is not type(None))
+        annotation = getattr(annotation, "__origin__", annotation)
+    return _WORDS.get(annotation, "list")

@@ -1,0 +1,220 @@
+"""The values that everything else speaks of; times are seconds since the epoch (UTC).
+
+They mirror KubeVirt's ``VirtualMachineSnapshot`` and ``VirtualMachine`` as Palette serves them,
+already decoded: what a document did not say, or said unreadably, is None or empty here.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+DEFAULT_FAILURE_DEADLINE = 300.0
+"""Seconds; what KubeVirt assumes where ``spec.failureDeadline`` is missing."""
+
+
+class SnapshotKey(NamedTuple):
+    """What tells a snapshot from the others of its cluster (uids repeat, names do not)."""
+
+    namespace: str
+    name: str
+
+
+class VirtualMachineKey(NamedTuple):
+    """What tells a virtual machine from the others of its cluster."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """One Palette cluster. ``name`` is the uid where no better is known."""
+
+    uid: str
+    name: str
+    project_uid: str = ""
+    cloud_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One of ``status.conditions``; ``status`` is ``true``, ``false`` or ``unknown``."""
+
+    type: str
+    status: str
+    last_transition: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotError:
+    """The last error of a snapshot; it may be old, and the snapshot fine in spite of it."""
+
+    message: str = ""
+    time: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volumes:
+    """``status.snapshotVolumes``; a list that could not be read is None."""
+
+    included: tuple[str, ...] | None = ()
+    excluded: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One VirtualMachineSnapshot.
+
+    vm: ``spec.source.name``, whatever the source's kind.
+    requested_at: ``metadata.creationTimestamp``, when it was asked for.
+    creation_time: ``status.creationTime``, when the data was taken; None until then.
+    deletion_timestamp: ``metadata.deletionTimestamp``; None too where it was unreadable.
+    deleting: whether it is on its way out, dated or not.
+    failure_deadline: seconds, negative and 0 as written; None where it was unreadable.
+    phase: None while there is no status; "" where a status names none.
+    volumes: None while unknown: ``snapshotVolumes`` missing or null.
+    """
+
+    namespace: str
+    vm: str
+    name: str
+    uid: str = ""
+    source_uid: str = ""
+    content: str = ""
+    deletion_policy: str = ""
+    scheduled: bool = False
+    requested_at: float | None = None
+    creation_time: float | None = None
+    deletion_timestamp: float | None = None
+    deleting: bool = False
+    failure_deadline: float | None = DEFAULT_FAILURE_DEADLINE
+    phase: str | None = None
+    ready_to_use: bool = False
+    conditions: tuple[Condition, ...] = ()
+    error: SnapshotError | None = None
+    indications: tuple[str, ...] = ()
+    volumes: Volumes | None = None
+
+    @property
+    def key(self) -> SnapshotKey:
+        """What it is known by in its cluster."""
+        return SnapshotKey(self.namespace, self.name)
+
+    @property
+    def vm_key(self) -> VirtualMachineKey:
+        """The virtual machine it was taken of."""
+        return VirtualMachineKey(self.namespace, self.vm)
+
+    @property
+    def failed(self) -> bool:
+        """True once KubeVirt gave up on it; terminal."""
+        return self.phase == "Failed"
+
+    @property
+    def restorable(self) -> bool:
+        """True if restoring it would bring back data.
+
+        Without a VolumeSnapshotClass KubeVirt reports Succeeded and ready having saved only the
+        VM's configuration: such a snapshot lists its volumes and includes none.
+        """
+        if not self.ready_to_use or self.deleting or self.failed:
+            return False
+        return self.volumes is None or bool(self.volumes.included)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualMachine:
+    """One VirtualMachine.
+
+    status: ``status.printableStatus``; "" where there is none.
+    unsnapshottable_volumes: names from ``status.volumeSnapshotStatuses`` that are not enabled.
+    """
+
+    namespace: str
+    name: str
+    uid: str = ""
+    status: str = ""
+    created_at: float | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    unsnapshottable_volumes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> VirtualMachineKey:
+        """What it is known by in its cluster."""
+        return VirtualMachineKey(self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSnapshot:
+    """What became of a snapshot that a target names.
+
+    up: whether the last refresh read it.
+    snapshot: its last good state; None where there is none, or none any more.
+    read_at: seconds on the monotonic clock of that state.
+    """
+
+    namespace: str
+    vm: str
+    name: str
+    up: bool
+    snapshot: Snapshot | None = None
+    read_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What a cluster's lists told; either all of their pages arrived or there is no Listing.
+
+    snapshots: all of the virtual machines that are covered.
+    virtual_machines: those that are covered, with snapshots or without.
+    known_machines: all that were listed, and ``namespaces`` where: empty is everywhere.
+    read_at: seconds on the monotonic clock.
+    current: whether the last refresh read it; an older one is kept for a while.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    virtual_machines: tuple[VirtualMachine, ...]
+    known_machines: frozenset[VirtualMachineKey]
+    namespaces: frozenset[str]
+    read_at: float
+    current: bool = True
+
+    def is_orphan(self, snapshot: Snapshot) -> bool | None:
+        """Tell whether a snapshot's VM is gone; None where the VMs beside it were not listed."""
+        if self.namespaces and snapshot.namespace not in self.namespaces:
+            return None
+        return snapshot.vm_key not in self.known_machines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterState:
+    """All that is published of one cluster; replaced whole by every refresh.
+
+    up: whether the last refresh succeeded.
+    last_success: seconds since the epoch of the last refresh that did; None before the first.
+    refresh_duration: seconds that the last refresh took.
+    listing: what the lists told last; None where targets only name snapshots.
+    named: what became of the snapshots that targets name.
+    expires_at: seconds on the monotonic clock at which something in here has been kept too
+        long; None where all of it is of the last refresh.
+    """
+
+    cluster: Cluster
+    up: bool
+    last_success: float | None = None
+    refresh_duration: float = 0.0
+    listing: Listing | None = None
+    named: tuple[NamedSnapshot, ...] = ()
+    expires_at: float | None = None
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Every snapshot of which there is a state, each once."""
+        listed = self.listing.snapshots if self.listing else ()
+        if not self.named:
+            return listed
+        found = {snapshot.key: snapshot for snapshot in listed}
+        for named in self.named:
+            if named.snapshot:
+                found.setdefault(named.snapshot.key, named.snapshot)
+        return tuple(found.values())

@@ -1,0 +1,72 @@
+"""The published state of every cluster; each is swapped whole."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from exporter.snapshot import ClusterState
+
+Text = TypeVar("Text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published(Generic[Text]):
+    """A cluster's state and what was rendered of it."""
+
+    state: ClusterState
+    text: Text
+
+
+class Store(Generic[Text]):
+    """Holds what scrapes are answered from; nothing in it is ever changed in place.
+
+    render: makes text of a state, given the text that it replaces, in steps between which others
+        may have their turn.
+    expire: takes out of a state what has been kept too long; the time is in seconds on the
+        monotonic clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        render: Callable[[ClusterState, Text | None], Generator[None, None, Text]],
+        expire: Callable[[ClusterState, float], ClusterState],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._render = render
+        self._expire = expire
+        self._monotonic = monotonic
+        self._published: dict[str, Published[Text]] = {}
+
+    def publish(self, state: ClusterState) -> None:
+        """Put a state in the place of the cluster's last one."""
+        for _ in self.publishing(state):
+            pass
+
+    def publishing(self, state: ClusterState) -> Generator[None, None, None]:
+        """Do the same in steps of some milliseconds; nothing is seen of it before the last."""
+        last = self._published.get(state.cluster.uid)
+        text = yield from self._render(state, last.text if last else None)
+        self._published[state.cluster.uid] = Published(state=state, text=text)
+
+    def get(self, uid: str) -> ClusterState | None:
+        """Return a cluster's state, None before its first refresh has ended."""
+        published = self._published.get(uid)
+        return published.state if published else None
+
+    def remove(self, uid: str) -> None:
+        """Forget a cluster with all its series."""
+        self._published.pop(uid, None)
+
+    def view(self) -> tuple[Published[Text], ...]:
+        """Return all clusters as they are now, in the order of their uids.
+
+        What has been kept too long goes here, so that no scrape shows it even if a refresh is
+        still on its way.
+        """
+        now = self._monotonic()
+        for published in tuple(self._published.values()):
+            expires_at = published.state.expires_at
+            if expires_at is not None and expires_at <= now:
+                self.publish(self._expire(published.state, now))
+        return tuple(self._published[uid] for uid in sorted(self._published))

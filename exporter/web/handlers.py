@@ -1,0 +1,133 @@
+"""What each path answers."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from html import escape
+from typing import TypeVar
+
+from aiohttp import hdrs, web
+
+from exporter.metrics.exposition import gzipped, length, plain
+from exporter.web.negotiation import wants_gzip, wants_openmetrics
+from exporter.web.scrapes import Scrapes
+
+T = TypeVar("T")
+
+TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+CHUNK = 32 * 1024
+"""Bytes sent at a time, at least."""
+
+TURN = 0.002
+"""Seconds of work after which others get their turn."""
+
+LANDING_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>palette-snapshot-exporter</title></head>
+<body>
+<h1>palette-snapshot-exporter</h1>
+<p>Would the snapshots of your virtual machines on Palette save you?</p>
+<ul>
+<li><a href="{telemetry_path}">Metrics</a></li>
+<li><a href="/-/healthy">Healthy</a></li>
+<li><a href="/-/ready">Ready</a></li>
+</ul>
+<p>Version {version}</p>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """Answers from memory; nothing here waits for Palette.
+
+    ready: whether every cluster's first refresh has ended.
+    """
+
+    scrapes: Scrapes
+    ready: Callable[[], bool]
+    telemetry_path: str
+    version: str
+
+    async def index(self, request: web.Request) -> web.Response:
+        """Answer with links to the other paths."""
+        del request
+        page = LANDING_PAGE.format(
+            telemetry_path=escape(self.telemetry_path), version=escape(self.version)
+        )
+        return web.Response(text=page, content_type="text/html")
+
+    async def is_healthy(self, request: web.Request) -> web.Response:
+        """Answer 200: that it is answered at all is the health of the event loop."""
+        del request
+        return web.Response(text="healthy\n")
+
+    async def is_ready(self, request: web.Request) -> web.Response:
+        """Answer 200 once every cluster's first refresh has ended, 503 before."""
+        del request
+        if self.ready():
+            return web.Response(text="ready\n")
+        return web.Response(text="first refresh still on its way\n", status=503)
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """Answer with all metrics, in the format and encoding that are asked for."""
+        openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
+        compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
+        parts = await _in_turns(self.scrapes.parts(openmetrics=openmetrics))
+        body: Iterable[bytes] = await _in_turns(gzipped(parts)) if compressed else plain(parts)
+        response = web.StreamResponse()
+        response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
+        response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
+        if compressed:
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        # Told the length, aiohttp sends what it is given as it is, and not in HTTP's own chunks.
+        response.content_length = sum(map(len, body)) if compressed else length(parts)
+        # A reader who leaves in the middle is no fault of ours to log.
+        with suppress(ConnectionError):
+            await response.prepare(request)
+            if request.transport is not None:
+                # The answer has ended when the kernel has all of it: what was left to the event
+                # loop would be lost where the exporter stops.
+                request.transport.set_write_buffer_limits(high=0)
+            if request.method != hdrs.METH_HEAD:
+                await _send(response, body)
+        return response
+
+
+def _header(request: web.Request, name: str) -> str:
+    """Return all members of a list header; it may be sent in several lines."""
+    return ",".join(request.headers.getall(name, ()))
+
+
+async def _in_turns(parts: Iterable[T]) -> list[T]:
+    """Return all parts; others have their turn while they are worked out."""
+    ready: list[T] = []
+    turn_ends = time.perf_counter() + TURN
+    for part in parts:
+        ready.append(part)
+        if time.perf_counter() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = time.perf_counter() + TURN
+    return ready
+
+
+async def _send(response: web.StreamResponse, parts: Iterable[bytes]) -> None:
+    """Write all parts, small ones together; others have their turn in between."""
+    waiting: list[bytes] = []
+    size = 0
+    turn_ends = time.perf_counter() + TURN
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= CHUNK:
+            await response.write(b"".join(waiting) if len(waiting) > 1 else part)
+            waiting, size = [], 0
+        if time.perf_counter() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = time.perf_counter() + TURN
+    await response.write(b"".join(waiting))

@@ -1,0 +1,108 @@
+"""A real server, a real session, and a record of what went between them."""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+import stamina
+from aiohttp import web
+
+from exporter.palette.auth import ApiKey
+from exporter.palette.budget import Budget
+from exporter.palette.transport import Transport, open_session
+
+KEY = "canary-key-7f3a9c51"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Serve = Callable[..., Awaitable[str]]
+MakeTransport = Callable[..., Transport]
+
+
+@dataclass
+class Record:
+    """What a transport reported: (endpoint, code) of each request, and the waits in seconds."""
+
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def request(self, endpoint: str, code: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.requests.append((endpoint, code))
+
+    def throttled(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    @property
+    def codes(self) -> list[str]:
+        return [code for _, code in self.requests]
+
+
+@pytest.fixture(autouse=True)
+def _retries_follow_at_once() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=4, cap=True):
+        yield
+
+
+@pytest.fixture
+def record() -> Record:
+    return Record()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serve a handler for any path on a free port; return the base URL."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+        ) -> str:
+            server = web.Server(handler)  # type: ignore[arg-type]
+            runner = web.ServerRunner(server, shutdown_timeout=0.1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+            port = runner.addresses[0][1]
+            return f"{'https' if tls else 'http'}://{host}:{port}"
+
+        yield start
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with open_session("tests/1.0") as session:
+        yield session
+
+
+@pytest.fixture
+def transport_to(session: aiohttp.ClientSession, record: Record) -> MakeTransport:
+    def make(base_url: str, **options: Any) -> Transport:
+        credential = options.pop("credential", None) or ApiKey(KEY)
+        budget = options.pop("budget", None) or Budget(10_000, 10_000)
+        options.setdefault("timeout", 5.0)
+        return Transport(session, base_url, credential, budget, record, **options)
+
+    return make
+
+
+def answers(*responses: Callable[[], web.StreamResponse]) -> tuple[Handler, list[web.BaseRequest]]:
+    """Return a handler that gives these answers in turn, the last forever, and its requests."""
+    seen: list[web.BaseRequest] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        seen.append(request)
+        return responses[min(len(seen), len(responses)) - 1]()
+
+    return handler, seen
+
+
+def ok(body: bytes = b"{}") -> Callable[[], web.Response]:
+    return lambda: web.Response(body=body, content_type="application/json")
+
+
+def status(code: int, body: bytes = b"", **headers: str) -> Callable[[], web.Response]:
+    renamed = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda: web.Response(status=code, body=body, headers=renamed)

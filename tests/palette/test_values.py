@@ -1,0 +1,85 @@
+"""Single values: times as servers write them, and what is no time at all."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.palette.values import parse_time
+
+NEVER_UNSET = st.datetimes(datetime(1971, 1, 2), datetime(9998, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-11-20T02:00:14Z", 1795140014.0),
+        ("2026-11-20t02:00:14z", 1795140014.0),
+        ("2026-11-20T02:00:14.5Z", 1795140014.5),
+        ("2026-11-20T02:00:14.000000000Z", 1795140014.0),
+        ("2026-11-20T02:00:14.25000000000000000000000000000000Z", 1795140014.25),
+        ("2026-11-20T07:30:14+05:30", 1795140014.0),
+        ("2026-11-19T18:00:14-08:00", 1795140014.0),
+        ("2026-11-20T02:00:14-00:00", 1795140014.0),
+        ("2016-12-31T23:59:60Z", 1483228800.0),
+    ],
+)
+def test_a_time_is_read_however_rfc_3339_writes_it(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00.000Z",
+        "0000-01-01T00:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "1970-12-31T23:59:59Z",
+        "1971-01-01T00:00:00+05:00",
+    ],
+)
+def test_a_time_up_to_1970_was_never_set(text: str) -> None:
+    assert parse_time(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2026-11-20",
+        "2026-11-20T02:00:14",
+        "2026-11-20 02:00:14Z",
+        "2026-11-20T02:00Z",
+        "2026-13-20T02:00:14Z",
+        "2026-02-30T02:00:14Z",
+        "2026-11-20T24:00:00Z",
+        "2026-11-20T02:00:61Z",
+        "2026-11-20T02:00:14+24:00",
+        "2026-11-20T02:00:14+05:60",
+        "2026-11-20T02:00:14.Z",
+        "2026-11-20T02:00:14Z\n",
+        "\u0662026-11-20T02:00:14Z",
+        "1795140014",
+    ],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_time(text)
+
+
+@given(NEVER_UNSET, st.integers(-23 * 60, 23 * 60))
+def test_any_offset_tells_the_same_instant(moment: datetime, minutes: int) -> None:
+    zoned = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    told = parse_time(zoned.isoformat())
+    assert told == pytest.approx(zoned.astimezone(UTC).timestamp(), abs=1e-6)
+
+
+@given(st.text() | st.datetimes().map(datetime.isoformat).map("{}Z".format))
+def test_no_text_raises_anything_but_value_error(text: str) -> None:
+    try:
+        seconds = parse_time(text)
+    except ValueError:
+        return
+    assert seconds is None or seconds >= 31_536_000

@@ -1,0 +1,206 @@
+"""The exporter as users run it: a process of its own, asked over HTTP and ended by signals."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).parent.parent
+MODULE = (sys.executable, "-m", "exporter")
+SCRIPT = (str(Path(sys.executable).parent / "palette-snapshot-exporter"),)
+DEV = (sys.executable, "-X", "dev", "-m", "exporter")
+STOPS_WITHIN = 5.0
+
+T = TypeVar("T")
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+"""Name and labels of each series -> its value."""
+
+
+async def eventually(check: Callable[[], Awaitable[T]], *, within: float = 15.0) -> T:
+    """Return what check gives once it is truthy; fails after so many seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while not (found := await check()):
+        assert loop.time() < deadline, f"{check} gives {found!r} after {within} s"
+        await asyncio.sleep(0.05)
+    return found
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without anything that the exporter would read, and with extra."""
+    ours = ("PALETTE_EXPORTER_", "SPECTROCLOUD_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, **extra}
+
+
+def finished(
+    *arguments: str,
+    command: Sequence[str] = MODULE,
+    environ: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, which should come by itself."""
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=ROOT,
+        env=environment(environ or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A process that runs; stdout and stderr: the files that these go to."""
+
+    process: asyncio.subprocess.Process
+    stdout: Path
+    stderr: Path
+
+    @property
+    def log(self) -> list[dict[str, str]]:
+        """The log lines so far, which are logfmt, by key."""
+        whole, _, _ = self.stderr.read_text().rpartition("\n")
+        return [logfmt(line) for line in whole.split("\n") if line]
+
+    def logged(self, msg: str) -> list[dict[str, str]]:
+        """The log lines with this message."""
+        return [line for line in self.log if line["msg"] == msg]
+
+    async def line(self, msg: str, *, within: float = 15.0) -> dict[str, str]:
+        """Wait for a log line with this message and return it."""
+
+        async def found() -> list[dict[str, str]]:
+            assert self.process.returncode is None, self.stderr.read_text()
+            return self.logged(msg)
+
+        return (await eventually(found, within=within))[0]
+
+    async def url(self) -> str:
+        """Wait until it listens and return its base URL."""
+        return f"http://{(await self.line('starting'))['listen']}"
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it by a signal and return its exit code; fails where that takes too long."""
+        self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), STOPS_WITHIN)
+
+
+@asynccontextmanager
+async def running(
+    *arguments: str,
+    directory: Path,
+    command: Sequence[str] = MODULE,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[Running]:
+    """Start a process, and leave none behind; directory: for what it prints."""
+    stdout, stderr = directory / "stdout.txt", directory / "stderr.txt"
+    with stdout.open("wb") as out, stderr.open("wb") as err:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *arguments,
+            cwd=ROOT,
+            env=environment(environ or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+    try:
+        yield Running(process=process, stdout=stdout, stderr=stderr)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+_PAIR = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)')
+
+
+def logfmt(line: str) -> dict[str, str]:
+    """Read a line in logfmt, quoted as Go and JSON quote; anything else fails."""
+    pairs: dict[str, str] = {}
+    position = 0
+    while position < len(line):
+        found = _PAIR.match(line, position)
+        assert found, f"not logfmt at {position}: {line!r}"
+        name, value = found.groups()
+        assert name not in pairs, f"{name} twice: {line!r}"
+        pairs[name] = json.loads(value) if value.startswith('"') else value
+        position = found.end()
+    assert {"time", "level", "msg"} <= pairs.keys(), line
+    return pairs
+
+
+async def get(url: str, **headers: str) -> tuple[int, str]:
+    """Return the status and the text of an answer."""
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(url, headers=headers) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+async def scrape(url: str) -> str:
+    """Return the text of the metrics."""
+    status, text = await get(f"{url}/metrics")
+    assert status == 200
+    return text
+
+
+async def ready(url: str) -> bool:
+    """Tell whether every first refresh has ended."""
+    return (await get(f"{url}/-/ready"))[0] == 200
+
+
+def series(text: str) -> Series:
+    """Return the series of a text; fails where one stands twice."""
+    parse: Callable[[str], Any] = text_string_to_metric_families
+    found: Series = {}
+    for family in parse(text):
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in found, f"{key} stands twice"
+            found[key] = sample.value
+    return found
+
+
+def labels_of(found: Series, name: str) -> list[dict[str, str]]:
+    """Return the labels of every series of this name."""
+    return [dict(labels) for family, labels in found if family == name]
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def binary(name: str) -> str:
+    """Return where a program is; skips the test without it, but fails in CI."""
+    found = shutil.which(name)
+    if found is not None:
+        return found
+    message = f"{name} is not installed (on Debian: apt install prometheus)"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)

@@ -1,0 +1,105 @@
+"""Values of any shape, for property tests."""
+
+from hypothesis import strategies as st
+
+from exporter.snapshot import (
+    Cluster,
+    ClusterState,
+    Condition,
+    Listing,
+    NamedSnapshot,
+    Snapshot,
+    SnapshotError,
+    VirtualMachine,
+    Volumes,
+)
+
+# Any text that UTF-8 can hold; what a name may not be is Kubernetes' business, not ours.
+texts = st.text(st.characters(codec="utf-8"), max_size=12)
+names = texts.filter(bool)
+times = st.none() | st.floats(31_536_000, 4e9) | st.integers(31_536_000, 4_000_000_000).map(float)
+volumes = st.none() | st.builds(
+    Volumes,
+    included=st.none() | st.lists(names, max_size=3).map(tuple),
+    excluded=st.none() | st.lists(names, max_size=3).map(tuple),
+)
+conditions = st.lists(
+    st.builds(
+        Condition,
+        type=names,
+        status=st.sampled_from(["true", "false", "unknown"]),
+        last_transition=times,
+        reason=texts,
+    ),
+    max_size=3,
+    unique_by=lambda condition: condition.type,
+).map(tuple)
+
+snapshots = st.builds(
+    Snapshot,
+    namespace=names,
+    vm=names,
+    name=names,
+    uid=texts,
+    source_uid=texts,
+    content=texts,
+    deletion_policy=st.sampled_from(["", "Delete", "Retain"]),
+    scheduled=st.booleans(),
+    requested_at=times,
+    creation_time=times,
+    deletion_timestamp=times,
+    deleting=st.booleans(),
+    failure_deadline=st.none() | st.floats(-1e6, 1e6),
+    phase=st.none() | st.sampled_from(["", "InProgress", "Succeeded", "Failed", "Odd"]),
+    ready_to_use=st.booleans(),
+    conditions=conditions,
+    error=st.none() | st.builds(SnapshotError, message=texts, time=times),
+    indications=st.lists(names, max_size=3, unique=True).map(tuple),
+    volumes=volumes,
+)
+
+machines = st.builds(
+    VirtualMachine,
+    namespace=names,
+    name=names,
+    uid=texts,
+    status=texts,
+    created_at=times,
+    labels=st.lists(st.tuples(names, texts), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
+    unsnapshottable_volumes=st.lists(names, max_size=3).map(tuple),
+)
+
+clusters = st.builds(Cluster, uid=names, name=names, project_uid=texts, cloud_type=texts)
+
+
+@st.composite
+def cluster_states(draw: st.DrawFn) -> ClusterState:
+    """Return the state of a cluster, each snapshot in it once."""
+    found = draw(st.lists(snapshots, max_size=4, unique_by=lambda snapshot: snapshot.key))
+    named = [
+        NamedSnapshot(
+            namespace=each.namespace,
+            vm=each.vm,
+            name=each.name,
+            up=draw(st.booleans()),
+            snapshot=draw(st.sampled_from([each, None])),
+        )
+        for each in found
+    ]
+    listed = draw(st.lists(snapshots, max_size=3, unique_by=lambda snapshot: snapshot.key))
+    known = draw(st.lists(machines, max_size=3, unique_by=lambda vm: vm.key))
+    listing = Listing(
+        snapshots=tuple(listed),
+        virtual_machines=tuple(known),
+        known_machines=frozenset(vm.key for vm in known),
+        namespaces=frozenset(draw(st.lists(names, max_size=2))),
+        read_at=0.0,
+    )
+    return ClusterState(
+        cluster=draw(clusters),
+        up=draw(st.booleans()),
+        last_success=draw(times),
+        refresh_duration=draw(st.floats(0, 1000)),
+        listing=draw(st.sampled_from([listing, None])),
+        named=tuple(named),
+    )

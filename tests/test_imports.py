@@ -1,0 +1,66 @@
+"""Who may import whom: data flows one way, and the simulated Palette shares no line with us."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import exporter
+
+PACKAGE = Path(exporter.__file__).parent
+
+VALUES = {"snapshot", "duration"}
+REFRESH = {"palette", "targets", "store", "snapshot", "metrics.telemetry"}
+MAY_IMPORT: dict[str, set[str] | None] = {
+    "__main__": {"cli"},
+    "cli": {"settings", "flags", "logs", "runtime", "web.app"},
+    "demo": set(),
+    "discovery": {"refresh", *REFRESH},
+    "duration": set(),
+    "flags": {"settings"},
+    "logs": set(),
+    "metrics": VALUES,
+    "palette": VALUES,
+    "from_settings": {"settings", "metrics.rollup", "palette", "targets"},
+    "news": {"reading", *REFRESH},
+    "plan": {"targets", *VALUES},
+    "reading": {"plan", *REFRESH},
+    "refresh": {"news", "plan", "reading", *REFRESH},
+    "runtime": None,
+    "settings": {"duration"},
+    "snapshot": set(),
+    "store": VALUES,
+    "targets": VALUES,
+    "web": {"refresh", "store", "metrics", "targets", "snapshot"},
+}
+"""A module or package of ours -> what of ours it may import; None: everything but cli."""
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports, without the package's name."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("exporter.") for name in names if name.startswith("exporter.")}
+
+
+def allowed(owner: str, name: str) -> bool:
+    if name in {"__version__", "revision"} or name.split(".")[0] == owner:
+        return True
+    rule = MAY_IMPORT[owner]
+    if rule is None:
+        return name.split(".")[0] != "cli"
+    return any(name == module or name.startswith(f"{module}.") for module in rule)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if parts == ("__init__",):
+        assert not imported(path)
+        return
+    assert {name for name in imported(path) if not allowed(parts[0], name)} == set()

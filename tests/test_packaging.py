@@ -1,0 +1,158 @@
+"""What is installed, built and shipped, as far as it can be told without a network."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from exporter.settings import load
+from tests.process import ROOT, SCRIPT, finished
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+
+
+def name_of(requirement: str) -> str:
+    """Return the name of a requirement, as package indexes compare names."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert found, requirement
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Name of each package -> all that is said of it, its lines joined."""
+    text = re.sub(r"\s*\\\n\s*", " ", lock.read_text())
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return {name_of(line): line for line in lines}
+
+
+def test_there_are_two_locks() -> None:
+    assert [lock.name for lock in LOCKS] == ["requirements-dev.lock", "requirements.lock"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_pins_each_package_by_hash_and_names_no_index(lock: Path) -> None:
+    found = pins(lock)
+    assert found
+    for line in found.values():
+        pinned = r"[\w.-]+(\[[\w,-]+\])?==[\w.!+]+( ; [^@]+?)?( --hash=sha256:[0-9a-f]{64})+"
+        assert re.fullmatch(pinned, line), line
+    assert not re.search(
+        r"https?://|index-url|find-links|trusted-host|(^|\s)-[rice]\s", lock.read_text()
+    )
+
+
+def test_the_lock_holds_what_the_package_needs() -> None:
+    needed = {name_of(requirement) for requirement in PROJECT["dependencies"]}
+    locked, for_development = pins(ROOT / "requirements.lock"), pins(ROOT / "requirements-dev.lock")
+    assert needed <= locked.keys()
+    versions = {name: line.split(" ")[0] for name, line in locked.items()}
+    again = {name: for_development[name].split(" ")[0] for name in locked}
+    assert again == versions
+
+
+def test_the_console_script_is_the_command() -> None:
+    assert PROJECT["scripts"] == {"palette-snapshot-exporter": "exporter.cli:main"}
+    assert Path(SCRIPT[0]).is_file()
+    assert finished("--version", command=SCRIPT).stdout == finished("--version").stdout
+
+
+def test_the_wheel_holds_the_package_its_types_and_no_tests(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps"]
+    done = subprocess.run(
+        [*pip, "--no-build-isolation", "--disable-pip-version-check", "-w", str(tmp_path), "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+    assert "exporter/py.typed" in names
+    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
+    assert ours <= set(names)
+    assert not [name for name in names if "test" in name or "__pycache__" in name]
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"exporter"}
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert "License-Expression: Apache-2.0" in metadata
+    assert "Requires-Python: <3.15,>=3.11" in metadata
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Return what the Dockerfile says, instruction by instruction."""
+    text = re.sub(r"\s*\\\n\s*", " ", (ROOT / "Dockerfile").read_text())
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    pairs = (line.partition(" ") for line in lines)
+    return [(word.upper(), rest.strip()) for word, _, rest in pairs]
+
+
+def test_the_image_is_built_in_stages_and_runs_as_nobody_without_a_shell() -> None:
+    said = instructions()
+    stages = [index for index, (word, _) in enumerate(said) if word == "FROM"]
+    assert len(stages) >= 2
+    last = said[stages[-1] :]
+    of = dict(last)
+    user = re.fullmatch(r"(\d+)(:\d+)?", of["USER"])
+    assert user
+    assert int(user[1]) > 0
+    assert re.fullmatch(r'\["palette-snapshot-exporter"\]', of["ENTRYPOINT"])
+    assert re.search(r'CMD \["python", ', of["HEALTHCHECK"])
+    assert "/-/healthy" in of["HEALTHCHECK"]
+    assert [rest for word, rest in last if word == "COPY" and "--from=build" in rest]
+    assert "RUN" not in of
+    labels = set(re.findall(r"org\.opencontainers\.image\.(\w+)=", of["LABEL"]))
+    assert {"title", "description", "licenses", "version", "revision"} <= labels
+    assert not [rest for word, rest in said if word == "FROM" and ":latest" in rest]
+    installs = [rest for word, rest in said if word == "RUN" and "requirements" in rest]
+    assert installs
+    assert all(rest.count("install") == rest.count("--require-hashes") for rest in installs)
+
+
+def test_the_image_is_built_from_what_it_needs_only() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert lines[0] == "*"
+    let_in = {line[1:] for line in lines if line.startswith("!")}
+    copied = {
+        source
+        for word, rest in instructions()
+        if word == "COPY" and not rest.startswith("--from")
+        for source in rest.split()[:-1]
+    }
+    assert copied <= let_in
+
+
+def test_the_version_on_the_image_is_the_packages() -> None:
+    version = finished("--version").stdout.split()[2]
+    assert ("ARG", f"VERSION={version}") in instructions()
+
+
+def test_the_example_can_be_used(tmp_path: Path) -> None:
+    example = ROOT / "config.example.yaml"
+    assert load(config_file=example, environ={"SPECTROCLOUD_APIKEY": "key"}).targets
+    copy = tmp_path / "config.yaml"
+    copy.write_text(example.read_text())
+    done = finished(
+        f"--config.file={copy}", "--config.check", environ={"SPECTROCLOUD_APIKEY": "key"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_generated_documents_are_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

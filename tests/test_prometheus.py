@@ -1,0 +1,132 @@
+"""A real Prometheus scrapes the real exporter and is asked by its HTTP API."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import yaml
+
+from exporter.demo.api import API_KEY, DemoPalette
+from exporter.demo.documents import requested, vm_document
+from exporter.demo.stages import snapshot_document
+from exporter.demo.world import World
+from tests.process import binary, eventually, free_port, get, ready, running
+from tests.web.running import target
+
+CLUSTER, NAME, PROJECT = "6540a1b2c3d4e5f600000001", "prod-east", "65f0c0ffee00000000000001"
+ODD = 'quo"te\\slash\nline-ü'
+
+
+@asynccontextmanager
+async def prometheus(directory: Path, scraped: str) -> AsyncIterator[str]:
+    """Run a Prometheus that scrapes an address every second, and yield its URL."""
+    config = directory / "prometheus.yml"
+    job = {
+        "job_name": "palette",
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        "static_configs": [{"targets": [scraped.removeprefix("http://")]}],
+    }
+    config.write_text(yaml.safe_dump({"scrape_configs": [job]}))
+    address = f"127.0.0.1:{free_port()}"
+    with (directory / "prometheus.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            binary("prometheus"),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address={address}",
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield f"http://{address}"
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def query(url: str, expression: str) -> list[dict[str, Any]]:
+    """Return the samples that an expression gives now; none while nobody answers."""
+    try:
+        status, text = await get(f"{url}/api/v1/query?{urlencode({'query': expression})}")
+    except aiohttp.ClientError:
+        return []
+    if status != 200:
+        return []
+    result: list[dict[str, Any]] = json.loads(text)["data"]["result"]
+    return result
+
+
+def identity(labels: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in labels.items() if name not in {"job", "instance"}}
+
+
+async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> None:
+    # Looked for first: a test that is skipped starts nothing.
+    binary("prometheus")
+    world = World.empty()
+    world.add_cluster(CLUSTER, NAME, PROJECT)
+    documents = [
+        snapshot_document(name="nightly", vm="db-01"),
+        requested(name="adhoc", vm="db-01"),
+        snapshot_document(name=f"of {ODD}", vm=ODD),
+    ]
+    for document in documents:
+        world.put_vm(CLUSTER, vm_document(name=document["spec"]["source"]["name"]))
+        world.put_snapshot(CLUSTER, document)
+    async with DemoPalette(world, limits=None) as palette:
+        tree = {
+            "palette": {"url": palette.url, "api_key": API_KEY},
+            "refresh": {"interval": "1s"},
+            "targets": [target(document, CLUSTER) for document in documents],
+        }
+        config = tmp_path / "config.yaml"
+        config.write_text(yaml.safe_dump(tree))
+        flags = (f"--config.file={config}", "--web.listen-address=127.0.0.1:0")
+        async with running(*flags, directory=tmp_path) as exporter:
+            url = await exporter.url()
+            await eventually(lambda: ready(url))
+            async with prometheus(tmp_path, url) as server:
+                found = await eventually(
+                    lambda: query(server, "palette_vm_snapshot_ready"), within=30
+                )
+                cluster = {"cluster_uid": CLUSTER, "cluster_name": NAME, "namespace": "vms"}
+                assert {(each["metric"]["snapshot"], each["value"][1]) for each in found} == {
+                    ("nightly", "1"),
+                    ("adhoc", "0"),
+                    (f"of {ODD}", "1"),
+                }
+                for each in found:
+                    labels = identity(each["metric"])
+                    vm = ODD if labels["snapshot"] == f"of {ODD}" else "db-01"
+                    assert labels == {
+                        "__name__": "palette_vm_snapshot_ready",
+                        **cluster,
+                        "vm": vm,
+                        "snapshot": labels["snapshot"],
+                    }
+                await it_sees_changes_and_what_is_gone(server, world)
+                (up,) = await query(server, 'up{job="palette"}')
+                assert up["value"][1] == "1"
+
+
+async def it_sees_changes_and_what_is_gone(server: str, world: World) -> None:
+    adhoc = 'palette_vm_snapshot_ready{snapshot="adhoc"}'
+    world.put_snapshot(CLUSTER, snapshot_document(name="adhoc", vm="db-01"))
+    await eventually(lambda: query(server, f"{adhoc} == 1"))
+    world.delete_snapshot(CLUSTER, "vms", "adhoc")
+    await eventually(lambda: query(server, 'palette_vm_snapshot_up{snapshot="adhoc"} == 0'))
+    assert not await query(server, adhoc)
