@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFIG ?= config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint docs lock clean
+.PHONY: help demo run test lint docs bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ lint: $(DEV_READY) ## ruff, mypy --strict, and whether generated documents are u
 
 docs: $(DEV_READY) ## write the generated documents anew
 	$(BIN)/python docs/generate.py
+
+bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes beside nginx and Go's client
+	$(BIN)/python -m benchmarks.api
+	$(BIN)/python -m benchmarks.scrape
 
 lock: ## resolve requirements*.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
