@@ -1,0 +1,26 @@
+"""The shipped rules and their unit tests, as read from deploy/prometheus."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
+UNIT_TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
+
+Rule = dict[str, Any]
+
+
+def _rules() -> Iterator[Rule]:
+    for path in RULE_FILES:
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            yield from group["rules"]
+
+
+RULES = tuple(_rules())
+ALERTS = tuple(rule for rule in RULES if "alert" in rule)
+RECORDINGS = tuple(rule for rule in RULES if "record" in rule)
+ALERT_NAMES = tuple(dict.fromkeys(rule["alert"] for rule in ALERTS))
