@@ -1,0 +1,167 @@
+"""The example for Alertmanager: it loads, wakes whom it should, and holds back what is old."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.deploy.conftest import Program
+from tests.deploy.rules import ALERTS, ROOT
+
+CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+RECEIVERS = {"critical": "on-call", "warning": "working-hours", "info": "digest"}
+
+Labels = Mapping[str, str]
+
+EAST = {"cluster_uid": "e", "cluster_name": "east"}
+WEST = {"cluster_uid": "w", "cluster_name": "west"}
+
+
+def alert(name: str, severity: str, **labels: str) -> Labels:
+    return {"alertname": name, "severity": severity, **labels}
+
+
+def test_it_loads_without_any_secret(amtool: Program) -> None:
+    amtool("check-config", CONFIG)
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_the_severity_decides_who_hears_of_an_alert(
+    rule: Mapping[str, Mapping[str, str]], amtool: Program
+) -> None:
+    severity = rule["labels"]["severity"]
+    labels = alert(str(rule["alert"]), severity, **EAST)
+    amtool(
+        *("config", "routes", "test", "--config.file", CONFIG),
+        f"--verify.receivers={RECEIVERS[severity]}",
+        *(f"{name}={value}" for name, value in labels.items()),
+    )
+
+
+def test_what_has_no_severity_is_heard_too(amtool: Program) -> None:
+    arguments = ("--verify.receivers=working-hours", "alertname=Watchdog")
+    amtool("config", "routes", "test", "--config.file", CONFIG, *arguments)
+
+
+@asynccontextmanager
+async def running(program: str, storage: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    """Run Alertmanager with the example on the loopback, and yield a session of its API."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    process = await asyncio.create_subprocess_exec(
+        program,
+        f"--config.file={CONFIG}",
+        f"--storage.path={storage}",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with aiohttp.ClientSession(f"http://{address}") as session:
+            await until_ready(session)
+            yield session
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def until_ready(session: aiohttp.ClientSession) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                async with session.get("/-/ready") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+async def send(session: aiohttp.ClientSession, alerts: list[Labels]) -> None:
+    async with session.post("/api/v2/alerts", json=[{"labels": labels} for labels in alerts]) as a:
+        a.raise_for_status()
+
+
+async def held(session: aiohttp.ClientSession, alerts: list[Labels]) -> list[Labels]:
+    """Return those of the alerts that others hold back."""
+    async with session.get("/api/v2/alerts", params={"inhibited": "false"}) as answer:
+        heard = [found["labels"] for found in await answer.json()]
+    return [labels for labels in alerts if labels not in heard]
+
+
+async def until_held(session: aiohttp.ClientSession, alerts: list[Labels]) -> None:
+    """Wait until all of the alerts are held back: that takes a moment after they were accepted."""
+    async with asyncio.timeout(5):
+        while True:
+            if await held(session, alerts) == alerts:
+                return
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("source", "held_back", "heard"),
+    [
+        pytest.param(
+            alert("PaletteClusterUnreadable", "warning", **EAST),
+            [
+                alert("PaletteSnapshotFailed", "warning", snapshot="s", **EAST),
+                alert("PaletteVMSnapshotObjectiveMissed", "critical", vm="db", **EAST),
+            ],
+            [
+                alert("PaletteClusterStale", "critical", **EAST),
+                alert("PaletteSnapshotFailed", "warning", snapshot="s", **WEST),
+                alert("PaletteExporterRateLimited", "warning", instance="a"),
+                alert("SomebodyElses", "warning", **EAST),
+            ],
+            id="an unreadable cluster holds back what is said of it",
+        ),
+        pytest.param(
+            alert("PaletteClusterStale", "critical", **EAST),
+            [alert("PaletteSnapshotTooOld", "info", snapshot="s", **EAST)],
+            [
+                alert("PaletteSnapshotTooOld", "info", snapshot="s", **WEST),
+            ],
+            id="so does one whose refresh hangs",
+        ),
+        pytest.param(
+            alert("PaletteExporterDown", "critical", job="palette-snapshot-exporter"),
+            [
+                alert("PaletteSnapshotFailed", "warning", snapshot="s", **EAST),
+                alert("PaletteClusterUnreadable", "warning", **WEST),
+                alert("PaletteExporterShardMissing", "critical", job="palette-snapshot-exporter"),
+            ],
+            [
+                alert("SomebodyElses", "critical"),
+                alert("PaletteSnapshotFailed", "warning", prometheus="another", **EAST),
+            ],
+            id="without any exporter everything they said is held back",
+        ),
+        pytest.param(
+            alert("PaletteExporterDown", "warning", instance="a"),
+            [alert("PaletteSnapshotFailed", "warning", snapshot="s", **WEST)],
+            [
+                alert("PaletteClusterUnreadable", "warning", **WEST),
+                alert("PaletteSnapshotFailed", "warning", snapshot="s", **EAST),
+            ],
+            id="while another exporter is up its alerts are heard",
+        ),
+    ],
+)
+async def test_inhibition(
+    source: Labels,
+    held_back: list[Labels],
+    heard: list[Labels],
+    alertmanager: str,
+    tmp_path: Path,
+) -> None:
+    alerts = [source, *held_back, *heard]
+    async with running(alertmanager, tmp_path) as session:
+        await send(session, alerts)
+        await until_held(session, held_back)
+        assert await held(session, alerts) == held_back
