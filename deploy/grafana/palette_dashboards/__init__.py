@@ -1,0 +1,1 @@
+"""The Grafana dashboards of palette-snapshot-exporter, as code."""
