@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFIG ?= config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint docs bench lock clean dashboards
+.PHONY: help demo run test lint docs bench lock clean stack dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ demo: $(READY) ## run against the built-in simulated Palette, http://127.0.0.1:1
 
 run: $(READY) ## run with CONFIG (config.yaml)
 	$(BIN)/python -m exporter --config.file=$(CONFIG)
+
+stack: $(READY) ## demo, Prometheus and Alertmanager on this machine, without containers
+	$(BIN)/python deploy/stack/run.py
 
 dashboards: $(DEV_READY) ## write the Grafana dashboards and the PrometheusRule anew
 	$(BIN)/python deploy/grafana/build.py

@@ -1,0 +1,214 @@
+"""Everything at once: the containers' description, the same without containers, and the image."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.deploy.conftest import find, program
+from tests.deploy.rules import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEPLOY = ROOT / "deploy"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+RUN = DEPLOY / "stack" / "run.py"
+PROGRAMS = ("exporter", "prometheus", "alertmanager")
+SECONDS = 30.0
+
+
+# The containers.
+
+
+def test_everything_is_there() -> None:
+    assert SERVICES.keys() == {"exporter", "prometheus", "alertmanager", "grafana"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_has_a_version(service: str) -> None:
+    assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+", SERVICES[service]["image"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_mounted_is_there(service: str) -> None:
+    for volume in SERVICES[service].get("volumes", []):
+        source, _, mode = volume.split(":") if volume.count(":") == 2 else (*volume.split(":"), "")
+        if source.startswith("."):
+            assert (DEPLOY / source).is_dir()
+            assert mode == "ro"
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_the_image_is_built_from_the_dockerfile() -> None:
+    context = DEPLOY / SERVICES["exporter"]["build"]["context"]
+    assert (context / "Dockerfile").samefile(ROOT / "Dockerfile")
+    assert SERVICES["exporter"]["command"] == ["--demo"]
+
+
+def test_only_this_machine_gets_in() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert {port.split(":")[0] for port in ports} == {"127.0.0.1"}
+    assert {port.split(":")[2] for port in ports} == {"10180", "9090", "9093", "3000"}
+
+
+def test_localhost_means_the_same_to_all() -> None:
+    for name, service in SERVICES.items():
+        assert name == "exporter" or service["network_mode"] == "service:exporter"
+
+
+@pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
+def test_the_configuration_is_where_it_is_looked_for(service: str) -> None:
+    (path,) = [
+        argument.removeprefix("--config.file=")
+        for argument in SERVICES[service]["command"]
+        if argument.startswith("--config.file=")
+    ]
+    assert mounted(service, path).is_file()
+
+
+def test_grafana_finds_what_is_provisioned() -> None:
+    environment = SERVICES["grafana"]["environment"]
+    assert mounted("grafana", environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]).is_file()
+    (provider,) = yaml.safe_load(
+        mounted("grafana", "/etc/grafana/provisioning/dashboards/palette.yaml").read_text()
+    )["providers"]
+    assert [*mounted("grafana", provider["options"]["path"]).glob("*.json")]
+    (source,) = yaml.safe_load(
+        mounted("grafana", "/etc/grafana/provisioning/datasources/prometheus.yaml").read_text()
+    )["datasources"]
+    assert source["url"].strip("${}") in environment
+
+
+def mounted(service: str, path: str) -> Path:
+    """Where in the repository that is which a container sees under a path."""
+    for volume in SERVICES[service]["volumes"]:
+        source, target = volume.split(":")[:2]
+        if source.startswith(".") and path.startswith(target):
+            return DEPLOY / str(source) / path.removeprefix(target).lstrip("/")
+    raise AssertionError(f"{path} is not mounted")
+
+
+def test_the_dockerfile_is_clean() -> None:
+    # It comes with the environment, whose folder need not be on the path.
+    hadolint = program(str(Path(sys.executable).with_name("hadolint")))
+    hadolint("--failure-threshold=style", ROOT / "Dockerfile")
+
+
+# The same without containers.
+
+
+@contextmanager
+def stack(**environment: str) -> Iterator[subprocess.Popen[str]]:
+    ports = [f"--{name}-port={port}" for name, port in zip(PROGRAMS, free_ports(), strict=True)]
+    process = subprocess.Popen(
+        [sys.executable, RUN, *ports],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def free_ports() -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in PROGRAMS]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def answer(url: str) -> Any:
+    """The JSON at a URL, or None while nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return json.load(response)
+    except OSError:
+        return None
+
+
+def test_the_stack_runs_until_it_is_interrupted(tmp_path: Path) -> None:
+    find("prometheus")
+    find("prometheus-alertmanager", "alertmanager")
+    with stack(TMPDIR=str(tmp_path)) as process:
+        assert process.stdout
+        urls = [re.search(r"http://\S+", process.stdout.readline()) for _ in PROGRAMS]
+        exporter, prometheus, alertmanager = (found[0] for found in urls if found)
+        eventually_answers(f"{alertmanager}api/v2/status")
+        found = eventually_answers(f"{prometheus}api/v1/alertmanagers", "activeAlertmanagers")
+        assert found["activeAlertmanagers"][0]["url"].startswith(alertmanager)
+        (target,) = eventually_answers(f"{prometheus}api/v1/targets", "activeTargets")[
+            "activeTargets"
+        ]
+        assert target["scrapeUrl"] == exporter
+        rules = eventually_answers(f"{prometheus}api/v1/rules", "groups")["groups"]
+        assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
+        assert {rule["type"] for group in rules for rule in group["rules"]} == {
+            "alerting",
+            "recording",
+        }
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+        assert process.stderr
+        assert not process.stderr.read()
+    assert answer(exporter) is answer(prometheus) is None
+    assert not [*tmp_path.iterdir()]
+
+
+def eventually_answers(url: str, key: str = "") -> Any:
+    """What is at a URL, as soon as there is something under the key of its data."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        found = answer(url)
+        if found is not None and not key:
+            return found
+        if found is not None and found["data"][key]:
+            return found["data"]
+        time.sleep(0.1)
+    raise AssertionError(f"nothing at {url}")
+
+
+def test_the_stack_says_what_is_missing(tmp_path: Path) -> None:
+    with stack(PATH=str(tmp_path)) as process:
+        _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert "apt install prometheus prometheus-alertmanager" in said
+    assert "Traceback" not in said
+
+
+def test_the_stack_says_which_port_is_taken(tmp_path: Path) -> None:
+    find("prometheus")
+    find("prometheus-alertmanager", "alertmanager")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, RUN, f"--exporter-port={port}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 1
+    assert f"port {port} for exporter is taken" in done.stderr
+    assert "Traceback" not in done.stderr
