@@ -12,13 +12,12 @@ import structlog
 from yarl import URL
 
 from exporter import __version__, from_settings, revision
+from exporter.connection import connect
 from exporter.discovery import Discovery
 from exporter.metrics.exposition import RenderedCluster, Renderer
 from exporter.metrics.telemetry import Telemetry
-from exporter.palette.budget import Budget
 from exporter.palette.client import Palette
 from exporter.palette.directory import Directory
-from exporter.palette.transport import Transport, open_session
 from exporter.palette.wire import Fault
 from exporter.refresh import Clock, Refresher, Surroundings
 from exporter.settings import Settings
@@ -27,8 +26,6 @@ from exporter.targets import ClusterTargets, Share, by_cluster, expired
 from exporter.web.app import create_app, serve
 from exporter.web.handlers import Handlers
 from exporter.web.scrapes import Scrapes
-
-USER_AGENT = f"palette-snapshot-exporter/{__version__}"
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -152,7 +149,7 @@ async def _surroundings(
     telemetry: Telemetry,
     stack: AsyncExitStack,
 ) -> Surroundings:
-    transport = await _transport(settings, clock, telemetry, stack)
+    transport = await connect(settings, telemetry, clock.monotonic, stack)
     palette = Palette(transport, FaultLog(telemetry))
     interval = settings.refresh.interval
     return Surroundings(
@@ -166,24 +163,6 @@ async def _surroundings(
         rate=settings.palette.requests_per_second,
         project_uid=settings.palette.project_uid or "",
         share=Share(settings.shard.index, settings.shard.total),
-    )
-
-
-async def _transport(
-    settings: Settings, clock: Clock, telemetry: Telemetry, stack: AsyncExitStack
-) -> Transport:
-    palette = settings.palette
-    session = await stack.enter_async_context(open_session(USER_AGENT))
-    return Transport(
-        session,
-        palette.url,
-        from_settings.credential(settings, clock.monotonic),
-        Budget(palette.requests_per_second, palette.burst),
-        telemetry,
-        timeout=palette.timeout,
-        clock=clock.monotonic,
-        ssl=palette.tls.context(),
-        proxy=palette.proxy_url.get_secret_value() if palette.proxy_url else None,
     )
 
 

@@ -14,6 +14,7 @@ REFRESH = {"palette", "targets", "store", "snapshot", "metrics.telemetry"}
 MAY_IMPORT: dict[str, set[str] | None] = {
     "__main__": {"cli"},
     "cli": {"settings", "flags", "logs", "runtime", "web.app"},
+    "connection": {"settings", "from_settings", "palette"},
     "demo": set(),
     "discovery": {"refresh", *REFRESH},
     "duration": set(),
