@@ -96,7 +96,6 @@ def test_the_help_fits_80_columns_and_tells_defaults(capsys: pytest.CaptureFixtu
         (["--", CANARY], "an argument that is no flag (not shown)"),
         ([f"-{CANARY}"], "an argument that is no flag (not shown)"),
         ([f"--{CANARY}"], "an argument that is no flag (not shown)"),
-        ([f"-h{CANARY}"], "takes no value"),
         ([f"--demo={CANARY}"], "--demo takes no value"),
         (["--log.level"], "--log.level needs a value"),
         (["--log.level", "--demo"], "--log.level needs a value"),
