@@ -8,6 +8,7 @@ from typing import Any
 
 from exporter.metrics.exposition import TABLES
 from exporter.metrics.family import AnyFamily
+from exporter.metrics.probe import PROBE_FAMILIES
 from exporter.metrics.telemetry import OWN_FAMILIES
 
 DOCS = Path(__file__).parent
@@ -22,6 +23,12 @@ error is never a label. Series show the state of the last refresh, so what is go
 gone from here with the next one.
 """
 
+PROBE_TITLE = "A probe"
+PROBE_NOTE = """\
+On `/probe` only, before the families of the snapshots and virtual machines that it read; without
+identity labels.
+"""
+
 OWN_TITLE = "The exporter itself"
 PROCESS_NOTE = """\
 Beside these stand prometheus-client's `process_*` metrics and `python_info`.
@@ -33,6 +40,7 @@ def metrics_page() -> str:
     lines = [METRICS_INTRODUCTION]
     for title, identity, families in TABLES:
         lines += [f"## {title}\n", f"Identity labels: {_code(identity)}.\n", *_table(families), ""]
+    lines += [f"## {PROBE_TITLE}\n", PROBE_NOTE, *_table(PROBE_FAMILIES), ""]
     lines += [f"## {OWN_TITLE}\n", *_own_table(), "", PROCESS_NOTE]
     return "\n".join(lines)
 

@@ -65,6 +65,7 @@ class Surroundings:
 class ClusterRefresh:
     """Refreshes one cluster, for good.
 
+    cluster: what is known of it so far.
     ended: whether the first refresh has, well or badly.
     requests: how many requests a refresh takes, by the last one.
     """
@@ -88,7 +89,7 @@ class ClusterRefresh:
         """Want something else of the same cluster, from the next refresh on."""
         self.targets = targets
         self._memories = Memories()
-        self._cluster = self._identity()
+        self.cluster = self._identity()
         self._named_pages = 0  # they were of other lists
 
     async def run(self, delay: float) -> None:
@@ -106,7 +107,7 @@ class ClusterRefresh:
         """Read what the targets want and publish it; raises nothing that Palette can cause."""
         started = self._shared.clock.monotonic()
         await self._ask_for_name()
-        targets, cluster, store = self.targets, self._cluster, self._shared.store
+        targets, cluster, store = self.targets, self.cluster, self._shared.store
         reading = await self._reader(cluster).read(
             plan(targets, self._named_pages),
             targets.coverage,
@@ -141,7 +142,7 @@ class ClusterRefresh:
         scope = self.targets.project_uid or self._shared.project_uid
         self._found = await self._shared.directory.find(self.targets.uid, scope)
         self._settled = self._found is not None
-        self._cluster = self._identity()
+        self.cluster = self._identity()
 
     def _identity(self) -> Cluster:
         targets = self.targets
@@ -214,6 +215,11 @@ class Refresher:
     def requests(self) -> int:
         """How many requests one round over all clusters takes."""
         return sum(cluster.requests for cluster in self._clusters.values())
+
+    def cluster(self, uid: str) -> Cluster | None:
+        """Return what is known of a cluster that is refreshed here; None for any other."""
+        known = self._clusters.get(uid)
+        return known.cluster if known else None
 
     def apply(self, wanted: Iterable[ClusterTargets], group: asyncio.TaskGroup) -> None:
         """Refresh these clusters from now on, and no others; those that stay go on as they are.

@@ -14,17 +14,21 @@ from yarl import URL
 from exporter import __version__, from_settings, revision
 from exporter.connection import connect
 from exporter.discovery import Discovery
+from exporter.flight import Flights
 from exporter.metrics.exposition import RenderedCluster, Renderer
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.client import Palette
 from exporter.palette.directory import Directory
 from exporter.palette.wire import Fault
+from exporter.probing import Prober, Question
+from exporter.reading import Reading
 from exporter.refresh import Clock, Refresher, Surroundings
 from exporter.settings import Settings
 from exporter.store import Store
 from exporter.targets import ClusterTargets, Share, by_cluster, expired
 from exporter.web.app import create_app, serve
 from exporter.web.handlers import Handlers
+from exporter.web.probe import ProbeHandler, Probing
 from exporter.web.scrapes import Scrapes
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -109,10 +113,26 @@ async def _start(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Exp
         telemetry_path=settings.web.telemetry_path,
         version=__version__,
     )
-    runner = await serve(create_app(handlers), *settings.web.address)
+    probing = await _probing(settings, shared, exporter.refresher, stack)
+    probe = ProbeHandler(probing=lambda: probing, wall=clock.wall)
+    runner = await serve(create_app(handlers, probe), *settings.web.address)
     stack.push_async_callback(runner.cleanup)
     _announce(settings, [*runner.addresses])
     return exporter
+
+
+async def _probing(
+    settings: Settings, shared: Surroundings, refresher: Refresher, stack: AsyncExitStack
+) -> Probing:
+    flights = await stack.enter_async_context(Flights[Question, Reading]())
+    return Probing(
+        enabled=settings.probe.enabled,
+        allow_unconfigured=settings.probe.allow_unconfigured,
+        project_uid=shared.project_uid,
+        cluster=refresher.cluster,
+        prober=Prober(palette=shared.palette, monotonic=shared.clock.monotonic, flights=flights),
+        render=_renderer(settings),
+    )
 
 
 def _discovery(
@@ -136,10 +156,14 @@ def _discovery(
 
 def _store(settings: Settings, clock: Clock) -> Store[RenderedCluster]:
     return Store(
-        render=Renderer([from_settings.objective(each) for each in settings.objectives]),
+        render=_renderer(settings),
         expire=partial(expired, stale_after=settings.refresh.stale_after),
         monotonic=clock.monotonic,
     )
+
+
+def _renderer(settings: Settings) -> Renderer:
+    return Renderer([from_settings.objective(each) for each in settings.objectives])
 
 
 async def _surroundings(

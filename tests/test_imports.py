@@ -19,12 +19,14 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "discovery": {"refresh", *REFRESH},
     "duration": set(),
     "flags": {"settings"},
+    "flight": set(),
     "logs": set(),
     "metrics": VALUES,
     "palette": VALUES,
     "from_settings": {"settings", "metrics.rollup", "palette", "targets"},
     "news": {"reading", *REFRESH},
     "plan": {"targets", *VALUES},
+    "probing": {"flight", "plan", "reading", *REFRESH},
     "reading": {"plan", *REFRESH},
     "refresh": {"news", "plan", "reading", *REFRESH},
     "runtime": None,
@@ -32,7 +34,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "snapshot": set(),
     "store": VALUES,
     "targets": VALUES,
-    "web": {"refresh", "store", "metrics", "targets", "snapshot"},
+    "web": {"probing", "refresh", "store", "metrics", "targets", "snapshot"},
 }
 """A module or package of ours -> what of ours it may import; None: everything but cli."""
 

@@ -6,7 +6,7 @@ and not its cluster.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from zlib import crc32
 
@@ -226,15 +226,18 @@ def _identities(cluster: Cluster) -> _Identities:
     return _Identities(Identity.of(_CLUSTERS.names, (cluster.name, cluster.uid)))
 
 
-def _header(family: AnyFamily[Any], *, openmetrics: bool) -> Block:
+def header(family: AnyFamily[Any], *, openmetrics: bool) -> str:
+    """Return the lines that say what a family means and what type it is."""
     text = family.help.replace("\\", r"\\").replace("\n", r"\n")
     if openmetrics:
         text = text.replace('"', r"\"")
-    return deflate(f"# HELP {family.name} {text}\n# TYPE {family.name} gauge\n".encode())
+    return f"# HELP {family.name} {text}\n# TYPE {family.name} gauge\n"
 
 
 _HEADERS = {
-    openmetrics: tuple(_header(family, openmetrics=openmetrics) for family in FAMILIES)
+    openmetrics: tuple(
+        deflate(header(family, openmetrics=openmetrics).encode()) for family in FAMILIES
+    )
     for openmetrics in (False, True)
 }
 
@@ -246,12 +249,18 @@ def pieces(
 
     now: seconds since the epoch, what ages are told for. A family without a sample is left out.
     """
-    for index, header in enumerate(_HEADERS[openmetrics]):
+    for index, head in enumerate(_HEADERS[openmetrics]):
         found = [piece for cluster in clusters for piece in cluster.pieces[index]]
         if any(piece if isinstance(piece, Ages) else piece.size for piece in found):
-            yield header
+            yield head
             for piece in found:
                 yield piece.text(now) if isinstance(piece, Ages) else piece
+
+
+def without_cluster(rendered: RenderedCluster) -> RenderedCluster:
+    """Return the text without what is told of the cluster itself."""
+    count = len(CLUSTER_FAMILIES)
+    return replace(rendered, pieces=(*rendered.pieces[:-count], *[()] * count))
 
 
 def length(parts: Iterable[Block | bytes]) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import math
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -34,6 +35,9 @@ RECOVERY = 0.0075
 NOTICEABLE = 0.001
 """Seconds; less is the loop's own business and no wait."""
 
+MAIN_QUEUE = "main"
+"""Where requests wait unless they are told another queue."""
+
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
@@ -42,7 +46,8 @@ class Budget:
 
     requests_per_second, burst: of ``/v1/spectroclusters``; each of the others gets a fifth of
     both, and a burst of at least 1. In any t seconds at most
-    ``burst + requests_per_second * t`` requests are let through, first come, first served.
+    ``burst + requests_per_second * t`` requests are let through: of each queue first come, first
+    served, and of several queues in turns, so that none keeps another waiting.
     Time is the running loop's.
     """
 
@@ -53,7 +58,12 @@ class Budget:
         }
 
     async def acquire(
-        self, endpoint: str, *, throttled: Callable[[float], None], within: float = math.inf
+        self,
+        endpoint: str,
+        *,
+        throttled: Callable[[float], None],
+        within: float = math.inf,
+        queue: str = MAIN_QUEUE,
     ) -> float:
         """Wait for leave to send one request; return when it was given, by the loop's clock.
 
@@ -64,7 +74,7 @@ class Budget:
         now = asyncio.get_running_loop().time
         asked = now()
         try:
-            await self._lane(endpoint).acquire(within)
+            await self._lane(endpoint).acquire(within, queue)
         finally:
             given = now()
             if given - asked > NOTICEABLE:
@@ -93,13 +103,15 @@ class _Lane:
         # The bucket serves whoever comes when there is room, and the cheapest first: with one
         # in front of it at a time, the lock's order is the order.
         self._turn = asyncio.Lock()
+        # Of each queue one waits at the lock, behind the one of the other queue.
+        self._queues: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._share = 1.0
         self._cut_at = -math.inf
         self._resume_at = -math.inf
         self._forfeit = False
 
-    async def acquire(self, within: float) -> None:
-        async with self._turn:
+    async def acquire(self, within: float, queue: str) -> None:
+        async with self._queues[queue], self._turn:
             await self._pause(within)
             await self._pay()
             # A 429 may have come in the meantime.

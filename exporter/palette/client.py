@@ -29,6 +29,10 @@ class Palette:
         self._transport = transport
         self._report = report
 
+    def in_queue(self, name: str) -> "Palette":
+        """Return the same, whose requests wait for the same budget in another queue."""
+        return Palette(self._transport.in_queue(name), self._report)
+
     async def snapshot(
         self,
         cluster_uid: str,

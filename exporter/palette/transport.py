@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ssl import SSLContext
@@ -16,7 +17,7 @@ import stamina
 from yarl import URL
 
 from exporter.palette.auth import Credential, Headers
-from exporter.palette.budget import Budget, Patience, retry_after
+from exporter.palette.budget import MAIN_QUEUE, Budget, Patience, retry_after
 from exporter.palette.errors import (
     InvalidResponse,
     NotFound,
@@ -115,8 +116,15 @@ class Transport:
         self._clock = clock
         self._ssl = ssl
         self._proxy = proxy
+        self._queue = MAIN_QUEUE
         # By default every retry is logged, with the exception's text, and counted a second time.
         stamina.instrumentation.set_on_retry_hooks(())
+
+    def in_queue(self, name: str) -> "Transport":
+        """Return the same, whose requests wait for the same budget in another queue."""
+        other = copy(self)
+        other._queue = name  # noqa: SLF001 - it is one of us
+        return other
 
     async def get(
         self,
@@ -214,7 +222,7 @@ class Transport:
 
     async def _exchange(self, call: _Call, patience: Patience) -> _Answer:
         given = await self._budget.acquire(
-            call.endpoint, throttled=patience.waited, within=patience.left
+            call.endpoint, throttled=patience.waited, within=patience.left, queue=self._queue
         )
         started, code = self._clock(), "error"
         try:

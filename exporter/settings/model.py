@@ -237,6 +237,17 @@ class Shard(Section):
         return self
 
 
+class Probe(Section):
+    """One live reading on demand, at /probe."""
+
+    enabled: bool = Field(default=True, description="Whether /probe answers.")
+    allow_unconfigured: bool = Field(
+        default=False,
+        description="Whether /probe may ask for any cluster that the credential can read, and not "
+        "only for those that are configured or discovered.",
+    )
+
+
 class Web(Section):
     """What Prometheus talks to."""
 
@@ -293,6 +304,7 @@ class Settings(BaseSettings):
     shard: Shard = Field(
         default=Shard(), description="One of several exporters that share the clusters."
     )
+    probe: Probe = Field(default=Probe(), description="One live reading on demand, at /probe.")
     web: Web = Field(default=Web(), description="What Prometheus talks to.")
     log: Log = Field(default=Log(), description="What is logged, on standard error.")
 

@@ -6,15 +6,24 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from aiohttp import hdrs, web
 
+from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import gzipped, length, plain
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.scrapes import Scrapes
 
 T = TypeVar("T")
+
+
+class PartsOf(Protocol):
+    """Puts an answer together in one of the formats."""
+
+    def __call__(self, *, openmetrics: bool) -> Iterable[Block | bytes]:
+        """Return the parts of the text."""
+
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -76,27 +85,32 @@ class Handlers:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Answer with all metrics, in the format and encoding that are asked for."""
-        openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
-        compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
-        parts = await _in_turns(self.scrapes.parts(openmetrics=openmetrics))
-        body: Iterable[bytes] = await _in_turns(gzipped(parts)) if compressed else plain(parts)
-        response = web.StreamResponse()
-        response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
-        response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
-        if compressed:
-            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
-        # Told the length, aiohttp sends what it is given as it is, and not in HTTP's own chunks.
-        response.content_length = sum(map(len, body)) if compressed else length(parts)
-        # A reader who leaves in the middle is no fault of ours to log.
-        with suppress(ConnectionError):
-            await response.prepare(request)
-            if request.transport is not None:
-                # The answer has ended when the kernel has all of it: what was left to the event
-                # loop would be lost where the exporter stops.
-                request.transport.set_write_buffer_limits(high=0)
-            if request.method != hdrs.METH_HEAD:
-                await _send(response, body)
-        return response
+        return await exposition(request, self.scrapes.parts)
+
+
+async def exposition(request: web.Request, parts_of: PartsOf) -> web.StreamResponse:
+    """Answer with metrics, in the format and encoding that are asked for."""
+    openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
+    compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
+    parts = await _in_turns(parts_of(openmetrics=openmetrics))
+    body: Iterable[bytes] = await _in_turns(gzipped(parts)) if compressed else plain(parts)
+    response = web.StreamResponse()
+    response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
+    response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
+    if compressed:
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+    # Told the length, aiohttp sends what it is given as it is, and not in HTTP's own chunks.
+    response.content_length = sum(map(len, body)) if compressed else length(parts)
+    # A reader who leaves in the middle is no fault of ours to log.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        if request.transport is not None:
+            # The answer has ended when the kernel has all of it: what was left to the event
+            # loop would be lost where the exporter stops.
+            request.transport.set_write_buffer_limits(high=0)
+        if request.method != hdrs.METH_HEAD:
+            await _send(response, body)
+    return response
 
 
 def _header(request: web.Request, name: str) -> str:

@@ -1,0 +1,113 @@
+"""Answers /probe: one live reading for the request, in the formats of /metrics."""
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from exporter.metrics.deflate import Block
+from exporter.metrics.exposition import RenderedCluster, Renderer
+from exporter.metrics.probe import Probe, probe_pieces
+from exporter.probing import Prober, Question
+from exporter.snapshot import Cluster
+from exporter.web.asked import Asked, QueryError, asked, time_limit
+from exporter.web.handlers import exposition
+
+PATH = "/probe"
+TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
+
+DISABLED = "Probes are disabled, by probe.enabled.\n"
+FOREIGN = (
+    "cluster_uid is of no cluster that this exporter was configured for or has discovered; "
+    "probe.allow_unconfigured lets any be asked for.\n"
+)
+OTHER_PROJECT = "project_uid is not the project that this exporter reads the cluster in.\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing:
+    """What probes are let do, and who does it.
+
+    allow_unconfigured: whether clusters may be asked for that are not refreshed here.
+    project_uid: the scope of those where the query gives none; "" is the tenant.
+    cluster: returns what is known of a cluster that is refreshed here.
+    """
+
+    enabled: bool
+    allow_unconfigured: bool
+    project_uid: str
+    cluster: Callable[[str], Cluster | None]
+    prober: Prober
+    render: Renderer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeHandler:
+    """Answers the path; the request never says where Palette is, only what to ask it for.
+
+    probing: as the settings are now; wall: seconds since the epoch.
+    """
+
+    probing: Callable[[], Probing]
+    wall: Callable[[], float]
+
+    async def probe(self, request: web.Request) -> web.StreamResponse:
+        """Answer 200 with what was read, and with palette_probe_success 0 where it was not.
+
+        Raises 400 where the query makes no sense, 403 for a foreign cluster, 404 where probes are
+        disabled.
+        """
+        began = time.perf_counter()
+        probing = self.probing()
+        question = _question(request, probing)
+        within = time_limit(request.headers.getall(TIMEOUT_HEADER, []))
+        finding = await probing.prober.ask(question, within)
+        read = await _rendered(probing.render(finding.state, None))
+        probe = Probe(success=finding.success, duration=time.perf_counter() - began)
+        now = self.wall()
+
+        def parts(*, openmetrics: bool) -> Iterable[Block | bytes]:
+            return probe_pieces(probe, read, now, openmetrics=openmetrics)
+
+        return await exposition(request, parts)
+
+
+def _question(request: web.Request, probing: Probing) -> Question:
+    if not probing.enabled:
+        raise web.HTTPNotFound(text=DISABLED)
+    try:
+        wanted = asked(list(request.query.items()))
+    except QueryError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    return Question(
+        cluster=_cluster(wanted, probing),
+        namespace=wanted.namespace,
+        vm=wanted.vm,
+        snapshot=wanted.snapshot,
+    )
+
+
+def _cluster(wanted: Asked, probing: Probing) -> Cluster:
+    known = probing.cluster(wanted.cluster_uid)
+    if known is None:
+        if not probing.allow_unconfigured:
+            raise web.HTTPForbidden(text=FOREIGN)
+        scope = wanted.project_uid or probing.project_uid
+        return Cluster(uid=wanted.cluster_uid, name=wanted.cluster_uid, project_uid=scope)
+    # It is read in its own project only, whatever else the credential would open.
+    if wanted.project_uid not in ("", known.project_uid):
+        raise web.HTTPForbidden(text=OTHER_PROJECT)
+    return known
+
+
+async def _rendered(steps: Generator[None, None, RenderedCluster]) -> RenderedCluster:
+    """Return what a generator does in steps; others have their turn between them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            rendered: RenderedCluster = end.value
+            return rendered
+        await asyncio.sleep(0)
