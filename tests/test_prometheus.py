@@ -1,73 +1,31 @@
 """A real Prometheus scrapes the real exporter and is asked by its HTTP API."""
 
-import asyncio
-import json
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
-import aiohttp
 import yaml
 
 from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
-from tests.process import binary, eventually, free_port, get, ready, running
+from tests.monitoring import program, prometheus, query
+from tests.process import eventually, ready, running
 from tests.web.running import target
 
 CLUSTER, NAME, PROJECT = "6540a1b2c3d4e5f600000001", "prod-east", "65f0c0ffee00000000000001"
 ODD = 'quo"te\\slash\nline-ü'
 
 
-@asynccontextmanager
-async def prometheus(directory: Path, scraped: str) -> AsyncIterator[str]:
-    """Run a Prometheus that scrapes an address every second, and yield its URL."""
-    config = directory / "prometheus.yml"
+def scraping(url: str) -> dict[str, Any]:
+    """Return a configuration that scrapes an address every second."""
     job = {
         "job_name": "palette",
         "scrape_interval": "1s",
         "scrape_timeout": "1s",
-        "static_configs": [{"targets": [scraped.removeprefix("http://")]}],
+        "static_configs": [{"targets": [url.removeprefix("http://")]}],
     }
-    config.write_text(yaml.safe_dump({"scrape_configs": [job]}))
-    address = f"127.0.0.1:{free_port()}"
-    with (directory / "prometheus.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            binary("prometheus"),
-            f"--config.file={config}",
-            f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address={address}",
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield f"http://{address}"
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), 10)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
-
-async def query(url: str, expression: str) -> list[dict[str, Any]]:
-    """Return the samples that an expression gives now; none while nobody answers."""
-    try:
-        status, text = await get(f"{url}/api/v1/query?{urlencode({'query': expression})}")
-    except aiohttp.ClientError:
-        return []
-    if status != 200:
-        return []
-    result: list[dict[str, Any]] = json.loads(text)["data"]["result"]
-    return result
+    return {"scrape_configs": [job]}
 
 
 def identity(labels: dict[str, str]) -> dict[str, str]:
@@ -76,7 +34,7 @@ def identity(labels: dict[str, str]) -> dict[str, str]:
 
 async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> None:
     # Looked for first: a test that is skipped starts nothing.
-    binary("prometheus")
+    program("prometheus")
     world = World.empty()
     world.add_cluster(CLUSTER, NAME, PROJECT)
     documents = [
@@ -99,7 +57,7 @@ async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> Non
         async with running(*flags, directory=tmp_path) as exporter:
             url = await exporter.url()
             await eventually(lambda: ready(url))
-            async with prometheus(tmp_path, url) as server:
+            async with prometheus(tmp_path, scraping(url)) as server:
                 found = await eventually(
                     lambda: query(server, "palette_vm_snapshot_ready"), within=30
                 )

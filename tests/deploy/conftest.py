@@ -1,30 +1,19 @@
 """Programs of Prometheus and Alertmanager that check what is deployed."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.monitoring import program
+
 Program = Callable[..., str]
 """Runs the program with arguments, in a directory, and returns its output; fails where it does."""
 
 
-def find(*names: str) -> str:
-    """Return the first program that is installed; without one, skip, but not in CI."""
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    reason = f"{names[0]} is not installed"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def program(*names: str) -> Program:
-    path = find(*names)
+def runner(*names: str) -> Program:
+    path = program(*names)
 
     def run(*arguments: str | Path, cwd: Path | None = None) -> str:
         done = subprocess.run(
@@ -38,14 +27,9 @@ def program(*names: str) -> Program:
 
 @pytest.fixture(scope="session")
 def promtool() -> Program:
-    return program("promtool")
+    return runner("promtool")
 
 
 @pytest.fixture(scope="session")
 def amtool() -> Program:
-    return program("amtool")
-
-
-@pytest.fixture(scope="session")
-def alertmanager() -> str:
-    return find("alertmanager", "prometheus-alertmanager")
+    return runner("amtool")

@@ -1,16 +1,16 @@
 """The example for Alertmanager: it loads, wakes whom it should, and holds back what is old."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 
 from tests.deploy.conftest import Program
 from tests.deploy.rules import ALERTS, ROOT
+from tests.monitoring import alertmanager
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 RECEIVERS = {"critical": "on-call", "warning": "working-hours", "info": "digest"}
@@ -45,42 +45,6 @@ def test_the_severity_decides_who_hears_of_an_alert(
 def test_what_has_no_severity_is_heard_too(amtool: Program) -> None:
     arguments = ("--verify.receivers=working-hours", "alertname=Watchdog")
     amtool("config", "routes", "test", "--config.file", CONFIG, *arguments)
-
-
-@asynccontextmanager
-async def running(program: str, storage: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    """Run Alertmanager with the example on the loopback, and yield a session of its API."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    process = await asyncio.create_subprocess_exec(
-        program,
-        f"--config.file={CONFIG}",
-        f"--storage.path={storage}",
-        f"--web.listen-address={address}",
-        "--cluster.listen-address=",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with aiohttp.ClientSession(f"http://{address}") as session:
-            await until_ready(session)
-            yield session
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def until_ready(session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                async with session.get("/-/ready") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientConnectionError:
-                pass
-            await asyncio.sleep(0.1)
 
 
 async def send(session: aiohttp.ClientSession, alerts: list[Labels]) -> None:
@@ -157,11 +121,13 @@ async def test_inhibition(
     source: Labels,
     held_back: list[Labels],
     heard: list[Labels],
-    alertmanager: str,
     tmp_path: Path,
 ) -> None:
     alerts = [source, *held_back, *heard]
-    async with running(alertmanager, tmp_path) as session:
+    async with (
+        alertmanager(tmp_path, yaml.safe_load(CONFIG.read_text())) as url,
+        aiohttp.ClientSession(url) as session,
+    ):
         await send(session, alerts)
         await until_held(session, held_back)
         assert await held(session, alerts) == held_back

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.deploy.conftest import find, program
+from tests.deploy.conftest import runner
 from tests.deploy.rules import ROOT
+from tests.monitoring import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ def mounted(service: str, path: str) -> Path:
 
 def test_the_dockerfile_is_clean() -> None:
     # It comes with the environment, whose folder need not be on the path.
-    hadolint = program(str(Path(sys.executable).with_name("hadolint")))
+    hadolint = runner(str(Path(sys.executable).with_name("hadolint")))
     hadolint("--failure-threshold=style", ROOT / "Dockerfile")
 
 
@@ -149,8 +150,8 @@ def answer(url: str) -> Any:
 
 
 def test_the_stack_runs_until_it_is_interrupted(tmp_path: Path) -> None:
-    find("prometheus")
-    find("prometheus-alertmanager", "alertmanager")
+    program("prometheus")
+    program("prometheus-alertmanager", "alertmanager")
     with stack(TMPDIR=str(tmp_path)) as process:
         assert process.stdout
         urls = [re.search(r"http://\S+", process.stdout.readline()) for _ in PROGRAMS]
@@ -198,8 +199,8 @@ def test_the_stack_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_stack_says_which_port_is_taken(tmp_path: Path) -> None:
-    find("prometheus")
-    find("prometheus-alertmanager", "alertmanager")
+    program("prometheus")
+    program("prometheus-alertmanager", "alertmanager")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(

@@ -22,8 +22,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.deploy.conftest import find
 from tests.deploy.rules import ALERT_NAMES, PROMETHEUS, ROOT
+from tests.monitoring import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,7 +164,7 @@ def configuration(exporter: int) -> str:
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    program = find("prometheus")
+    path = program("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     exporter, port = free_port(), free_port()
     config = folder / "prometheus.yml"
@@ -177,7 +177,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         )
         server = running(
             folder / "prometheus.log",
-            *(program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"),
+            *(path, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"),
             f"--web.listen-address=127.0.0.1:{port}",
         )
         processes = [stack.enter_context(demo), stack.enter_context(server)]

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from exporter.settings import load
-from tests.deploy.conftest import find
 from tests.deploy.rules import ROOT
+from tests.monitoring import program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def overlay(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def built() -> dict[str, Manifests]:
     """What kustomize makes of every overlay, by kind."""
-    kubectl = find("kubectl")
+    kubectl = program("kubectl")
     return {name: kustomized(kubectl, path) for name, path in OVERLAYS.items()}
 
 

@@ -1,0 +1,283 @@
+"""From Palette to whoever is paged, through everything that is shipped, on real parts.
+
+A simulated Palette, the exporter as a process, Prometheus with the shipped scrape configuration
+and rules, Alertmanager with the shipped routes, and a receiver. Only times are shortened.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from aiohttp import web
+
+from exporter.demo import faults, stages
+from exporter.demo.api import API_KEY, DemoPalette
+from exporter.demo.documents import requested, vm_document
+from exporter.demo.stages import snapshot_document
+from exporter.demo.world import World
+from tests.deploy import hurried
+from tests.monitoring import alertmanager, program, prometheus_with_rules, query
+from tests.process import Running, eventually, get, ready, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+DAY = 86_400.0
+EAST, WEST = "6540a1b2c3d4e5f600000001", "6540a1b2c3d4e5f600000002"
+NAMES = {EAST: "prod-east", WEST: "prod-west"}
+JOB = "palette-snapshot-exporter"
+OBJECTIVE = "26h"
+RESEND = "--rules.alert.resend-delay=500ms"
+
+Alert = frozenset[tuple[str, str]]
+"""The labels of an alert."""
+
+
+def alert(name: str, severity: str, **labels: str) -> Alert:
+    return frozenset({"alertname": name, "severity": severity, **labels}.items())
+
+
+def of(cluster: str, **labels: str) -> dict[str, str]:
+    return {"cluster_uid": cluster, "cluster_name": NAMES[cluster], **labels}
+
+
+OLD_IN_THE_EAST, OLD_IN_THE_WEST = (
+    alert(
+        "PaletteSnapshotTooOld",
+        "info",
+        **of(cluster, namespace="vms", vm="archive-01", snapshot="archive-01-yearly"),
+    )
+    for cluster in (EAST, WEST)
+)
+TROUBLES = {
+    alert(
+        "PaletteSnapshotFailed",
+        "warning",
+        **of(EAST, namespace="vms", vm="db-01", snapshot="db-01-adhoc"),
+    ): "working-hours",
+    alert(
+        "PaletteNamedSnapshotMissing",
+        "warning",
+        **of(EAST, namespace="vms", vm="db-01", snapshot="before-upgrade"),
+    ): "working-hours",
+    alert(
+        "PaletteVMWithoutRestorableSnapshot", "warning", **of(EAST, namespace="vms", vm="web-01")
+    ): "working-hours",
+    alert(
+        "PaletteVMSnapshotObjectiveMissed", "critical", **of(EAST, namespace="vms", vm="web-01")
+    ): "on-call",
+    alert("PaletteClusterUnreadable", "warning", **of(WEST)): "working-hours",
+}
+"""What is broken below, and who is to hear of it."""
+
+DOWN = alert("PaletteExporterDown", "critical", job=JOB)
+
+
+@dataclass(slots=True)
+class Receiver:
+    """Notes what Alertmanager sends; told: (receiver, alert, status), in the order of arrival."""
+
+    told: list[tuple[str, Alert, str]] = field(default_factory=list)
+
+    async def note(self, request: web.BaseRequest) -> web.Response:
+        for each in (await request.json())["alerts"]:
+            labels = frozenset(each["labels"].items())
+            self.told.append((request.path.strip("/"), labels, each["status"]))
+        return web.Response()
+
+    def heard(self, status: str) -> dict[Alert, str]:
+        """The alerts that arrived with this status, and who heard of them."""
+        return {labels: name for name, labels, said in self.told if said == status}
+
+
+@asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[str]:
+    """Serve the receiver, and yield its base URL."""
+    runner = web.ServerRunner(web.Server(receiver.note))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """All that runs: URLs of Prometheus and Alertmanager, and what the others hold."""
+
+    prometheus: str
+    alertmanager: str
+    palette: DemoPalette
+    exporter: Running
+    receiver: Receiver
+
+    async def alerts(self, **parameters: str) -> set[Alert]:
+        """The alerts that Alertmanager has of this kind, such as inhibited=false."""
+        text = "&".join(f"{name}={value}" for name, value in parameters.items())
+        _, answer = await get(f"{self.alertmanager}/api/v2/alerts?{text}")
+        return {frozenset(each["labels"].items()) for each in json.loads(answer)}
+
+    async def inhibited(self) -> set[Alert]:
+        return await self.alerts() - await self.alerts(inhibited="false")
+
+    async def pending_or_firing(self) -> list[dict[str, Any]]:
+        return await query(self.prometheus, 'ALERTS{alertname=~"Palette.+"}')
+
+
+@asynccontextmanager
+async def operation(world: World, directory: Path) -> AsyncIterator[Operation]:
+    """Run everything, and yield it."""
+    # Looked for first: a test that is skipped starts nothing.
+    program("prometheus")
+    program("alertmanager", "prometheus-alertmanager")
+    receiver = Receiver()
+    async with AsyncExitStack() as stack:
+        palette = await stack.enter_async_context(DemoPalette(world, limits=None))
+        at = await stack.enter_async_context(listening(receiver))
+        manager = await stack.enter_async_context(alertmanager(directory, hurried.routing(at)))
+        flag = f"--config.file={settings(palette, directory)}"
+        exporter = await stack.enter_async_context(running(flag, directory=directory))
+        url = await exporter.url()
+        await eventually(lambda: ready(url))
+        config = hurried.scraping(directory, [bare(url)], bare(manager))
+        yield Operation(
+            prometheus=await prometheus_with_rules(stack, directory, config, RESEND),
+            alertmanager=manager,
+            palette=palette,
+            exporter=exporter,
+            receiver=receiver,
+        )
+
+
+def bare(url: str) -> str:
+    return url.removeprefix("http://")
+
+
+def settings(palette: DemoPalette, directory: Path) -> Path:
+    named = {"namespace": "vms", "vm": "db-01", "snapshot": "before-upgrade"}
+    clusters = [{"cluster_uid": uid, "cluster_name": name} for uid, name in NAMES.items()]
+    tree = {
+        "palette": {"url": palette.url, "api_key": API_KEY, "requests_per_second": 1000},
+        "refresh": {"interval": "1s"},
+        "web": {"listen_address": "127.0.0.1:0"},
+        "targets": [*clusters, {**clusters[0], **named}],
+        "objectives": [{"max_age": OBJECTIVE}],
+    }
+    path = directory / "config.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+def healthy(now: float) -> World:
+    """Two clusters on which nothing is wrong, but that each has an old snapshot."""
+    world = World.empty(now=now)
+    for uid, name in NAMES.items():
+        world.add_cluster(uid, name, f"65f0{uid[-4:]}")
+    for cluster, vm, name, age in (
+        (EAST, "db-01", "db-01-nightly", 3600.0),
+        (EAST, "db-01", "before-upgrade", 2 * DAY),
+        (EAST, "web-01", "web-01-nightly", 3600.0),
+        *(
+            (cluster, "archive-01", f"archive-01-{name}", age)
+            for cluster in (EAST, WEST)
+            for name, age in (("nightly", 3600.0), ("yearly", 40 * DAY))
+        ),
+    ):
+        world.put_vm(cluster, vm_document(name=vm, created_at=now - 300 * DAY))
+        world.put_snapshot(cluster, snapshot_document(name=name, vm=vm, requested_at=now - age))
+    return world
+
+
+def break_everything(palette: DemoPalette, now: float) -> None:
+    world = palette.world
+    asked = requested(name="db-01-adhoc", vm="db-01", at=now - 400)
+    world.put_snapshot(EAST, stages.failed(stages.started(asked, now - 398, "u"), now - 99))
+    world.delete_snapshot(EAST, "vms", "before-upgrade")
+    world.delete_snapshot(EAST, "vms", "web-01-nightly")
+    palette.faults.add(WEST, faults.status(500))
+
+
+def mend_everything(palette: DemoPalette, now: float) -> None:
+    world = palette.world
+    palette.faults.clear()
+    world.delete_snapshot(EAST, "vms", "db-01-adhoc")
+    for vm, name in (("db-01", "before-upgrade"), ("web-01", "web-01-nightly")):
+        world.put_snapshot(EAST, snapshot_document(name=name, vm=vm, requested_at=now - 60))
+
+
+async def test_who_is_paged_of_what(tmp_path: Path) -> None:
+    """One start for the whole story: well, broken, mended, and the exporter killed."""
+    async with operation(healthy(time.time()), tmp_path) as running:
+        await only_old_snapshots_are_found(running)
+        break_everything(running.palette, time.time())
+        await each_trouble_arrives_and_what_is_inhibited_does_not(running)
+        mend_everything(running.palette, time.time())
+        await what_is_mended_is_resolved(running)
+        await running.exporter.stop()
+        await nothing_but_the_missing_exporter_is_told(running)
+
+
+async def only_old_snapshots_are_found(running: Operation) -> None:
+    """By the time that these have fired, every other alert would have; nobody heard of it yet."""
+    await eventually(running.alerts, within=40)
+    assert await running.alerts() == {OLD_IN_THE_EAST, OLD_IN_THE_WEST}
+    found = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
+    assert found == {"PaletteSnapshotTooOld"}
+    assert running.receiver.told == []
+
+
+async def each_trouble_arrives_and_what_is_inhibited_does_not(running: Operation) -> None:
+    """That of the west fired together with that of the east, before the west was unreadable."""
+    told = running.receiver.heard
+    expected = {**TROUBLES, OLD_IN_THE_EAST: "digest"}
+
+    async def held_back() -> bool:
+        return await running.inhibited() == {OLD_IN_THE_WEST}
+
+    async def all_arrived() -> bool:
+        return told("firing").keys() >= expected.keys()
+
+    await eventually(held_back, within=30)
+    await eventually(all_arrived, within=30)
+    assert told("firing") == expected
+    assert told("resolved") == {}
+    firing = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
+    assert firing == {dict(each)["alertname"] for each in expected}
+
+
+async def what_is_mended_is_resolved(running: Operation) -> None:
+    told = running.receiver.heard
+
+    async def all_resolved() -> bool:
+        return told("resolved").keys() >= TROUBLES.keys()
+
+    async def heard_now() -> bool:
+        return OLD_IN_THE_WEST in told("firing")
+
+    await eventually(all_resolved, within=40)
+    assert told("resolved") == TROUBLES
+    await eventually(heard_now, within=30)
+    assert told("firing") == {
+        **TROUBLES,
+        **dict.fromkeys((OLD_IN_THE_EAST, OLD_IN_THE_WEST), "digest"),
+    }
+
+
+async def nothing_but_the_missing_exporter_is_told(running: Operation) -> None:
+    receiver = running.receiver
+    receiver.told.clear()
+
+    async def told() -> bool:
+        return bool(receiver.told)
+
+    await eventually(told, within=30)
+    assert receiver.told == [("on-call", DOWN, "firing")]
