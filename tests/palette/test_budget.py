@@ -127,6 +127,40 @@ def test_whoever_came_first_goes_first_even_when_the_price_changes() -> None:
     assert run(main()) == list(range(30))
 
 
+def test_queues_take_turns_so_that_none_starves_another() -> None:
+    async def main() -> list[str]:
+        budget, order = Budget(40, 1), list[str]()
+
+        async def ask(queue: str) -> None:
+            await budget.acquire(CLUSTERS, throttled=nobody, queue=queue)
+            order.append(queue)
+
+        long = [ask("long") for _ in range(200)]
+        await asyncio.gather(*long, *(ask("short") for _ in range(10)))
+        return order
+
+    order = run(main())
+    # The last of the ten comes after as many of the others, and not after all of them.
+    assert max(place for place, queue in enumerate(order) if queue == "short") <= 21
+    assert order[1:20].count("long") >= 9
+
+
+def test_a_queue_alone_has_the_whole_budget_and_two_have_no_more() -> None:
+    async def main() -> list[float]:
+        budget, start = Budget(40, 1), now()
+
+        async def ask(queue: str) -> float:
+            await budget.acquire(CLUSTERS, throttled=nobody, queue=queue)
+            return now() - start
+
+        times = await asyncio.gather(*(ask("one") for _ in range(40)))
+        return [*times, *await asyncio.gather(*(ask(q) for q in ("one", "other") * 40))]
+
+    times = run(main())
+    assert times[39] == pytest.approx(39 / 40, abs=0.05)
+    assert max(times) == pytest.approx(119 / 40, abs=0.05)
+
+
 def test_waits_are_reported_and_only_those() -> None:
     async def main() -> list[float]:
         budget, waits = Budget(10, 2), list[float]()

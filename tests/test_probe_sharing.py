@@ -1,0 +1,146 @@
+"""Probes among themselves: one reading for the same question, each with its own deadline."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from exporter.demo import faults
+from exporter.demo.world import World
+from tests.harness import EAST, EAST_PROJECT, Running, exporting, put, target, tenant, until
+from tests.probes import UP, Gate, probe
+
+VM = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01"}
+SNAPSHOT = {**VM, "snapshot": "nightly"}
+
+
+@pytest.fixture
+def world() -> World:
+    world = tenant()
+    put(world, "db-01", "weekly", "nightly")
+    return world
+
+
+@pytest.fixture
+async def exporter(world: World) -> AsyncIterator[Running]:
+    targets = [target(f"{EAST}/vms/db-01", cluster_name="prod-east", project_uid=EAST_PROJECT)]
+    async with exporting(world, targets=targets) as exporter, exporter.loops():
+        exporter.palette.forget_requests()
+        yield exporter
+
+
+@pytest.fixture
+async def gate(exporter: Running) -> Gate:
+    gate = Gate(asyncio.Event())
+    exporter.palette.faults.add("get_snapshot", gate)
+    return gate
+
+
+async def test_the_same_question_is_asked_of_palette_once(exporter: Running, gate: Gate) -> None:
+    sent: list[object] = []
+    trace = aiohttp.TraceConfig()
+
+    async def on_sent(*args: object) -> None:
+        sent.append(args)
+
+    trace.on_request_headers_sent.append(on_sent)
+
+    async def ask(session: aiohttp.ClientSession) -> str:
+        async with session.get(f"{exporter.url}/probe", params=SNAPSHOT) as response:
+            return await response.text()
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with (
+        aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        askers = [group.create_task(ask(session)) for _ in range(20)]
+        await until(lambda: len(sent) == 20 and len(gate.held) > 0)
+        # Connections that are younger are served later.
+        for _ in range(2):
+            async with aiohttp.ClientSession() as other, other.get(f"{exporter.url}/-/healthy"):
+                pass
+        gate.opened.set()
+    assert all("palette_probe_success 1.0\n" in asker.result() for asker in askers)
+    assert exporter.counted() == {"get_snapshot": 1}
+    assert (await probe(exporter.url, SNAPSHOT)).success == 1
+    assert exporter.counted() == {"get_snapshot": 2}
+
+
+async def test_each_asker_keeps_its_own_deadline(exporter: Running, gate: Gate) -> None:
+    async with asyncio.TaskGroup() as group:
+        patient = group.create_task(probe(exporter.url, SNAPSHOT, seconds="30"))
+        await until(lambda: len(gate.held) == 1)
+        began = time.monotonic()
+        hasty = await probe(exporter.url, SNAPSHOT, seconds="1")
+        assert time.monotonic() - began < 1.0
+        assert (hasty.success, hasty.scrape.value(UP)) == (0, 0)
+        assert [each["reason"] for each in exporter.events("probe failed")] == ["timeout"]
+        gate.opened.set()
+    assert patient.result().success == 1
+    assert len(gate.held) == 1
+
+
+async def test_one_who_hangs_up_takes_nothing_from_the_others(
+    exporter: Running, gate: Gate
+) -> None:
+    leaving = asyncio.ensure_future(probe(exporter.url, SNAPSHOT))
+    await until(lambda: len(gate.held) == 1)
+    async with asyncio.TaskGroup() as group:
+        staying = group.create_task(probe(exporter.url, SNAPSHOT, seconds="30"))
+        await probe(exporter.url, SNAPSHOT, seconds="0.5")
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        await probe(exporter.url, SNAPSHOT, seconds="0.5")
+        gate.opened.set()
+    assert staying.result().success == 1
+    assert len(gate.held) == 1
+
+
+async def test_when_all_have_left_the_request_ends_too(exporter: Running, gate: Gate) -> None:
+    leaving = asyncio.ensure_future(probe(exporter.url, SNAPSHOT))
+    await until(lambda: len(gate.held) == 1)
+    assert gate.held[0].alive
+    leaving.cancel()
+    await until(lambda: not gate.held[0].alive)
+    gate.opened.set()
+    assert (await probe(exporter.url, SNAPSHOT)).success == 1
+    assert len(gate.held) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.hang(),
+        faults.hang("headers"),
+        faults.hang("middle"),
+        faults.drip(0.2),
+        faults.status(429, retry_after="60"),
+        faults.status(503, retry_after="3"),
+    ],
+    ids=["start", "headers", "middle", "drip", "pause", "later"],
+)
+async def test_the_answer_comes_before_the_scrape_times_out(
+    exporter: Running, fault: faults.Fault
+) -> None:
+    exporter.palette.faults.add(None, fault)
+    began = time.monotonic()
+    answer = await probe(exporter.url, VM, seconds="1.2")
+    assert time.monotonic() - began < 1.2
+    assert answer.success == 0
+    assert len(answer.scrape.lines) == 2
+
+
+async def test_a_probe_that_hangs_delays_no_refresh_and_no_scrape(
+    exporter: Running, gate: Gate
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(probe(exporter.url, SNAPSHOT))
+        await until(lambda: len(gate.held) == 1)
+        exporter.palette.forget_requests()
+        await exporter.pass_time(60)
+        assert exporter.counted() == {"list_snapshots": 1, "list_vms": 1}
+        assert (await exporter.scrape()).rows("palette_cluster_up", "cluster_uid") == {EAST: 1}
+        gate.opened.set()
