@@ -9,7 +9,18 @@ import pytest
 
 from exporter.demo import faults
 from exporter.demo.world import World
-from tests.harness import EAST, EAST_PROJECT, Running, exporting, put, target, tenant, until
+from tests.harness import (
+    EAST,
+    EAST_PROJECT,
+    INTERVAL,
+    NOW,
+    Running,
+    exporting,
+    put,
+    target,
+    tenant,
+    until,
+)
 from tests.probes import UP, Gate, probe
 
 VM = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01"}
@@ -144,3 +155,23 @@ async def test_a_probe_that_hangs_delays_no_refresh_and_no_scrape(
         assert exporter.counted() == {"list_snapshots": 1, "list_vms": 1}
         assert (await exporter.scrape()).rows("palette_cluster_up", "cluster_uid") == {EAST: 1}
         gate.opened.set()
+
+
+async def test_a_probe_waits_its_turn_and_not_for_a_whole_round() -> None:
+    world, uids = World.empty(now=NOW), [f"cluster-{number}" for number in range(40)]
+    for uid in uids:
+        world.add_cluster(uid, uid, EAST_PROJECT)
+        put(world, "db-01", "nightly", cluster=uid)
+    targets = [target(uid, cluster_name=uid, project_uid=EAST_PROJECT) for uid in uids]
+    slow = {"requests_per_second": 20, "burst": 1}
+    async with (
+        exporting(world, targets=targets, palette=slow) as exporter,
+        exporter.loops(settled=False),
+    ):
+        await until(lambda: exporter.clock.sleeping == len(uids))
+        exporter.clock.advance(INTERVAL / 2)
+        await until(lambda: len(exporter.palette.requests) > 0)
+        answer = await probe(exporter.url, {**SNAPSHOT, "cluster_uid": uids[0]}, seconds="5")
+        assert answer.success == 1
+        # Of the 80 requests that wait, hardly any went before.
+        assert len(exporter.palette.requests) < 20
