@@ -44,17 +44,41 @@ def _run(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
-    if flags.config_check:
-        print(_summary(settings), end="")  # noqa: T201
-        return OK
+    if flags.config_check or flags.config_check_live:
+        return _check(settings, flags)
     return _serve(settings, flags)
 
 
-def _summary(settings: "Settings") -> str:
-    import yaml
+def _check(settings: "Settings", flags: "Flags") -> int:
+    from exporter.check.report import report
 
-    said = yaml.safe_dump(settings.effective(), sort_keys=False, allow_unicode=True)
-    return f"# The configuration is good, and amounts to this:\n{said}"
+    print(report(settings), end="", flush=True)  # noqa: T201
+    return _check_live(settings, demo=flags.demo) if flags.config_check_live else OK
+
+
+def _check_live(settings: "Settings", *, demo: bool) -> int:
+    import asyncio
+
+    import uvloop
+
+    from exporter.check.live import look, look_at_demo
+    from exporter.check.outlook import outlook_report
+    from exporter.logs import configure
+    from exporter.settings import SettingsError
+
+    configure(level=settings.log.level, log_format=settings.log.format)
+    tried = look_at_demo(settings) if demo else look(settings)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(tried)
+    except KeyboardInterrupt:
+        return FAILED
+    except (SettingsError, ValueError) as error:
+        # A file was good a moment ago.
+        print(error, file=sys.stderr)  # noqa: T201
+        return BAD_SETTINGS
+    print(outlook_report(found), end="")  # noqa: T201
+    return OK if found.good else FAILED
 
 
 def _serve(settings: "Settings", flags: "Flags") -> int:

@@ -31,6 +31,7 @@ class Flags:
 
     config_file: Path | None = None
     config_check: bool = False
+    config_check_live: bool = False
     demo: bool = False
     version: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -54,6 +55,7 @@ def parse(argv: Sequence[str]) -> Flags:
     return Flags(
         config_file=said.pop("config.file", None),
         config_check=said.pop("config.check", False),
+        config_check_live=said.pop("config.check.live", False),
         demo=said.pop("demo", False),
         version=said.pop("version", False),
         settings=_nested(said),
@@ -111,7 +113,14 @@ def _add_general(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--config.check",
         action="store_true",
-        help="Check the settings and the files they name, print them without secrets, and exit.",
+        help="Check the settings and the files they name, print them without secrets and what "
+        "they mean, and exit.",
+    )
+    group.add_argument(
+        "--config.check.live",
+        action="store_true",
+        help="Check the settings, then try at Palette whether what they ask for can be read; "
+        "exits with 1 if not.",
     )
     group.add_argument(
         "--demo",

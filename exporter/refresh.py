@@ -19,7 +19,7 @@ from exporter.plan import plan
 from exporter.reading import ClusterReader, Memories, Reading
 from exporter.snapshot import Cluster, ClusterState, Listing
 from exporter.store import Store
-from exporter.targets import ClusterTargets, Share, SnapshotTarget, expiring, keep
+from exporter.targets import ClusterTargets, Share, SnapshotTarget, expiring, identity, keep
 
 SPREAD = 0.1
 """Seconds between the first refreshes of two clusters, on the average."""
@@ -145,14 +145,7 @@ class ClusterRefresh:
         self.cluster = self._identity()
 
     def _identity(self) -> Cluster:
-        targets = self.targets
-        found = self._found or Cluster(uid=targets.uid, name=targets.uid)
-        return Cluster(
-            uid=targets.uid,
-            name=targets.name or found.name,
-            project_uid=targets.project_uid or self._shared.project_uid or found.project_uid,
-            cloud_type=targets.cloud_type or found.cloud_type,
-        )
+        return identity(self.targets, self._shared.project_uid, self._found)
 
     def _state(
         self,

@@ -2,9 +2,7 @@
 
 import asyncio
 import signal
-import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +22,7 @@ from exporter.probing import Prober, Question
 from exporter.reading import Reading
 from exporter.refresh import Clock, Refresher, Surroundings
 from exporter.settings import Settings
+from exporter.simulation import simulated
 from exporter.store import Store
 from exporter.targets import ClusterTargets, Share, by_cluster, expired
 from exporter.web.app import create_app, serve
@@ -65,7 +64,7 @@ async def run(settings: Settings, *, demo: bool = False, clock: Clock | None = N
     _stop_on_signals(stop)
     async with AsyncExitStack() as stack:
         if demo:
-            settings = await stack.enter_async_context(_simulated(settings))
+            settings = await stack.enter_async_context(simulated(settings))
         exporter = await _start(settings, clock or Clock(), stack)
         async with asyncio.TaskGroup() as tasks:
             refreshing = tasks.create_task(exporter.run(), name="refresh")
@@ -219,14 +218,3 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping)
-
-
-@asynccontextmanager
-async def _simulated(settings: Settings) -> AsyncIterator[Settings]:
-    """Run a simulated Palette and yield settings that point at it."""
-    # Here rather than at the top: who has a real Palette need not load it.
-    from exporter.demo.api import API_KEY, DemoPalette
-    from exporter.demo.world import World
-
-    async with DemoPalette(World(now=time.time())) as palette:
-        yield settings.with_demo(url=palette.url, api_key=API_KEY)

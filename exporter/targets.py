@@ -174,6 +174,21 @@ def with_discovered(
     return tuple(wanted.values())
 
 
+def identity(targets: ClusterTargets, default_project: str, found: Cluster | None) -> Cluster:
+    """Return a cluster as it is named and asked for.
+
+    default_project: of targets that name none; "" is the tenant.
+    found: what the dashboard says of it; None where it does not, or was not asked.
+    """
+    known = found or Cluster(uid=targets.uid, name=targets.uid)
+    return Cluster(
+        uid=targets.uid,
+        name=targets.name or known.name,
+        project_uid=targets.project_uid or default_project or known.project_uid,
+        cloud_type=targets.cloud_type or known.cloud_type,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """The clusters of one of several exporters, which together have all of them.

@@ -13,7 +13,11 @@ VALUES = {"snapshot", "duration"}
 REFRESH = {"palette", "targets", "store", "snapshot", "metrics.telemetry"}
 MAY_IMPORT: dict[str, set[str] | None] = {
     "__main__": {"cli"},
-    "cli": {"settings", "flags", "logs", "runtime", "web.app"},
+    "check": {
+        *("settings", "from_settings", "connection", "simulation"),
+        *("palette", "plan", "targets", "snapshot", "duration"),
+    },
+    "cli": {"settings", "flags", "logs", "runtime", "check", "web.app"},
     "connection": {"settings", "from_settings", "palette"},
     "demo": set(),
     "discovery": {"refresh", *REFRESH},
@@ -31,6 +35,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "refresh": {"news", "plan", "reading", *REFRESH},
     "runtime": None,
     "settings": {"duration"},
+    "simulation": {"settings", "demo"},
     "snapshot": set(),
     "store": VALUES,
     "targets": VALUES,

@@ -1,6 +1,7 @@
 """The calls to Palette that the exporter makes."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from exporter.palette import wire
 from exporter.palette.memory import Memory
@@ -67,22 +68,25 @@ class Palette:
         memory: of this list with these filters; what did not change is taken from it.
         """
         memory = Memory() if memory is None else memory
-
-        async def page(token: str | None) -> wire.Page[Snapshot]:
-            body = await self._transport.get(
-                SNAPSHOTS,
-                path={"uid": cluster_uid},
-                query=_query(token, namespace=namespaces, vmName=vms),
-                project_uid=project_uid,
-                retry_for=retry_for,
-            )
-            return wire.snapshot_page(
-                body, self._report, namespace=_only(namespaces), vm=_only(vms), memory=memory
-            )
-
-        snapshots = await whole_list(page)
+        scope = _Scope(cluster_uid, project_uid, retry_for)
+        snapshots = await whole_list(
+            lambda token: self._snapshot_page(scope, token, namespaces, vms, memory)
+        )
         memory.turn()
         return snapshots
+
+    async def first_snapshots(
+        self,
+        cluster_uid: str,
+        *,
+        namespaces: Sequence[str] = (),
+        vms: Sequence[str] = (),
+        project_uid: str | None = None,
+        retry_for: float = RETRY_FOR,
+    ) -> wire.Page[Snapshot]:
+        """Return the first page of what ``snapshots`` returns the whole of."""
+        scope = _Scope(cluster_uid, project_uid, retry_for)
+        return await self._snapshot_page(scope, None, namespaces, vms, Memory())
 
     async def virtual_machines(
         self,
@@ -98,22 +102,24 @@ class Palette:
         memory: of this list with these filters; what did not change is taken from it.
         """
         memory = Memory() if memory is None else memory
-
-        async def page(token: str | None) -> wire.Page[VirtualMachine]:
-            body = await self._transport.get(
-                VIRTUAL_MACHINES,
-                path={"uid": cluster_uid},
-                query=_query(token, namespace=namespaces),
-                project_uid=project_uid,
-                retry_for=retry_for,
-            )
-            return wire.virtual_machine_page(
-                body, self._report, namespace=_only(namespaces), memory=memory
-            )
-
-        machines = await whole_list(page)
+        scope = _Scope(cluster_uid, project_uid, retry_for)
+        machines = await whole_list(
+            lambda token: self._machine_page(scope, token, namespaces, memory)
+        )
         memory.turn()
         return machines
+
+    async def first_virtual_machines(
+        self,
+        cluster_uid: str,
+        *,
+        namespaces: Sequence[str] = (),
+        project_uid: str | None = None,
+        retry_for: float = RETRY_FOR,
+    ) -> wire.Page[VirtualMachine]:
+        """Return the first page of what ``virtual_machines`` returns the whole of."""
+        scope = _Scope(cluster_uid, project_uid, retry_for)
+        return await self._machine_page(scope, None, namespaces, Memory())
 
     async def clusters(
         self, *, project_uid: str | None = None, retry_for: float = RETRY_FOR
@@ -121,6 +127,49 @@ class Palette:
         """Return the clusters that run virtual machines."""
         body = await self._transport.get(CLUSTERS, project_uid=project_uid, retry_for=retry_for)
         return wire.clusters(body, self._report)
+
+    async def _snapshot_page(
+        self,
+        scope: "_Scope",
+        token: str | None,
+        namespaces: Sequence[str],
+        vms: Sequence[str],
+        memory: Memory[Snapshot],
+    ) -> wire.Page[Snapshot]:
+        query = _query(token, namespace=namespaces, vmName=vms)
+        body = await self._get(SNAPSHOTS, scope, query)
+        return wire.snapshot_page(
+            body, self._report, namespace=_only(namespaces), vm=_only(vms), memory=memory
+        )
+
+    async def _machine_page(
+        self,
+        scope: "_Scope",
+        token: str | None,
+        namespaces: Sequence[str],
+        memory: Memory[VirtualMachine],
+    ) -> wire.Page[VirtualMachine]:
+        body = await self._get(VIRTUAL_MACHINES, scope, _query(token, namespace=namespaces))
+        return wire.virtual_machine_page(
+            body, self._report, namespace=_only(namespaces), memory=memory
+        )
+
+    async def _get(self, endpoint: str, scope: "_Scope", query: list[tuple[str, str]]) -> bytes:
+        return await self._transport.get(
+            endpoint,
+            path={"uid": scope.cluster_uid},
+            query=query,
+            project_uid=scope.project_uid,
+            retry_for=scope.retry_for,
+        )
+
+
+class _Scope(NamedTuple):
+    """Where a list is, and how many seconds each of its requests may be retried."""
+
+    cluster_uid: str
+    project_uid: str | None
+    retry_for: float
 
 
 def _query(token: str | None, **filters: Sequence[str]) -> list[tuple[str, str]]:

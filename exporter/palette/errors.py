@@ -7,26 +7,27 @@
     ├── RateLimited         429, or a pause longer than the caller would wait
     ├── ServerError         5xx
     ├── Timeout             no whole answer in time; 408
-    ├── ConnectionFailed    name, network, TLS, proxy (407 too), or an answer that broke off
+    ├── ConnectionFailed    network, or an answer that broke off
+    │   ├── Unresolved      the host name is not known
+    │   ├── Refused         nobody listens there
+    │   ├── Untrusted       the certificate is not accepted
+    │   ├── TlsFailed       no TLS connection for another reason
+    │   └── ProxyFailed     the proxy cannot be reached, or does not let us through (407 too)
     └── InvalidResponse     an answer that makes no sense; any other status
         └── Expired         the continue token is too old: 410 or code ResourceExpired
 
 Messages are written here and name a status, an endpoint's template and a host. Palette's own
-message is never passed on, because it can repeat the credential; nor are aiohttp's exceptions,
-which hold URLs and headers.
+message is never passed on, because it can repeat the credential; ``failures`` says what aiohttp's
+exceptions mean.
 """
 
 # ruff: noqa: N818 - they are named for what happened, as their words in metrics are.
 
-import os
 import re
-import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-import aiohttp
 import msgspec
-from aiohttp.http_exceptions import ContentEncodingError
 
 
 class PaletteError(Exception):
@@ -88,6 +89,26 @@ class ConnectionFailed(PaletteError):
     reason = "connection"
 
 
+class Unresolved(ConnectionFailed):
+    """The host name is not known."""
+
+
+class Refused(ConnectionFailed):
+    """Nobody listens there."""
+
+
+class Untrusted(ConnectionFailed):
+    """The certificate is not accepted."""
+
+
+class TlsFailed(ConnectionFailed):
+    """No TLS connection came about, whatever the certificate."""
+
+
+class ProxyFailed(ConnectionFailed):
+    """The proxy cannot be reached, or does not let us through."""
+
+
 class InvalidResponse(PaletteError):
     """An answer came and cannot be used."""
 
@@ -102,7 +123,7 @@ ERROR_BY_STATUS: dict[int, type[PaletteError]] = {
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
-    407: ConnectionFailed,
+    407: ProxyFailed,
     408: Timeout,
     410: Expired,
     429: RateLimited,
@@ -150,14 +171,6 @@ def status_error(
     )
 
 
-def connection_error(error: Exception, host: str) -> PaletteError:
-    """Return what an exception of aiohttp means, in plain words.
-
-    host: the host and port the request was for.
-    """
-    return next(words(error, host) for kind, words in _TRANSLATIONS if isinstance(error, kind))
-
-
 def address(host: str | None, port: int | None) -> str:
     """Return host and port as URLs write them."""
     return f"[{host}]:{port}" if ":" in (host or "") else f"{host}:{port}"
@@ -187,74 +200,3 @@ def _harmless(value: object, pattern: re.Pattern[str], secrets: Iterable[str]) -
     if not isinstance(value, str) or not pattern.fullmatch(value) or withheld(value, secrets):
         return ""
     return value
-
-
-def _address(error: Any) -> str:
-    return address(error.host, error.port)
-
-
-def _why(error: BaseException | None) -> str:
-    """Return the system's words; an exception's own text may hold anything."""
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or 'no reason given'})"
-    number = getattr(error, "errno", None) or 0
-    if number > 0:
-        return os.strerror(number).lower()
-    hung_up = isinstance(error, ConnectionError | aiohttp.ServerDisconnectedError)
-    return "closed by the other side" if hung_up else "no reason given"
-
-
-def _untrusted(error: Any, _host: str) -> PaletteError:
-    why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
-    return ConnectionFailed(f"the certificate of {_address(error)} is not accepted: {why}")
-
-
-def _unresolved(error: Any, _host: str) -> PaletteError:
-    return ConnectionFailed(f"the host name {error.host} cannot be resolved", retryable=True)
-
-
-def _proxy_refused(error: Any, host: str) -> PaletteError:
-    return ConnectionFailed(
-        f"the proxy refused to connect to {host}: it answered {error.status}",
-        retryable=error.status in RETRYABLE_STATUSES,
-    )
-
-
-def _unreachable(error: Any, _host: str) -> PaletteError:
-    proxy = "the proxy " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
-    return ConnectionFailed(
-        f"no connection to {proxy}{_address(error)}: {_why(error.os_error)}",
-        retryable=not isinstance(error.os_error, ssl.SSLError),
-    )
-
-
-def _broken_off(error: BaseException, host: str) -> PaletteError:
-    if isinstance(error.__cause__, ContentEncodingError):
-        return InvalidResponse(f"an answer of {host} cannot be decompressed")
-    return ConnectionFailed(f"{host} broke off in the middle of an answer", retryable=True)
-
-
-def _not_http(_error: Any, host: str) -> PaletteError:
-    return InvalidResponse(f"an answer of {host} is not HTTP")
-
-
-def _lost(error: BaseException, host: str) -> PaletteError:
-    root = error
-    while root.__cause__ is not None:
-        root = root.__cause__
-    return ConnectionFailed(
-        f"the connection to {host} was lost: {_why(root)}",
-        retryable=not isinstance(root, ssl.SSLError),
-    )
-
-
-_TRANSLATIONS: tuple[tuple[type[BaseException], Callable[[Any, str], PaletteError]], ...] = (
-    (aiohttp.ClientConnectorCertificateError, _untrusted),
-    (aiohttp.ClientConnectorDNSError, _unresolved),
-    (aiohttp.ClientHttpProxyError, _proxy_refused),
-    (aiohttp.ClientConnectorError, _unreachable),
-    (aiohttp.ClientPayloadError, _broken_off),
-    (aiohttp.ClientResponseError, _not_http),
-    (Exception, _lost),
-)
-"""The first that fits counts."""

@@ -25,10 +25,10 @@ from exporter.palette.errors import (
     Timeout,
     Unauthorized,
     address,
-    connection_error,
     status_error,
     withheld,
 )
+from exporter.palette.failures import connection_error
 
 ATTEMPTS = 4
 RETRY_FOR = 30.0
