@@ -1,4 +1,4 @@
-"""Programs of Prometheus and Alertmanager that check what is deployed."""
+"""What checks what is deployed: Prometheus's and Alertmanager's tools, and a demo watched."""
 
 import subprocess
 from collections.abc import Callable
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.watched import prometheus
 from tests.monitoring import program
+
+__all__ = ["prometheus"]
 
 Program = Callable[..., str]
 """Runs the program with arguments, in a directory, and returns its output; fails where it does."""

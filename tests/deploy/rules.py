@@ -1,5 +1,6 @@
 """The shipped rules and their unit tests, as read from deploy/prometheus."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
 UNIT_TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
+
+METRIC = re.compile(r"\b(?:[a-z_]+:)?palette_[a-z_]+(?::[a-z_]+)?\b")
+"""The name of one of our metrics, or of a recording rule, in an expression."""
 
 Rule = dict[str, Any]
 

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -22,19 +16,19 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.deploy.rules import ALERT_NAMES, PROMETHEUS, ROOT
-from tests.monitoring import program
+from tests.deploy.rules import ALERT_NAMES, ROOT
+from tests.deploy.watched import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
+
+    from tests.deploy.watched import Prometheus, Sample
 
 GRAFANA = ROOT / "deploy" / "grafana"
 BOARDS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text()) for path in (GRAFANA / "dashboards").glob("*.json")
 }
 JOB = "palette-snapshot-exporter"
-SECONDS = 30.0
 
 EMPTY_ON_A_HEALTHY_FLEET = {
     "exporter/Failed refreshes/A": "no refresh fails",
@@ -82,125 +76,22 @@ CHOICES = [
 ]
 
 
-# A Prometheus that scrapes a demo.
-
-Answer = TypeVar("Answer")
+# What Grafana would ask.
 
 
-class Prometheus:
-    """A client of Prometheus's API."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def get(self, path: str, **parameters: str) -> Any:
-        address = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        try:
-            with urllib.request.urlopen(address, timeout=10) as response:
-                return json.load(response)["data"]
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
-                    raise ConnectionError("still starting") from None
-                raise AssertionError(error.read().decode()) from None
-
-    def ask(self, query: Query, variables: dict[str, str]) -> list[dict[str, Any]]:
-        """What Grafana would get; a curve of the last five seconds if that is asked for."""
-        expr = substituted(query.expr, variables)
-        if query.instant:
-            return list(self.get("query", query=expr)["result"])
-        now = time.time()
-        times = {"start": f"{now - 5:.3f}", "end": f"{now:.3f}", "step": "1"}
-        return list(self.get("query_range", query=expr, **times)["result"])
-
-    def labels(self, expr: str, name: str) -> set[str]:
-        return {each["metric"].get(name, "") for each in self.get("query", query=expr)["result"]}
+def ask(prometheus: Prometheus, query: Query, variables: dict[str, str]) -> list[Sample]:
+    """What Grafana would get; a curve of the last five seconds if that is asked for."""
+    expr = substituted(query.expr, variables)
+    if query.instant:
+        return prometheus.query(expr)
+    now = time.time()
+    times = {"start": f"{now - 5:.3f}", "end": f"{now:.3f}", "step": "1"}
+    return list(prometheus.get("query_range", query=expr, **times)["result"])
 
 
 def substituted(text: str, variables: dict[str, str]) -> str:
     """The text with the values of Grafana's variables in it."""
     return re.sub(r"\$(\w+)", lambda found: variables[found[1]], text)
-
-
-def eventually(ask: Callable[[], Answer], *, within: float = SECONDS) -> Answer:
-    """Ask until the answer is true or the time is up, and return the last one."""
-    end = time.monotonic() + within
-    while not (answer := ask()) and time.monotonic() < end:
-        time.sleep(0.1)
-    return answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def running(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command until the end of the block; its output goes to a file."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def configuration(exporter: int) -> str:
-    """The shipped scrape configuration, hurried, and with every exporter there twice."""
-    shipped = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
-    (job,) = shipped["scrape_configs"]
-    job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter}", f"localhost:{exporter}"]}]
-    hurried = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    rules = [str(PROMETHEUS / "rules" / "*.yaml")]
-    return yaml.safe_dump({"global": hurried, "rule_files": rules, "scrape_configs": [job]})
-
-
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    path = program("prometheus")
-    folder = tmp_path_factory.mktemp("prometheus")
-    exporter, port = free_port(), free_port()
-    config = folder / "prometheus.yml"
-    config.write_text(configuration(exporter))
-    with ExitStack() as stack:
-        demo = running(
-            folder / "exporter.log",
-            *(sys.executable, "-m", "exporter", "--demo", "--refresh.interval=1s"),
-            f"--web.listen-address=127.0.0.1:{exporter}",
-        )
-        server = running(
-            folder / "prometheus.log",
-            *(path, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"),
-            f"--web.listen-address=127.0.0.1:{port}",
-        )
-        processes = [stack.enter_context(demo), stack.enter_context(server)]
-        client = Prometheus(f"http://127.0.0.1:{port}")
-
-        def ready() -> bool:
-            assert all(process.poll() is None for process in processes), logs(folder)
-            try:
-                # Long enough for rates, and for rules made of rules.
-                scrapes = "min(count_over_time(palette_exporter_build_info[1m])) >= 8"
-                return bool(
-                    client.get("query", query=scrapes)["result"]
-                    and client.get("query", query="fleet:palette_vm_coverage:ratio")["result"]
-                )
-            except OSError:
-                return False
-
-        assert eventually(ready), logs(folder)
-        yield client
-
-
-def logs(folder: Path) -> str:
-    return "\n".join(path.read_text(errors="replace") for path in folder.glob("*.log"))
 
 
 @pytest.fixture(scope="module")
@@ -225,9 +116,9 @@ def test_a_query_finds_something(
     query: Query, prometheus: Prometheus, variables: dict[str, str]
 ) -> None:
     if query.name in EMPTY_ON_A_HEALTHY_FLEET:
-        prometheus.ask(query, variables)
+        ask(prometheus, query, variables)
         return
-    found = eventually(lambda: prometheus.ask(query, variables), within=10)
+    found = eventually(lambda: ask(prometheus, query, variables), within=10)
     assert found, substituted(query.expr, variables)
 
 
@@ -252,7 +143,7 @@ def test_the_columns_of_a_table_are_in_its_answers(
     asked = queries(board, panel)
     labels: set[str] = set()
     for query in asked:
-        for series in prometheus.ask(query, variables):
+        for series in ask(prometheus, query, variables):
             labels |= series["metric"].keys()
     if all(query.name in EMPTY_ON_A_HEALTHY_FLEET for query in asked):
         return
@@ -281,10 +172,10 @@ def test_a_pair_of_exporters_counts_once(
     (query,) = [each for each in QUERIES if each.name == f"fleet/{panel}/A"]
     identity = "cluster_uid, namespace, vm"
     wanted = f"count(count by ({identity}) ({metric}))" if metric else "vector(0)"
-    (counted,) = prometheus.ask(query, variables)
-    (there,) = prometheus.get("query", query=wanted)["result"]
+    (counted,) = ask(prometheus, query, variables)
+    (there,) = prometheus.query(wanted)
     assert counted["value"][1] == there["value"][1]
-    assert len(prometheus.get("query", query="palette_exporter_build_info")["result"]) == 2
+    assert len(prometheus.query("palette_exporter_build_info")) == 2
 
 
 @pytest.mark.parametrize(
@@ -295,7 +186,7 @@ def test_a_pair_of_exporters_counts_once(
 def test_no_series_is_told_by_its_exporter(
     query: Query, prometheus: Prometheus, variables: dict[str, str]
 ) -> None:
-    for series in prometheus.ask(query, variables):
+    for series in ask(prometheus, query, variables):
         assert not {"instance", "job", "pod"} & series["metric"].keys()
 
 

@@ -15,6 +15,7 @@ from tests.deploy.conftest import Program
 from tests.deploy.rules import (
     ALERT_NAMES,
     ALERTS,
+    METRIC,
     PROMETHEUS,
     RECORDINGS,
     ROOT,
@@ -47,7 +48,6 @@ REQUIRED = {
 SEVERITIES = {"critical", "warning", "info"}
 GUARD = "and on (job, instance, cluster_uid) max_over_time(palette_cluster_up[3m]) == 1"
 REFRESH_INTERVAL = 60.0
-METRIC = re.compile(r"\b(?:[a-z_]+:)?palette_[a-z_]+(?::[a-z_]+)?\b")
 RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", RUNBOOKS, re.MULTILINE | re.DOTALL))
 

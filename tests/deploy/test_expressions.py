@@ -1,0 +1,51 @@
+"""Every rule's own expression, put to a Prometheus that scrapes the demo."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.deploy.rules import ALERT_NAMES, METRIC, RULES, Rule
+from tests.deploy.watched import eventually
+
+if TYPE_CHECKING:
+    from tests.deploy.watched import Prometheus
+
+EMPTY_ON_THE_DEMO = {
+    "PaletteClusterUnreadable": "every refresh succeeds",
+    "PaletteClusterStale": "every refresh succeeds",
+    "PaletteExporterDown": "all exporters are up",
+    "PaletteExporterShardMissing": "one exporter reads all clusters",
+    "PaletteExporterConfigReloadFailed": "the configuration is good",
+    "PaletteExporterRateLimited": "the budget stays below Palette's limit",
+    "PaletteSnapshotStuckDeleting": "the simulated storage lets go within seconds",
+    "PaletteNamedSnapshotMissing": "no snapshot is named",
+    "PaletteVMSnapshotsPilingUp": "retention keeps a handful of each VM",
+}
+"""Alerts that have nothing to say of the demo, and why. All others have: its fleet has troubles."""
+
+ABSENT_ON_THE_DEMO = {"palette_vm_snapshot_up": "no snapshot is named"}
+
+each_rule = pytest.mark.parametrize(
+    "rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"]
+)
+
+
+@each_rule
+def test_an_expression_finds_what_there_is(rule: Rule, prometheus: Prometheus) -> None:
+    if rule.get("alert") in EMPTY_ON_THE_DEMO:
+        assert not prometheus.query(rule["expr"])
+    else:
+        assert eventually(lambda: prometheus.query(rule["expr"]), within=10)
+
+
+@each_rule
+def test_an_expression_looks_at_what_there_is(rule: Rule, prometheus: Prometheus) -> None:
+    for metric in set(METRIC.findall(rule["expr"])) - ABSENT_ON_THE_DEMO.keys():
+        assert eventually(partial(prometheus.query, metric), within=20), metric
+
+
+def test_what_may_be_empty_is_there() -> None:
+    assert EMPTY_ON_THE_DEMO.keys() <= set(ALERT_NAMES)
