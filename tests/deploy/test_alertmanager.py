@@ -94,6 +94,16 @@ async def until_held(session: aiohttp.ClientSession, alerts: list[Labels]) -> No
             id="so does one whose refresh hangs",
         ),
         pytest.param(
+            alert("PaletteClusterUnreadable", "warning", part="discovery"),
+            [alert("PaletteSnapshotFailed", "warning", snapshot="s", **EAST)],
+            [
+                alert("PaletteClusterUnreadable", "warning", **EAST),
+                alert("PaletteExporterRateLimited", "warning", instance="a"),
+                alert("PaletteExporterShardMissing", "critical", job="palette-snapshot-exporter"),
+            ],
+            id="a failing discovery holds back nothing that names no cluster either",
+        ),
+        pytest.param(
             alert("PaletteExporterDown", "critical", job="palette-snapshot-exporter"),
             [
                 alert("PaletteSnapshotFailed", "warning", snapshot="s", **EAST),

@@ -46,7 +46,7 @@ REQUIRED = {
     "PaletteExporterShardMissing",
 }
 SEVERITIES = {"critical", "warning", "info"}
-GUARD = "and on (job, instance, cluster_uid) max_over_time(palette_cluster_up[3m]) == 1"
+GUARD = "unless on (job, instance, cluster_uid) max_over_time(palette_cluster_up[3m]) == 0"
 REFRESH_INTERVAL = 60.0
 RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", RUNBOOKS, re.MULTILINE | re.DOTALL))
