@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import structlog
-
 from exporter.metrics.telemetry import Telemetry
 from exporter.news import ClusterNews
 from exporter.palette.client import Palette
@@ -17,14 +15,13 @@ from exporter.palette.directory import Directory
 from exporter.palette.transport import RETRY_FOR
 from exporter.plan import plan
 from exporter.reading import ClusterReader, Memories, Reading
+from exporter.rounds import TELL_EVERY, RoundNews
 from exporter.snapshot import Cluster, ClusterState, Listing
 from exporter.store import Store
 from exporter.targets import ClusterTargets, Share, SnapshotTarget, expiring, identity, keep
 
 SPREAD = 0.1
 """Seconds between the first refreshes of two clusters, on the average."""
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +193,8 @@ class Refresher:
         self._shared = shared
         self._clusters: dict[str, ClusterRefresh] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
-        self._stretched = False
-        self._complete = False
+        self._news = RoundNews(interval=shared.interval, rate=shared.rate)
+        self._progress: asyncio.Task[None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -221,6 +218,7 @@ class Refresher:
         """
         targets = {each.uid: each for each in wanted if each.uid in self._shared.share}
         gone = [uid for uid in self._clusters if uid not in targets]
+        gone_names = [self._clusters[uid].cluster.name for uid in gone]
         fresh = [uid for uid in targets if uid not in self._clusters]
         for uid in gone:
             self._remove(uid)
@@ -230,7 +228,10 @@ class Refresher:
         for uid in fresh:
             self._add(targets[uid], len(fresh), group)
         if fresh or gone:
+            self._news.watching([self._clusters[uid].cluster.name for uid in fresh], gone_names)
             self._tell_plan()
+        if fresh and self._progress is None:
+            self._progress = group.create_task(self._tell_progress(), name="progress")
 
     def _add(self, targets: ClusterTargets, count: int, group: asyncio.TaskGroup) -> None:
         cluster = ClusterRefresh(targets, self._shared, self._replan)
@@ -250,30 +251,24 @@ class Refresher:
 
     def _tell_plan(self) -> None:
         self._replan()
-        log.info(
-            "plan",
-            clusters=len(self._clusters),
-            requests_per_refresh=self.requests,
-            seconds_at_configured_rate=round(self.requests / self._shared.rate, 2),
-        )
+        self._news.plan(clusters=len(self._clusters), requests=self.requests)
+
+    async def _tell_progress(self) -> None:
+        """Tell now and then how the first round goes; ends when it is complete."""
+        while not self._news.complete:
+            await self._shared.clock.sleep(TELL_EVERY)
+            waiting_for = [each.cluster.name for each in self._clusters.values() if not each.ended]
+            self._news.progress(clusters=len(self._clusters), waiting_for=waiting_for)
 
     def _replan(self) -> None:
-        """Tell how long a round takes, and whether that is more than the interval."""
+        """Tell how long a round takes, and when the first one is complete."""
         seconds = self.requests / self._shared.rate
         self._shared.telemetry.planned(seconds)
-        if self._loops and self.ready and not self._complete:
-            self._complete = True
-            log.info("first round complete", clusters=len(self._clusters), requests=self.requests)
+        if self._loops and self.ready and not self._news.complete:
+            self._news.first_round_ended(clusters=len(self._clusters), requests=self.requests)
+            if self._progress:
+                self._progress.cancel()
             # What was just read stays for long. Left among what the garbage collector looks
             # through, it would hold the event loop for tens of milliseconds at each full pass.
             gc.freeze()
-        stretched = seconds > self._shared.interval
-        if stretched and not self._stretched:
-            log.warning(
-                "a round takes longer than the refresh interval and is stretched",
-                round_seconds=round(seconds, 1),
-                interval_seconds=self._shared.interval,
-            )
-        elif self._stretched and not stretched:
-            log.info("a round fits into the refresh interval again")
-        self._stretched = stretched
+        self._news.takes(seconds)

@@ -248,9 +248,17 @@ class Running:
         await until(
             lambda: (
                 self.clock.sleeping
-                >= len(self._loops) + (self.exporter.discovery is not None) - hanging
+                >= len(self._loops)
+                + (self.exporter.discovery is not None)
+                + self._telling_progress
+                - hanging
             )
         )
+
+    @property
+    def _telling_progress(self) -> bool:
+        task = self.exporter.refresher._progress
+        return task is not None and not task.done()
 
     @property
     def _loops(self) -> Mapping[str, object]:

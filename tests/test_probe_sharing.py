@@ -168,7 +168,7 @@ async def test_a_probe_waits_its_turn_and_not_for_a_whole_round() -> None:
         exporting(world, targets=targets, palette=slow) as exporter,
         exporter.loops(settled=False),
     ):
-        await until(lambda: exporter.clock.sleeping == len(uids))
+        await exporter.idle()
         exporter.clock.advance(INTERVAL / 2)
         await until(lambda: len(exporter.palette.requests) > 0)
         answer = await probe(exporter.url, {**SNAPSHOT, "cluster_uid": uids[0]}, seconds="5")

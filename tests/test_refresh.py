@@ -44,9 +44,10 @@ async def test_a_cluster_that_hangs_for_good_delays_no_other(world: World) -> No
     async with exporting(world, targets=BOTH) as exporter:
         slow = exporter.palette.faults.add(Match(cluster_uid=EAST), faults.hang())
         async with exporter.loops(settled=False):
-            await until(lambda: exporter.clock.sleeping == 2)
+            await exporter.idle()
             exporter.clock.advance(INTERVAL / 2)
-            await until(lambda: slow.hits == 2 and exporter.clock.sleeping == 1)
+            await until(lambda: slow.hits == 2)
+            await exporter.idle(hanging=1)
             for second in range(1, 4):
                 await exporter.pass_time(INTERVAL, hanging=1)
                 scrape = await exporter.scrape()

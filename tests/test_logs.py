@@ -1,0 +1,158 @@
+"""What a person reads in the log: what it will do, each change once, and nothing in between."""
+
+import asyncio
+
+import pytest
+
+from exporter.demo import faults
+from exporter.demo.calls import Answer
+from exporter.demo.exchange import Exchange
+from exporter.demo.faultbook import Match
+from exporter.demo.world import World
+from tests.harness import (
+    EAST,
+    INTERVAL,
+    LOOK_EVERY,
+    WEST,
+    Running,
+    exporting,
+    put,
+    target,
+    tenant,
+    until,
+)
+
+BOTH = [target(EAST, cluster_name="prod-east"), target(WEST, cluster_name="prod-west")]
+MISSING = target(f"{EAST}/vms/db-01/not-there", cluster_name="prod-east")
+DISCOVERY = {"enabled": True}
+TOLD = ("info", "warning", "error")
+
+
+@pytest.fixture
+def world() -> World:
+    world = tenant()
+    put(world, "db-01", "east")
+    put(world, "db-01", "west", cluster=WEST)
+    return world
+
+
+async def test_the_start_says_what_it_will_do(world: World) -> None:
+    async with exporting(world, targets=BOTH) as exporter, exporter.loops():
+        assert exporter.said(*TOLD) == [
+            "starting",
+            "watching clusters",
+            "plan",
+            "first round complete",
+        ]
+        (starting,) = exporter.events("starting")
+        assert starting["palette"] == exporter.palette.url
+        assert (starting["targets"], starting["interval_seconds"]) == (2, INTERVAL)
+        (watching,) = exporter.events("watching clusters")
+        assert (watching["count"], watching["names"]) == (2, "prod-east, prod-west")
+
+
+@pytest.mark.parametrize("trouble", ["none", "a cluster fails", "a snapshot is missing"])
+async def test_refreshes_like_the_last_say_nothing(world: World, trouble: str) -> None:
+    targets = [*BOTH, MISSING] if trouble == "a snapshot is missing" else BOTH
+    async with exporting(world, targets=targets, discovery=DISCOVERY) as exporter:
+        if trouble == "a cluster fails":
+            exporter.palette.faults.add(Match(cluster_uid=EAST), faults.status(500))
+        async with exporter.loops():
+            await exporter.pass_time(INTERVAL)
+            before, rounds = len(exporter.said(*TOLD)), len(exporter.asked("list_vms"))
+            await exporter.pass_time(30 * INTERVAL)
+            assert len(exporter.asked("list_vms")) >= rounds + 60
+            assert exporter.said(*TOLD)[before:] == []
+
+
+async def test_each_change_of_a_cluster_is_one_line_with_its_reason(world: World) -> None:
+    async with exporting(world, targets=[*BOTH, MISSING]) as exporter, exporter.loops():
+        seen = len(exporter.logs)
+        for code in (403, 500):
+            broken = exporter.palette.faults.add(Match(cluster_uid=WEST), faults.status(code))
+            await exporter.pass_time(3 * INTERVAL)
+            broken.remove()
+        await exporter.pass_time(INTERVAL)
+        put(world, "db-01", "not-there", "east")
+        await exporter.pass_time(2 * INTERVAL)
+        told = exporter.logs[seen:]
+        assert [(each["event"], each.get("reason")) for each in told] == [
+            ("refresh failing", "forbidden"),
+            ("refresh failing", "server_error"),
+            ("refresh recovered", None),
+            ("snapshot read again", None),
+        ]
+        assert {each["cluster"] for each in told[:3]} == {"prod-west"}
+        assert told[3]["snapshot"] == "not-there"
+
+
+async def test_clusters_that_are_found_and_go_are_told_by_name(world: World) -> None:
+    async with exporting(world, discovery=DISCOVERY) as exporter, exporter.loops():
+        (found,) = exporter.events("watching clusters")
+        assert (found["count"], found["names"]) == (2, "prod-east, prod-west")
+        world.remove_cluster(EAST)
+        for number in range(12):
+            world.add_cluster(f"c-{number:02d}", f"edge-{number:02d}", f"p-{number}")
+        await exporter.pass_time(LOOK_EVERY)
+        (gone,) = exporter.events("no longer watching clusters")
+        assert (gone["count"], gone["names"]) == (1, "prod-east")
+        more = exporter.events("watching clusters")[1]
+        assert more["count"] == 12
+        assert more["names"].endswith("edge-09 and 2 more")
+
+
+async def test_discovery_that_fails_and_recovers_is_two_lines(world: World) -> None:
+    async with exporting(world, discovery=DISCOVERY) as exporter, exporter.loops():
+        seen = len(exporter.logs)
+        down = exporter.palette.faults.add("list_clusters", faults.status(500))
+        await exporter.pass_time(3 * LOOK_EVERY)
+        down.remove()
+        await exporter.pass_time(LOOK_EVERY)
+        told = [each["event"] for each in exporter.logs[seen:]]
+        assert told == ["discovery failing", "discovery recovered"]
+
+
+def until_set(gate: asyncio.Event) -> faults.Fault:
+    async def fault(exchange: Exchange) -> Answer:
+        await gate.wait()
+        return exchange.answer()
+
+    return fault
+
+
+def progress(exporter: Running) -> list[tuple[str, str]]:
+    return [
+        (each["event"], each["waiting_for"])
+        for each in exporter.logs
+        if each["event"].startswith("read ")
+    ]
+
+
+async def test_a_first_round_that_takes_long_tells_how_far_it_is(world: World) -> None:
+    east, west = asyncio.Event(), asyncio.Event()
+    async with exporting(world, targets=BOTH) as exporter:
+        exporter.palette.faults.add(Match(cluster_uid=EAST), until_set(east))
+        exporter.palette.faults.add(Match(cluster_uid=WEST), until_set(west))
+        async with exporter.loops(settled=False):
+            await exporter.idle()
+            exporter.clock.advance(9)
+            await until(lambda: exporter.palette.in_flight == 4)
+            assert not progress(exporter)
+            await exporter.pass_time(26, hanging=2)
+            waiting = ("read 0 of 2 clusters", "prod-east, prod-west")
+            assert progress(exporter) == [waiting] * 3
+            east.set()
+            await exporter.idle(hanging=1)
+            await exporter.pass_time(10, hanging=1)
+            assert progress(exporter)[3:] == [("read 1 of 2 clusters", "prod-west")]
+            west.set()
+            await exporter.idle()
+            assert len(exporter.events("first round complete")) == 1
+            await exporter.pass_time(10 * INTERVAL)
+            assert len(progress(exporter)) == 4
+
+
+async def test_a_quick_first_round_has_no_progress(world: World) -> None:
+    async with exporting(world, targets=BOTH, discovery=DISCOVERY) as exporter, exporter.loops():
+        await exporter.pass_time(3 * INTERVAL)
+        assert not progress(exporter)
