@@ -37,6 +37,9 @@ RETRY_FOR = 30.0
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes, after decompression."""
 
+STRIDE = 1024 * 1024
+"""Bytes read of a body between two turns of others."""
+
 COMPLAINT_LIMIT = 64 * 1024
 """Bytes; no error's body that is longer is looked at."""
 
@@ -283,10 +286,15 @@ async def _complaint(response: aiohttp.ClientResponse) -> bytes:
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
     """Return the body, or None past the limit; aiohttp inflates it bit by bit as it is read."""
     body = bytearray()
+    pause_at = STRIDE
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > limit:
             return None
+        # What is inflated out of a few bytes comes without ever waiting for the network.
+        if len(body) >= pause_at:
+            pause_at = len(body) + STRIDE
+            await asyncio.sleep(0)
     return bytes(body)
 
 
