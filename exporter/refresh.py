@@ -168,6 +168,7 @@ class ClusterRefresh:
             up=up,
             last_success=last_success,
             refresh_duration=now - started,
+            due_within=self._due_within(now - started, last, whole=whole),
             listing=_listing(reading, last, targets, whole=whole),
             named=tuple(
                 keep(target, named.get(target), reading.outcomes.get(target), now)
@@ -175,6 +176,15 @@ class ClusterRefresh:
             ),
         )
         return expiring(state, self._shared.stale_after)
+
+    def _due_within(self, duration: float, last: ClusterState | None, *, whole: bool) -> float:
+        """Return the seconds after which a refresh that has not ended counts as one that fails.
+
+        Rounds that are stretched take their time: a refresh may be as slow again as the last.
+        """
+        if not whole and last:
+            return last.due_within
+        return max(self._shared.stale_after, 2 * (self._shared.interval + duration))
 
 
 def _listing(

@@ -4,6 +4,7 @@ They mirror KubeVirt's ``VirtualMachineSnapshot`` and ``VirtualMachine`` as Pale
 already decoded: what a document did not say, or said unreadably, is None or empty here.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -195,8 +196,9 @@ class ClusterState:
     refresh_duration: seconds that the last refresh took.
     listing: what the lists told last; None where targets only name snapshots.
     named: what became of the snapshots that targets name.
+    due_within: seconds in which the next refresh should have read anew what this one read.
     expires_at: seconds on the monotonic clock at which something in here has been kept too
-        long; None where all of it is of the last refresh.
+        long; None where that never comes.
     """
 
     cluster: Cluster
@@ -205,6 +207,7 @@ class ClusterState:
     refresh_duration: float = 0.0
     listing: Listing | None = None
     named: tuple[NamedSnapshot, ...] = ()
+    due_within: float = math.inf
     expires_at: float | None = None
 
     @property

@@ -1,5 +1,6 @@
 """What is wanted and what is kept; pure, the time is an argument."""
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -277,19 +278,29 @@ def keep(
 
 def expiring(state: ClusterState, stale_after: float) -> ClusterState:
     """Return the state with the instant at which the first thing in it will be too old."""
-    kept = [named.read_at for named in state.named if named.snapshot and not named.up]
-    if state.listing and not state.listing.current:
-        kept.append(state.listing.read_at)
-    return replace(state, expires_at=min(kept) + stale_after if kept else None)
+    due = [_due(one, one.up, state, stale_after) for one in state.named if one.snapshot]
+    if state.listing:
+        due.append(_due(state.listing, state.listing.current, state, stale_after))
+    first = min(due, default=math.inf)
+    return replace(state, expires_at=None if math.isinf(first) else first)
 
 
 def expired(state: ClusterState, now: float, stale_after: float) -> ClusterState:
-    """Return the state without what has been kept for stale_after seconds."""
+    """Return the state without what has been kept for too long.
+
+    That is stale_after seconds of failing, or a refresh that does not come to its end.
+    """
     named = tuple(
-        replace(one, snapshot=None) if not one.up and one.read_at + stale_after <= now else one
+        replace(one, snapshot=None) if _due(one, one.up, state, stale_after) <= now else one
         for one in state.named
     )
     listing = state.listing
-    if listing and not listing.current and listing.read_at + stale_after <= now:
+    if listing and _due(listing, listing.current, state, stale_after) <= now:
         listing = None
     return expiring(replace(state, named=named, listing=listing), stale_after)
+
+
+def _due(
+    kept: NamedSnapshot | Listing, current: bool, state: ClusterState, stale_after: float
+) -> float:
+    return kept.read_at + (state.due_within if current else stale_after)
