@@ -55,11 +55,12 @@ class Exchange:
         )
 
     async def start(self, length: int) -> None:
-        """Send the headers of a 200 that promises `length` bytes."""
+        """Send the headers of a 200 that promises `length` bytes, to whoever is still there."""
         self.response = web.StreamResponse(headers={"Content-Type": "application/json"})
         self.response.content_length = length
         self.response.force_close()
-        await self.response.prepare(self.request)
+        with contextlib.suppress(ConnectionError):
+            await self.response.prepare(self.request)
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; a client that has gone away is none of our business."""

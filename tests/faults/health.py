@@ -1,0 +1,79 @@
+"""Whether the exporter keeps answering: a prober that never stops asking while faults happen."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+WITHIN = 0.1
+"""Seconds in which ``/-/healthy`` answers, whatever Palette does."""
+
+PERIOD = 0.01
+"""Seconds between an answer and the next question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: the seconds it took, and those that the exporter's process computed meanwhile."""
+
+    status: int
+    seconds: float
+    computed: float
+
+
+def judge(answers: Sequence[Answer]) -> None:
+    """Fail unless all was well at any time.
+
+    A machine that is busy with others makes single answers late, but computes nothing for us
+    meanwhile: what is late is held against the exporter only if that was its own doing.
+    """
+    assert answers
+    assert {answer.status for answer in answers} == {200}
+    assert median(answer.seconds for answer in answers) < WITHIN
+    held = [answer for answer in answers if min(answer.seconds, answer.computed) >= WITHIN]
+    assert not held, f"the event loop was held: {held}"
+
+
+@asynccontextmanager
+async def healthy_throughout(
+    url: str, *, computed: Callable[[], float] = time.process_time
+) -> AsyncIterator[None]:
+    """Ask all the time, and judge at the end.
+
+    computed: the seconds that the exporter's process has computed; it is ours unless told.
+    """
+    answers: list[Answer] = []
+    async with aiohttp.ClientSession() as session:
+        asking = asyncio.create_task(_ask(session, f"{url}/-/healthy", computed, answers))
+        try:
+            yield
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+    assert asking.cancelled(), asking.exception()
+    judge(answers)
+
+
+async def _ask(
+    session: aiohttp.ClientSession,
+    url: str,
+    computed: Callable[[], float],
+    answers: list[Answer],
+) -> None:
+    while True:
+        # From when the question was due, so that a loop that is held before it is seen too.
+        started, before = time.monotonic(), computed()
+        await asyncio.sleep(PERIOD)
+        async with session.get(url) as response:
+            await response.read()
+        seconds = time.monotonic() - started - PERIOD
+        answers.append(Answer(response.status, seconds, computed() - before))

@@ -1,0 +1,106 @@
+"""All faults at once, on a process of its own with the loop and the clock that users have."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from exporter.demo.api import API_KEY, DemoPalette
+from exporter.demo.faultbook import Match
+from exporter.demo.world import World
+from tests.faults.health import healthy_throughout
+from tests.faults.test_matrix import MATRIX
+from tests.harness import Scrape, put
+from tests.process import eventually, ready, running, scrape
+
+GOOD = ("good-1", "good-2")
+BAD = {f"bad-{number}": row for number, row in enumerate(MATRIX) if "429" not in row.name}
+"""A 429 slows the whole process down, as it should, and would be all that is to be seen."""
+
+ENDLESS = {uid for uid, row in BAD.items() if row.name == "endless new items"}
+"""Ten thousand pages take longer than this test: a refresh that does not end has not failed yet."""
+
+UP, VMS = "palette_cluster_up", "palette_vm_info"
+LAST_SUCCESS = "palette_cluster_last_success_timestamp_seconds"
+
+
+def computing(pid: int) -> Callable[[], float]:
+    """Return what tells the seconds that a process has computed."""
+
+    def computed() -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    return computed
+
+
+def fleet() -> World:
+    world = World.empty()
+    for uid in (*GOOD, *BAD):
+        world.add_cluster(uid, f"name-of-{uid}", "65f0c1")
+        for number in range(3):
+            put(world, f"vm-{number}", f"nightly-{number}", cluster=uid)
+    return world
+
+
+async def test_every_fault_at_once_neither_holds_the_process_nor_stales_what_is_good(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "key").write_text(API_KEY)
+    (tmp_path / "key").chmod(0o600)
+    async with DemoPalette(fleet(), limits=None) as palette:
+        tree = {
+            "palette": {
+                "url": palette.url,
+                "api_key_file": "key",
+                "timeout": "1s",
+                "requests_per_second": 300,
+                "burst": 300,
+            },
+            "refresh": {"interval": "1s", "stale_after": "2s"},
+            "web": {"listen_address": "127.0.0.1:0"},
+            "targets": [
+                {"cluster_uid": uid, "cluster_name": f"name-of-{uid}"} for uid in (*GOOD, *BAD)
+            ],
+        }
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(tree))
+        async with running(f"--config.file={path}", directory=tmp_path) as exporter:
+            url = await exporter.url()
+            await eventually(lambda: ready(url))
+
+            async def told() -> Scrape:
+                return Scrape.of(await scrape(url))
+
+            async def up() -> set[str]:
+                rows = (await told()).rows(UP, "cluster_uid")
+                return {uid for uid, value in rows.items() if value}
+
+            async def last_success() -> float:
+                rows = (await told()).rows(LAST_SUCCESS, "cluster_uid")
+                return min(rows[uid] for uid in GOOD)
+
+            async def only_the_good_are_left() -> bool:
+                left = {row[0] for row in (await told()).rows(VMS, "cluster_uid", "vm")}
+                return left == {*GOOD} >= await up() - ENDLESS
+
+            assert await up() == {*GOOD, *BAD}
+            async with healthy_throughout(url, computed=computing(exporter.process.pid)):
+                for uid, row in BAD.items():
+                    palette.faults.add(Match(cluster_uid=uid), row.fault)
+                await eventually(only_the_good_are_left)
+                before = await last_success()
+
+                async def refreshed() -> bool:
+                    return await last_success() >= before + 2
+
+                await eventually(refreshed)
+                palette.faults.clear()
+
+                async def all_up() -> bool:
+                    return await up() == {*GOOD, *BAD}
+
+                await eventually(all_up)
+            assert await exporter.stop() == 0
+            assert not [line for line in exporter.log if line["level"] == "error"]

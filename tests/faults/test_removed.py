@@ -1,0 +1,74 @@
+"""An answer that arrives when nobody wants it any more: its cluster was removed."""
+
+import asyncio
+
+import pytest
+
+from exporter.demo.calls import Answer
+from exporter.demo.exchange import Exchange
+from exporter.demo.faultbook import Match
+from tests.faults.health import healthy_throughout
+from tests.faults.watch import ALL, UP, fleet, watching
+from tests.harness import EAST, INTERVAL, LOOK_EVERY, exporting, until
+
+
+class Hold:
+    """Keeps answers back until they are let go; sent: how many have gone since."""
+
+    def __init__(self) -> None:
+        self._go = asyncio.Event()
+        self.sent = 0
+
+    async def __call__(self, exchange: Exchange) -> Answer:
+        answer = exchange.answer()
+        await self._go.wait()
+        self.sent += 1
+        return answer
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+async def test_a_cluster_that_vanishes_from_the_dashboard_while_it_is_read_leaves_nothing() -> None:
+    world = fleet()
+    async with (
+        exporting(world, discovery={"enabled": True}) as exporter,
+        exporter.loops(),
+        healthy_throughout(exporter.url),
+    ):
+        hold = Hold()
+        before = await exporter.scrape()
+        slow = exporter.palette.faults.add(Match(cluster_uid=EAST), hold)
+        await exporter.pass_time(INTERVAL, hanging=1)
+        await until(lambda: slow.hits == 2)
+        world.remove_cluster(EAST)
+        await exporter.pass_time(LOOK_EVERY, hanging=1)
+        hold.let_go()
+        await until(lambda: hold.sent == 2)
+        await exporter.pass_time(2 * INTERVAL)
+        scrape = await exporter.scrape()
+        assert scrape.families_of(cluster_uid=EAST) == set()
+        assert scrape.rows(UP, "cluster_uid") == dict.fromkeys(ALL - {EAST}, 1)
+        assert scrape.everything() == before.everything(without=EAST)
+        assert exporter.said("warning", "error") == []
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 6, 8, 12, 20])
+async def test_a_cluster_removed_at_any_moment_of_its_answer_leaves_nothing(turns: int) -> None:
+    """turns: of the event loop, from when the answer is sent to when the cluster goes."""
+    async with watching(fleet()) as exporter:
+        hold = Hold()
+        slow = exporter.palette.faults.add(Match(cluster_uid=EAST), hold)
+        await exporter.pass_time(INTERVAL, hanging=1)
+        await until(lambda: slow.hits == 2)
+        hold.let_go()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        others = [each for each in exporter.exporter.configured if each.uid != EAST]
+        async with asyncio.TaskGroup() as group:
+            exporter.exporter.refresher.apply(others, group)
+        await until(lambda: hold.sent == 2)
+        await exporter.pass_time(2 * INTERVAL)
+        scrape = await exporter.scrape()
+        assert scrape.families_of(cluster_uid=EAST) == set()
+        assert scrape.rows(UP, "cluster_uid") == dict.fromkeys(ALL - {EAST}, 1)

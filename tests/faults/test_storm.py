@@ -1,0 +1,100 @@
+"""After an outage, however long, Palette is asked no more than before it."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from exporter.demo import faults
+from exporter.demo.limits import Limit, Limits
+from exporter.demo.world import World
+from tests.faults.health import healthy_throughout
+from tests.harness import INTERVAL, NOW, Running, exporting, put, target
+
+RATE, BURST = 300.0, 8
+"""What the exporter is told to keep to: requests per second, and at once."""
+
+PALETTE = Limits(table=(Limit(prefix="/v1/spectroclusters", rate=1.25 * RATE, burst=5 * BURST),))
+"""Palette's limits are so much above what the exporter's defaults are."""
+
+BUNCHED = 0.1
+"""Seconds by which requests that were sent one after another may arrive together."""
+
+CLUSTERS = [f"6540b{number}" for number in range(12)]
+UP = "palette_cluster_up"
+
+
+@asynccontextmanager
+async def many() -> AsyncIterator[Running]:
+    """Watch many clusters of a Palette that counts real seconds."""
+    world = World.empty(now=NOW)
+    for uid in CLUSTERS:
+        world.add_cluster(uid, f"name-of-{uid}", "65f0c1")
+        put(world, "db-01", "nightly", cluster=uid)
+    async with (
+        exporting(
+            world,
+            request_timeout=0.2,
+            palette={"requests_per_second": RATE, "burst": BURST},
+            demo={"limits": PALETTE, "clock": time.monotonic},
+            targets=[target(uid, cluster_name=f"name-of-{uid}") for uid in CLUSTERS],
+        ) as exporter,
+        exporter.loops(),
+        healthy_throughout(exporter.url),
+    ):
+        yield exporter
+
+
+def within_budget(exporter: Running) -> None:
+    """Check that no stretch of time saw more requests than the budget has for it."""
+    times = [request.at for request in exporter.asked("list_snapshots", "list_vms")]
+    assert times
+    level = 0.0
+    for before, at in pairwise([times[0], *times]):
+        level = max(0.0, level - RATE * (at - before)) + 1
+        assert level <= BURST + RATE * BUNCHED
+
+
+OUTAGES = {
+    "503": faults.status(503),
+    "429": faults.status(429),
+    "429 with Retry-After": faults.status(429, retry_after="0.02"),
+    "reset": faults.reset(),
+    "hang": faults.hang(),
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+async def test_no_request_storm_while_an_outage_lasts_nor_after_it(outage: str) -> None:
+    async with many() as exporter:
+        exporter.palette.faults.add(None, OUTAGES[outage])
+        exporter.clock.advance(86_400)
+        await exporter.idle()
+        assert set((await exporter.scrape()).rows(UP, "cluster_uid").values()) == {0}
+        within_budget(exporter)
+        await recovers(exporter, exporter.palette.faults.clear)
+
+
+async def test_no_request_storm_after_days_without_a_connection() -> None:
+    async with many() as exporter:
+        await exporter.palette.stop()
+        for _ in range(3):
+            exporter.clock.advance(86_400)
+            await exporter.idle()
+        port = exporter.palette.port
+        await exporter.palette.start(port=port)
+        await recovers(exporter, lambda: None)
+
+
+async def recovers(exporter: Running, end: Callable[[], None]) -> None:
+    """End the outage and check that all are whole again, without one request too many."""
+    end()
+    exporter.palette.forget_requests()
+    exporter.clock.advance(86_400)
+    await exporter.idle()
+    await exporter.pass_time(INTERVAL)
+    assert set((await exporter.scrape()).rows(UP, "cluster_uid").values()) == {1}
+    within_budget(exporter)
+    assert {request.status for request in exporter.asked()} == {200}
