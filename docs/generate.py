@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from configuration_page import configuration_page
+
 from exporter.metrics.exposition import TABLES
 from exporter.metrics.family import AnyFamily
 from exporter.metrics.probe import PROBE_FAMILIES
@@ -68,7 +70,7 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|")
 
 
-PAGES = {"metrics.md": metrics_page}
+PAGES = {"configuration.md": configuration_page, "metrics.md": metrics_page}
 
 
 def main() -> int:

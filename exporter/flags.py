@@ -16,6 +16,39 @@ if TYPE_CHECKING:
 
 PROGRAM = "palette-snapshot-exporter"
 
+GENERAL: Sequence[tuple[Sequence[str], Mapping[str, Any]]] = (
+    (
+        ("--config.file",),
+        {"type": Path, "metavar": "FILE", "help": "Configuration file (YAML)."},
+    ),
+    (
+        ("--config.check",),
+        {
+            "action": "store_true",
+            "help": "Check the settings and the files they name, print them without secrets and "
+            "what they mean, and exit.",
+        },
+    ),
+    (
+        ("--config.check.live",),
+        {
+            "action": "store_true",
+            "help": "Check the settings, then try at Palette whether what they ask for can be "
+            "read; exits with 1 if not.",
+        },
+    ),
+    (
+        ("--demo",),
+        {
+            "action": "store_true",
+            "help": "Run against a built-in simulated Palette; needs no credential and no targets.",
+        },
+    ),
+    (("--version",), {"action": "store_true", "help": "Print the version and exit."}),
+    (("-h", "--help"), {"action": "help", "help": "Print this and exit."}),
+)
+"""The flags that are no settings, as argparse takes them."""
+
 _A_SECRET = "a secret is never a flag: use "  # noqa: S105
 _SECRETS = {
     "--palette.api-key": f"{_A_SECRET}palette.api_key_file or SPECTROCLOUD_APIKEY",
@@ -89,7 +122,9 @@ def _parser(own: Iterable["Leaf"]) -> _Parser:
         add_help=False,
         argument_default=argparse.SUPPRESS,
     )
-    _add_general(parser.add_argument_group("general"))
+    general = parser.add_argument_group("general")
+    for names, options in GENERAL:
+        general.add_argument(*names, **options)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for leaf in own:
         section = ".".join(leaf.place[:-1])
@@ -104,31 +139,6 @@ class _Help(argparse.HelpFormatter):
 
     def __init__(self, prog: str, **options: Any) -> None:
         super().__init__(prog, **{**options, "max_help_position": 8, "width": 79})
-
-
-def _add_general(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--config.file", type=Path, metavar="FILE", help="Configuration file (YAML)."
-    )
-    group.add_argument(
-        "--config.check",
-        action="store_true",
-        help="Check the settings and the files they name, print them without secrets and what "
-        "they mean, and exit.",
-    )
-    group.add_argument(
-        "--config.check.live",
-        action="store_true",
-        help="Check the settings, then try at Palette whether what they ask for can be read; "
-        "exits with 1 if not.",
-    )
-    group.add_argument(
-        "--demo",
-        action="store_true",
-        help="Run against a built-in simulated Palette; needs no credential and no targets.",
-    )
-    group.add_argument("--version", action="store_true", help="Print the version and exit.")
-    group.add_argument("-h", "--help", action="help", help="Print this and exit.")
 
 
 def _add_leaf(group: argparse._ArgumentGroup, leaf: "Leaf") -> None:

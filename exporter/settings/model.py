@@ -94,13 +94,17 @@ class Palette(Section):
         default=None,
         description="HTTP proxy on the way to Palette, http://[user:password@]host:port.",
     )
-    timeout: Interval = Field(default=10.0, description="Longest wait for one HTTP request.")
+    timeout: Interval = Field(
+        default=10.0, description="Longest wait for one HTTP request; at least 1s."
+    )
     requests_per_second: Rate = Field(
         default=40.0,
-        description="Most requests in a second. Palette allows 50 per source address to all "
-        "clients behind it together.",
+        description="Most requests in a second, above 0. Palette allows 50 per source address to "
+        "all clients behind it together.",
     )
-    burst: Count = Field(default=50, description="Most requests at once after a quiet time.")
+    burst: Count = Field(
+        default=50, description="Most requests at once after a quiet time; at least 1."
+    )
 
     def credential(self) -> Credential:
         """Return what to authenticate with, its file read anew at each call.
@@ -121,7 +125,7 @@ class Refresh(Section):
     """How often the clusters are read."""
 
     interval: Interval = Field(
-        default=60.0, description="Time from one reading of a cluster to the next."
+        default=60.0, description="Time from one reading of a cluster to the next; at least 1s."
     )
     stale_after: Interval = Field(
         default=300.0,
@@ -179,7 +183,7 @@ class Discovery(Section):
         "are given.",
     )
     interval: Interval = Field(
-        default=300.0, description="Time from one look for clusters to the next."
+        default=300.0, description="Time from one look for clusters to the next; at least 1s."
     )
     clusters: tuple[Pattern, ...] = Field(
         default=(".*",),
