@@ -62,13 +62,17 @@ def redirect(url: str, code: int = 302) -> Fault:
     return respond(code, b"", {"Location": url})
 
 
-def gzip_bomb(size: int = 1 << 30) -> Fault:
-    """A small compressed body that unpacks to some `size` bytes of JSON: an empty list."""
+def gzip_bomb(size: int = 1 << 30, item: bytes = b"") -> Fault:
+    """A small compressed body that unpacks to some `size` bytes of JSON.
+
+    That is a list of nothing but space, or of as many copies of `item`.
+    """
     squeeze = zlib.compressobj(9, wbits=31)
-    block = b" " * min(size, 1 << 20)
+    filler = item + b"," if item else b" "
+    block = filler * (min(size, 1 << 20) // len(filler))
     parts = [squeeze.compress(b'{"metadata":{},"items":[')]
     parts += [squeeze.compress(block) for _ in range(size // max(1, len(block)))]
-    parts += [squeeze.compress(b"]}"), squeeze.flush()]
+    parts += [squeeze.compress(item + b"]}"), squeeze.flush()]
     return respond(_OK, b"".join(parts), {"Content-Encoding": "gzip"})
 
 

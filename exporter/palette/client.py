@@ -1,9 +1,11 @@
 """The calls to Palette that the exporter makes."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from exporter.palette import wire
+from exporter.palette.decoding import decoded
 from exporter.palette.memory import Memory
 from exporter.palette.paging import whole_list
 from exporter.palette.transport import RETRY_FOR, Transport
@@ -51,7 +53,8 @@ class Palette:
             project_uid=project_uid,
             retry_for=retry_for,
         )
-        return wire.snapshot(body, self._report, namespace=namespace, vm=vm, name=name)
+        decode = partial(wire.snapshot, report=self._report, namespace=namespace, vm=vm, name=name)
+        return await decoded(body, decode)
 
     async def snapshots(
         self,
@@ -126,7 +129,7 @@ class Palette:
     ) -> tuple[Cluster, ...]:
         """Return the clusters that run virtual machines."""
         body = await self._transport.get(CLUSTERS, project_uid=project_uid, retry_for=retry_for)
-        return wire.clusters(body, self._report)
+        return await decoded(body, partial(wire.clusters, report=self._report))
 
     async def _snapshot_page(
         self,
@@ -138,9 +141,14 @@ class Palette:
     ) -> wire.Page[Snapshot]:
         query = _query(token, namespace=namespaces, vmName=vms)
         body = await self._get(SNAPSHOTS, scope, query)
-        return wire.snapshot_page(
-            body, self._report, namespace=_only(namespaces), vm=_only(vms), memory=memory
+        decode = partial(
+            wire.snapshot_page,
+            report=self._report,
+            namespace=_only(namespaces),
+            vm=_only(vms),
+            memory=memory,
         )
+        return await decoded(body, decode)
 
     async def _machine_page(
         self,
@@ -150,9 +158,13 @@ class Palette:
         memory: Memory[VirtualMachine],
     ) -> wire.Page[VirtualMachine]:
         body = await self._get(VIRTUAL_MACHINES, scope, _query(token, namespace=namespaces))
-        return wire.virtual_machine_page(
-            body, self._report, namespace=_only(namespaces), memory=memory
+        decode = partial(
+            wire.virtual_machine_page,
+            report=self._report,
+            namespace=_only(namespaces),
+            memory=memory,
         )
+        return await decoded(body, decode)
 
     async def _get(self, endpoint: str, scope: "_Scope", query: list[tuple[str, str]]) -> bytes:
         return await self._transport.get(

@@ -34,11 +34,14 @@ ATTEMPTS = 4
 RETRY_FOR = 30.0
 """Seconds from the first request in which another may begin, waits for the budget left out."""
 
-BODY_LIMIT = 32 * 1024 * 1024
+BODY_LIMIT = 16 * 1024 * 1024
 """Bytes, after decompression."""
 
 STRIDE = 1024 * 1024
-"""Bytes read of a body between two turns of others."""
+"""Bytes of a body that are read at a stretch."""
+
+PAUSE = 0.005
+"""Seconds left to others after that; as long as it takes to inflate so much."""
 
 COMPLAINT_LIMIT = 64 * 1024
 """Bytes; no error's body that is longer is looked at."""
@@ -294,7 +297,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
         # What is inflated out of a few bytes comes without ever waiting for the network.
         if len(body) >= pause_at:
             pause_at = len(body) + STRIDE
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE)
     return bytes(body)
 
 

@@ -16,8 +16,11 @@ MANY_PAGES = 25
 
 LISTS = ("covered", "several named")
 
-BOMB = 64 << 20
+BOMB = 32 << 20
 """Bytes; twice what is read of an answer."""
+
+DENSE = 12 << 20
+"""Bytes; less than what is read of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ MATRIX = [
         "invalid_response",
     ),
     Row("gzip bomb", faults.gzip_bomb(BOMB), "invalid_response"),
+    Row("gzip bomb of numbers", faults.gzip_bomb(DENSE, b"1"), "invalid_response"),
+    Row("gzip bomb of objects", faults.gzip_bomb(DENSE, b"{}"), "invalid_response"),
     Row(
         "redirect to another host", faults.redirect("http://elsewhere.invalid/"), "invalid_response"
     ),

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from exporter.palette import paging
 from exporter.palette.client import Palette
+from exporter.palette.decoding import MOST_VALUES
 from exporter.palette.errors import Expired, InvalidResponse, NotFound, ServerError
 from exporter.palette.wire import Fault
 from exporter.snapshot import SnapshotKey
@@ -203,3 +204,27 @@ async def test_an_unreadable_value_is_reported_and_costs_nothing_else(
     (snapshot,) = await palette_at(await serve(handler)).snapshots("u1")
     assert snapshot.ready_to_use
     assert [fault.field for fault in faults] == ["status.creationTime"]
+
+
+async def test_a_page_of_megabytes_is_read_like_any_other(
+    serve: Serve, palette_at: Callable[[str], Palette], faults: list[Fault]
+) -> None:
+    padding = {"annotations": ["x" * 4096] * 10}
+    names = [f"s{number}" for number in range(50)]
+    handler, _ = answers(page(*names, more=padding, status={"readyToUse": "yes"}))
+    found = await palette_at(await serve(handler)).snapshots("u1")
+    assert [snapshot.name for snapshot in found] == names
+    assert [fault.field for fault in faults] == ["status.readyToUse"] * 50
+
+
+@pytest.mark.parametrize("junk", ["1", "{}", '""'])
+async def test_more_values_than_a_page_can_have_are_not_even_decoded(
+    serve: Serve, palette_at: Callable[[str], Palette], faults: list[Fault], junk: str
+) -> None:
+    body = f'{{"metadata":{{}},"items":[{junk}{f",{junk}" * MOST_VALUES}]}}'
+    handler, _ = answers(ok(body.encode()))
+    palette = palette_at(await serve(handler))
+    for call in (palette.snapshots("u1"), palette.virtual_machines("u1"), palette.clusters()):
+        with pytest.raises(InvalidResponse, match="more than 250000 values"):
+            await call
+    assert faults == []
