@@ -26,6 +26,10 @@ PALETTE_LIMIT = 50
 """Requests per second that Palette allows a source address below /v1/spectroclusters."""
 CLUSTER_CALLS = 'endpoint=~"/v1/spectroclusters.*"'
 
+UNREAD = ((None, GOOD), (300, WARN), (3600, BAD))
+"""Seconds: by default old data is dropped after the first, and PaletteClusterStale fires at the
+last."""
+
 ALL_OR_NOT = ((None, WARN), (1, GOOD))
 NONE_OR_WARN = ((None, GOOD), (1, WARN))
 UP = {"0": ("no", BAD), "1": ("yes", GOOD)}
@@ -122,6 +126,7 @@ def _now() -> list[AnyPanel]:
             ),
             Query(expr=f"max(time() - {_last_success()})"),
             unit="s",
+            steps=UNREAD,
         ),
         stats(
             About(
@@ -141,6 +146,7 @@ def _now() -> list[AnyPanel]:
                 "discovery is off.",
                 width=3,
                 height=4,
+                runbook="PaletteClusterUnreadable",
             ),
             Query(expr=f"min(palette_discovery_up{{{OWN}}})"),
             values=UP,
