@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -16,7 +17,6 @@ from tests.monitoring import program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from tests.deploy.conftest import Program
 
@@ -40,7 +40,8 @@ def overlay(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def built() -> dict[str, Manifests]:
     """What kustomize makes of every overlay, by kind."""
-    kubectl = program("kubectl")
+    # It comes with the environment, whose folder need not be on the path.
+    kubectl = program(str(Path(sys.executable).with_name("kubectl")))
     return {name: kustomized(kubectl, path) for name, path in OVERLAYS.items()}
 
 
