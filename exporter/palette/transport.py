@@ -34,7 +34,7 @@ ATTEMPTS = 4
 RETRY_FOR = 30.0
 """Seconds from the first request in which another may begin, waits for the budget left out."""
 
-BODY_LIMIT = 16 * 1024 * 1024
+BODY_LIMIT = 32 * 1024 * 1024
 """Bytes, after decompression."""
 
 STRIDE = 1024 * 1024

@@ -16,7 +16,7 @@ MANY_PAGES = 25
 
 LISTS = ("covered", "several named")
 
-BOMB = 32 << 20
+BOMB = 64 << 20
 """Bytes; twice what is read of an answer."""
 
 DENSE = 12 << 20
