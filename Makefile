@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFIG ?= config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint docs bench lock clean stack dashboards
+.PHONY: help demo run test lint docs fuzz bench lock clean stack dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ lint: $(DEV_READY) ## ruff, mypy --strict, and whether generated documents are u
 
 docs: $(DEV_READY) ## write the generated documents anew
 	$(BIN)/python docs/generate.py
+
+fuzz: $(DEV_READY) ## 200,000 spoiled payloads for the decoder, 20,000 for the whole path: ten minutes
+	$(BIN)/python -m tests.fuzz
 
 bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes beside nginx and Go's client
 	$(BIN)/python -m benchmarks.api

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from exporter.palette.errors import InvalidResponse
-from exporter.palette.values import UNREADABLE, Fault, Report, encodable
+from exporter.palette.values import UNREADABLE, Fault, Report, encodable, where
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -200,7 +200,7 @@ class _Salvage:
     def __init__(self, document: dict[str, Any], report: Report) -> None:
         metadata = document.get("metadata")
         names = metadata if isinstance(metadata, dict) else {}
-        self._where = f"{names.get('namespace') or ''}/{names.get('name') or ''}"
+        self._where = where(names.get("namespace"), names.get("name"))
         self._report = report
 
     def struct(self, kind: type[S], found: dict[str, Any], prefix: str) -> S:

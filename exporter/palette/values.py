@@ -15,6 +15,9 @@ RFC3339 = re.compile(
 )
 UNSET_BEFORE = datetime(1971, 1, 1, tzinfo=UTC).timestamp()
 
+LONGEST_NAME = 253
+"""Characters; as Kubernetes has it."""
+
 UNREADABLE = "?"
 """Stands for a time or a duration that is not even a string."""
 
@@ -33,6 +36,15 @@ class Fault:
 
 
 Report = Callable[[Fault], None]
+
+
+def where(namespace: object, name: object) -> str:
+    """Return how a document is called in a Fault, whatever stands in its metadata."""
+    return f"{_name(namespace)}/{_name(name)}"
+
+
+def _name(value: object) -> str:
+    return value[:LONGEST_NAME] if isinstance(value, str) and encodable(value) else ""
 
 
 @lru_cache(maxsize=1024)  # the times of a snapshot's conditions tend to be the same

@@ -30,7 +30,7 @@ from exporter.palette.document import (
 )
 from exporter.palette.errors import InvalidResponse
 from exporter.palette.memory import Memory
-from exporter.palette.values import Fault, Report, parse_time
+from exporter.palette.values import Fault, Report, encodable, parse_time, where
 from exporter.snapshot import (
     DEFAULT_FAILURE_DEADLINE,
     Cluster,
@@ -79,8 +79,8 @@ class _Reader:
         self._report = report
 
     def fault(self, field: str, problem: str) -> None:
-        where = f"{self._metadata.namespace or ''}/{self._metadata.name or ''}"
-        self._report(Fault(field, where, problem))
+        called = where(self._metadata.namespace, self._metadata.name)
+        self._report(Fault(field, called, problem))
 
     def time(self, text: str | None, field: str) -> float | None:
         """Return seconds since the epoch; None where it is missing, unset, or no time."""
@@ -167,6 +167,8 @@ def _page(body: bytes, report: Report, read: Read[T], memory: Memory[T] | None) 
     remembering = Memory[T]() if memory is None else memory
     values = [remembering.decode(raw, decode, report) for raw in raw_items(answer)]
     token = answer.metadata.continue_token if answer.metadata else None
+    if token and not encodable(token):
+        raise InvalidResponse("the list has a continue token that cannot be sent back")
     readable = tuple(value for value in values if value is not None)
     return Page(items=readable, continue_token=token or None)
 

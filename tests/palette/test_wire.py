@@ -289,3 +289,17 @@ def test_no_body_raises_anything_but_invalid_response(body: bytes) -> None:
     except InvalidResponse:
         return
     assert json.loads(body)
+
+
+def test_a_token_that_no_url_can_hold_is_refused_before_it_is_sent() -> None:
+    with pytest.raises(InvalidResponse, match="cannot be sent back"):
+        listed([], metadata={"continue": "\ud800"})
+
+
+def test_a_fault_says_where_it_is_in_few_words_that_can_be_written() -> None:
+    for name in ("\ud800", "x" * 9_999, {"a": "b"}):
+        faults: list[wire.Fault] = []
+        document = {"metadata": {"name": "n", "namespace": name}, "status": {"readyToUse": "yes"}}
+        wire.snapshot_page(json.dumps({"items": [document]}).encode(), faults.append)
+        told = {fault.where for fault in faults}
+        assert told <= {"/n", "x" * 253 + "/n"}, told

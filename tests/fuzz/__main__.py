@@ -1,0 +1,106 @@
+"""The long run, for `make fuzz`: prints what was tried and how long it took, fails on a finding."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.fuzz import guided
+from tests.fuzz.corpus import SOUND
+from tests.fuzz.properties import Check, decoding, seeds, strengths, whole_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DECODED, WHOLE = 200_000, 20_000
+"""Payloads, of all kinds of answers together, and pairs of lists on the whole path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one check: payloads tried, seconds, and whether nothing was found."""
+
+    name: str
+    payloads: int
+    seconds: float
+    clean: bool
+
+    def __str__(self) -> str:
+        verdict = "nothing found" if self.clean else "FOUND SOMETHING"
+        return f"{self.name:<32}{self.payloads:>9,} payloads {self.seconds:>8.1f} s   {verdict}"
+
+
+def run(name: str, check: Check, payloads: int) -> Run:
+    """Try a check on so many payloads; what is found is printed with the seed that shows it."""
+    tried = 0
+
+    @settings(
+        max_examples=payloads,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(seed=seeds, strength=strengths)
+    def counted(seed: int, strength: int) -> None:
+        nonlocal tried
+        tried += 1
+        check(seed, strength)
+
+    return timed(name, counted, lambda: tried)
+
+
+def timed(name: str, act: Callable[[], object], tried: Callable[[], int]) -> Run:
+    """Do it and tell how it went."""
+    started, clean = time.monotonic(), True
+    try:
+        act()
+    except Exception:
+        clean = False
+        traceback.print_exc()
+    done = Run(name, tried(), time.monotonic() - started, clean)
+    print(done, flush=True)
+    return done
+
+
+def guided_runs(payloads: int) -> list[Run]:
+    """Try as many payloads of each kind that look for new paths, where atheris is installed."""
+    if not guided.installed():
+        print("atheris is not installed: nothing was tried that looks for new paths")
+        return []
+    runs = []
+    for kind in SOUND:
+        counts: list[int] = []
+        act = partial(_note, counts, kind, payloads)
+        runs.append(timed(f"guided by coverage: {kind}", act, partial(sum, counts)))
+    return runs
+
+
+def _note(counts: list[int], kind: str, payloads: int) -> None:
+    counts.append(guided.fuzzed(kind, payloads))
+
+
+def main() -> int:
+    """Return 1 where anything was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--decoded", type=int, default=DECODED)
+    parser.add_argument("--whole", type=int, default=WHOLE)
+    wanted = parser.parse_args()
+    each = -(-wanted.decoded // len(SOUND))
+    runs = [run(f"decoder: {kind}", decoding(kind), each) for kind in SOUND]
+    runs.append(run("whole path to both formats", whole_path, wanted.whole))
+    runs += guided_runs(each)
+    total = sum(one.payloads for one in runs)
+    print(f"{total:,} payloads, {sum(not one.clean for one in runs)} findings")
+    return 0 if all(one.clean for one in runs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Sound payloads for each kind of answer."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from tests.fuzz.mutations import mutated
+from tests.payloads import SNAPSHOTS, payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+_LIST_PAGE, _MACHINES = payload("list-page"), payload("vm-list-page")
+_CLUSTERS, _ERROR = payload("vm-enabled-clusters"), payload("error-not-found")
+_DOCUMENTS = tuple(SNAPSHOTS.values())
+
+MOST_ITEMS = 3
+"""On a page: what goes wrong does so between two, and more take longer."""
+
+
+def _snapshot(random: Random) -> Any:
+    return random.choice(_DOCUMENTS)
+
+
+def _page(head: dict[str, Any], items: tuple[Any, ...]) -> Callable[[Random], Any]:
+    def page(random: Random) -> Any:
+        return {**head, "items": random.choices(items, k=random.randint(0, MOST_ITEMS))}
+
+    return page
+
+
+def _login(random: Random) -> Any:
+    return {"Authorization": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "isMfa": random.random() < 0.1}
+
+
+def _error(random: Random) -> Any:
+    return {**_ERROR, random.choice(("code", "message", "ref", "details")): CANARY}
+
+
+CANARY = "canary-key-7f3a9c51"
+"""A credential that the server repeats."""
+
+SOUND: dict[str, Callable[[Random], Any]] = {
+    "snapshot": _snapshot,
+    "snapshot_page": _page(_LIST_PAGE, (*_DOCUMENTS, *_LIST_PAGE["items"])),
+    "virtual_machine_page": _page(_MACHINES, tuple(_MACHINES["items"])),
+    "clusters": _page(_CLUSTERS, tuple(_CLUSTERS["items"])),
+    "login": _login,
+    "error": _error,
+}
+"""Kind of answer -> a sound one, not to be changed."""
+
+
+def spoiled(kind: str, random: Random, strength: int) -> bytes:
+    """Return an answer of that kind, spoiled in so many places."""
+    return mutated(deepcopy(SOUND[kind](random)), random, strength)

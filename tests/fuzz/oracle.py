@@ -1,0 +1,84 @@
+"""What a document clearly says, worked out without a line of the exporter's."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+UNKNOWN = object()
+"""What cannot be parsed here, which does not tell whether it can be elsewhere."""
+
+
+def parsed(body: bytes) -> Any:
+    """Return the document, UNKNOWN where it nests too deep; raises ValueError where it is none."""
+    text = body.decode(errors="replace")
+    try:
+        return json.loads(text, strict=False, parse_int=float, parse_float=float)
+    except RecursionError:
+        return UNKNOWN
+
+
+def ready(document: Any) -> bool:
+    """Tell whether a snapshot says that it is ready, in so many words."""
+    return _part(document, "status", "readyToUse") is True
+
+
+def may_be_restorable(document: Any) -> bool:
+    """Tell whether nothing in a snapshot speaks against restoring it."""
+    return (
+        ready(document)
+        and not _says_it_is_deleted(document)
+        and _part(document, "status", "phase") not in ("Failed", "Deleting")
+        and _may_hold_data(_part(document, "status", "snapshotVolumes"))
+    )
+
+
+def key(document: Any, default: Key) -> Key:
+    """Return what a snapshot is known by, as far as it says."""
+    found = (_part(document, "metadata", name) for name in ("namespace", "name"))
+    namespace, name = (
+        value if _is_text(value) else instead for value, instead in zip(found, default, strict=True)
+    )
+    return namespace, name
+
+
+def items(document: Any) -> list[Any]:
+    """Return what stands in a list."""
+    found = _part(document, "items")
+    return found if isinstance(found, list) else []
+
+
+def _part(document: Any, *path: str) -> Any:
+    for name in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(name)
+    return document
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether there is something written: half a surrogate pair is not."""
+    return (
+        isinstance(value, str)
+        and value.encode(errors="replace") == value.encode(errors="surrogatepass") != b""
+    )
+
+
+def _says_it_is_deleted(document: Any) -> bool:
+    when = _part(document, "metadata", "deletionTimestamp")
+    if when is None or when == "":
+        return False
+    # Any year up to 1970 means unset; in the first hours of 1971 the zone decides.
+    year = re.match(r"(\d{4})-", when, re.ASCII) if isinstance(when, str) else None
+    return year is None or int(year[1]) > 1971
+
+
+def _may_hold_data(volumes: Any) -> bool:
+    if volumes is None:
+        return True
+    included = _part(volumes, "includedVolumes")
+    return isinstance(included, list) and any(isinstance(name, str) and name for name in included)
