@@ -29,6 +29,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from exporter.palette.secrecy import withheld
+
 
 class PaletteError(Exception):
     """Any failure of a call; ``reason`` is its word in metrics.
@@ -174,15 +176,6 @@ def status_error(
 def address(host: str | None, port: int | None) -> str:
     """Return host and port as URLs write them."""
     return f"[{host}]:{port}" if ":" in (host or "") else f"{host}:{port}"
-
-
-def withheld(text: str, secrets: Iterable[str]) -> bool:
-    """Return whether the text holds a secret, or is a piece of one."""
-    folded = text.casefold()
-    return any(
-        secret and (secret.casefold() in folded or folded in secret.casefold())
-        for secret in secrets
-    )
 
 
 def _kind(status: int) -> type[PaletteError]:

@@ -26,9 +26,9 @@ from exporter.palette.errors import (
     Unauthorized,
     address,
     status_error,
-    withheld,
 )
 from exporter.palette.failures import connection_error
+from exporter.palette.secrecy import withheld
 
 ATTEMPTS = 4
 RETRY_FOR = 30.0
@@ -70,7 +70,8 @@ class Observer(Protocol):
 class _Call:
     method: str
     endpoint: str
-    url: URL
+    # Redirected, it is what the other side says, which may repeat the credential.
+    url: URL = field(repr=False)
     headers: Headers
     body: bytes | None = field(default=None, repr=False)
 
@@ -209,7 +210,7 @@ class Transport:
         if same_origin:
             return target
         host = target.host or ""
-        named = _HOST.fullmatch(host) and not withheld(host, self.credential.secrets())
+        named = _HOST.fullmatch(host) and not withheld(host, self._secrets())
         where = f"another host, {address(host, target.port)}" if named else "another host"
         raise InvalidResponse(f"{call} was redirected to {where}; check palette.url") from None
 
@@ -219,12 +220,17 @@ class Transport:
                 answer.status,
                 str(call),
                 body=answer.body,
-                secrets=self.credential.secrets(),
+                secrets=self._secrets(),
                 retry_after=retry_after(answer.headers),
             )
         if not answer.body:
             raise InvalidResponse(f"{call} was answered with an empty body")
         return answer.body
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Return what must not be in any message, the proxy's password too."""
+        url = URL(self._proxy or "")
+        return (*self.credential.secrets(), url.password or "", url.raw_password or "")
 
     async def _exchange(self, call: _Call, patience: Patience) -> _Answer:
         given = await self._budget.acquire(

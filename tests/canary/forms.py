@@ -1,0 +1,61 @@
+"""Credentials that are looked for afterwards, in every form in which they could leak."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from urllib.parse import quote, quote_plus
+
+KEY = 'Zq7vK2pX/9mB"w%Lt4{Yh8}cN3'
+PASSWORD = 'Wd5rJ8nT ü"€/s%G6xF1'
+TOKEN = "eyJUb2tlbiI.Vk3xQ9sM+/=b7Hz2"
+PROXY_PASSWORD = 'Pb6yR4tC@/z"9kDq1'
+OWN_PASSWORD = "Hn2cV8wE/5jXo7%Ls"
+"""What a client of the exporter's own sends."""
+
+SECRETS = (KEY, PASSWORD, TOKEN, PROXY_PASSWORD, OWN_PASSWORD)
+
+WINDOW = 8
+"""Characters in a row that are too many to be shown."""
+
+
+def leaks(text: str | bytes) -> set[str]:
+    """Return the pieces of secrets, in any form, that stand in a text."""
+    shown = (text if isinstance(text, str) else text.decode(errors="replace")).casefold()
+    return {window for secret in SECRETS for window in _windows(secret) if window in shown}
+
+
+@cache
+def _windows(secret: str) -> frozenset[str]:
+    return frozenset(
+        form[start : start + WINDOW]
+        for form in (each.casefold() for each in _forms(secret))
+        for start in range(len(form) - WINDOW + 1)
+    )
+
+
+def _forms(secret: str) -> Iterator[str]:
+    raw = secret.encode()
+    yield from (secret, secret[::-1], repr(secret)[1:-1], raw.hex(), str(raw)[2:-1])
+    yield from (quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret))
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    for shift in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            # The edges depend on what stands beside the secret.
+            yield encode(b"\0" * shift + raw).decode()[4:-4]
+
+
+def disguises(secret: str) -> tuple[str, ...]:
+    """Return forms that fit where an API repeats an identifier, such as an error's code."""
+    plain = re.sub("[^A-Za-z0-9]", "", secret)
+    encoded = re.sub("[^A-Za-z0-9]", "", base64.b64encode(secret.encode()).decode())
+    return (
+        secret,
+        plain[:WINDOW],
+        f"Bad{secret[:WINDOW]}",
+        plain[::-1],
+        encoded[:60],
+        f"x{secret.encode().hex()[:60]}",
+    )
