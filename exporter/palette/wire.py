@@ -5,7 +5,7 @@ is reported and skipped. Only what puts a whole answer in doubt raises InvalidRe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from sys import intern
 from typing import Any, Generic, TypeVar
@@ -66,7 +66,7 @@ class Page(Generic[T]):
     """One page of a list; ``continue_token`` is None on the last."""
 
     items: tuple[T, ...]
-    continue_token: str | None
+    continue_token: str | None = field(repr=False)
 
 
 class _Reader:

@@ -20,15 +20,27 @@ class _Shared:
     now: float
     source: Iterator[Block | bytes]
     ready: list[Block | bytes] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def is_good_for(self, clusters: tuple[RenderedCluster, ...], now: float) -> bool:
+        """Tell whether a scrape of these clusters may have this answer; now: in seconds."""
+        return self.failure is None and self.clusters == clusters and 0 <= now - self.now < MOMENT
 
     def __iter__(self) -> Iterator[Block | bytes]:
         index = 0
         while True:
             if index == len(self.ready):
+                # A generator that failed says the next time that it has ended, and what is there
+                # of the text would pass for the whole.
+                if self.failure:
+                    raise self.failure
                 try:
                     self.ready.append(next(self.source))
                 except StopIteration:
                     return
+                except Exception as error:
+                    self.failure = error
+                    raise
             yield self.ready[index]
             index += 1
 
@@ -49,7 +61,7 @@ class Scrapes:
         now = self._wall()
         clusters = tuple(published.text for published in self._store.view())
         last = self._last.get(openmetrics)
-        if last is None or last.clusters != clusters or not 0 <= now - last.now < MOMENT:
+        if last is None or not last.is_good_for(clusters, now):
             last = _Shared(clusters, now, self._source(clusters, now, openmetrics=openmetrics))
             self._last[openmetrics] = last
         return last

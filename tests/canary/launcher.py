@@ -16,12 +16,18 @@ from exporter.cli import main
 from exporter.metrics.telemetry import Telemetry
 from exporter.reading import ClusterReader
 
+MODULES = ("exporter.", "pydantic", "functools")
+"""Whose objects are told of: ours, and those that show what ours hold."""
+
 
 def told() -> str:
-    """Return what repr and str say of every object that the exporter's own code made."""
+    """Return what repr and str say of every object of these modules."""
     shown: set[str] = set()
+    # What was frozen is not among the objects that the collector knows.
+    gc.unfreeze()
     for each in gc.get_objects():
-        if type(each).__module__.startswith(("exporter.", "pydantic", "functools", "_asyncio")):
+        # A class whose __module__ is a descriptor is none of ours.
+        if str(type(each).__module__).startswith(MODULES):
             shown |= {repr(each), str(each)}
     return "\n".join(sorted(shown))
 

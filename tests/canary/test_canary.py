@@ -5,7 +5,7 @@ import base64
 import json
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,11 +112,11 @@ async def address(process: Running) -> str:
     return f"http://{await eventually(said)}"
 
 
-async def visit(subject: Subject) -> None:
+async def visit(subject: Subject, clusters: Iterable[str]) -> None:
     """Ask for every path there is, and some there are not, in every way, and keep the answers."""
     sent = {"Authorization": f"Basic {BASIC}", "Cookie": f"a={BASIC}"}
     paths = [*subject.routes, "/no/such/path", "/-/nothing", "/metrics/", "/probe?vm=x"]
-    queries = [f"cluster_uid={uid}&namespace=n&vm=v" for uid in BEHAVIOURS]
+    queries = [f"cluster_uid={uid}&namespace=n&vm=v" for uid in clusters]
     paths += [f"/probe?{query}{tail}" for query in queries for tail in ("", "&snapshot=s")]
     connector = aiohttp.TCPConnector(limit=30)
     timeout = aiohttp.ClientTimeout(total=20)
@@ -140,10 +140,13 @@ async def visit(subject: Subject) -> None:
     assert {"GET / */*", "GET /metrics */*", "GET /probe */*"} <= subject.texts.keys()
 
 
-async def whole_life(subject: Subject) -> None:
-    """Let it read everything, look everywhere, end it, and look through all that came out."""
+async def whole_life(subject: Subject, clusters: Iterable[str] = ("status-403", "hang")) -> None:
+    """Let it read everything, look everywhere, end it, and look through all that came out.
+
+    clusters: the uids of those that are probed.
+    """
     await eventually(lambda: ready(subject.url), within=30)
-    await visit(subject)
+    await visit(subject, clusters)
     await visit_badly(subject.url)
     assert await subject.process.stop() == 0
     subject.check()
@@ -175,7 +178,7 @@ async def test_no_misbehaviour_of_palette_brings_out_the_credential(
         palette = {**credential(tmp_path), "url": echo.url}
         flags = (f"--log.format={log_format}",)
         async with exporting(tmp_path, palette, *flags, python=python) as subject:
-            await whole_life(subject)
+            await whole_life(subject, BEHAVIOURS)
         assert echo.requests > 2 * len(BEHAVIOURS)
 
 
@@ -194,7 +197,7 @@ async def test_a_proxy_brings_out_neither_its_password_nor_the_key(tmp_path: Pat
         palette = {"url": "http://palette.example", "proxy_url": proxy}
         environ = {"SPECTROCLOUD_APIKEY": KEY}
         async with exporting(tmp_path, palette, "--log.format=json", environ=environ) as subject:
-            await whole_life(subject)
+            await whole_life(subject, BEHAVIOURS)
         assert echo.requests > 2 * len(BEHAVIOURS)
 
 
@@ -243,6 +246,23 @@ async def test_an_exporter_that_dies_of_a_bug_shows_no_secret(tmp_path: Path) ->
             assert await asyncio.wait_for(subject.process.process.wait(), 20) == 1
             subject.check()
             assert "Traceback" in subject.texts["stderr"]
+
+
+@pytest.mark.parametrize("cluster", ["code-403-2", "status-401", "redirect-path", "bad-header"])
+async def test_a_look_at_palette_shows_no_secret(tmp_path: Path, cluster: str) -> None:
+    async with echoing() as echo:
+        tree = {
+            "palette": {**by_key_file(tmp_path), "url": echo.url, "timeout": "1s"},
+            "targets": [{"cluster_uid": cluster}],
+            "log": {"level": "debug"},
+        }
+        config = tmp_path / "config.yaml"
+        config.write_text(yaml.safe_dump(tree))
+        flags = (f"--config.file={config}", "--config.check.live")
+        done = await asyncio.to_thread(finished, *flags)
+    assert done.returncode == 1, done.stderr
+    assert cluster in done.stdout
+    assert not leaks(done.stdout + done.stderr)
 
 
 @pytest.mark.parametrize("way", [by_key_file, by_key, by_login])

@@ -1,0 +1,34 @@
+"""What scrapers of the same moment share, and what they do not."""
+
+import pytest
+
+from exporter.metrics.exposition import RenderedCluster, Renderer
+from exporter.metrics.telemetry import Telemetry
+from exporter.store import Store
+from exporter.web.scrapes import Scrapes
+
+
+class FailingOnce(Telemetry):
+    """Fails at the first text that is asked of it."""
+
+    failed = False
+
+    def text(self, *, openmetrics: bool) -> bytes:
+        if not self.failed:
+            self.failed = True
+            raise ZeroDivisionError
+        return super().text(openmetrics=openmetrics)
+
+
+def test_an_answer_that_fails_is_nobodys_whole_answer() -> None:
+    telemetry = FailingOnce(version="1", revision="r", now=0.0)
+    store = Store[RenderedCluster](
+        render=Renderer(), expire=lambda state, _: state, monotonic=lambda: 0.0
+    )
+    scrapes = Scrapes(store, telemetry, wall=lambda: 0.0)
+    one, same = scrapes.parts(openmetrics=False), scrapes.parts(openmetrics=False)
+    assert one is same
+    for shared in (one, same):
+        with pytest.raises(ZeroDivisionError):
+            list(shared)
+    assert b"".join(part for part in scrapes.parts(openmetrics=False) if isinstance(part, bytes))
