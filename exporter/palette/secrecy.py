@@ -25,9 +25,10 @@ def _forms(secret: str) -> Iterator[str]:
     raw = secret.encode()
     for form in (secret, _bare(secret), raw.hex()):
         yield from (form, form[::-1]) if form else ()
-    for shift in range(3):
-        # What stands before the secret moves its characters against those of base64.
-        encoded = base64.b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 :]
+    for shift, foreign in enumerate((0, 2, 3)):
+        # What stands before the secret moves its characters against those of base64, the first
+        # of which are not its own then.
+        encoded = base64.b64encode(b"\0" * shift + raw).decode()[foreign:]
         yield from (encoded, _bare(encoded)) if encoded else ()
 
 

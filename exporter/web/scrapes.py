@@ -20,7 +20,7 @@ class _Shared:
     now: float
     source: Iterator[Block | bytes]
     ready: list[Block | bytes] = field(default_factory=list)
-    failure: Exception | None = None
+    failure: Exception | None = field(default=None, repr=False)
 
     def is_good_for(self, clusters: tuple[RenderedCluster, ...], now: float) -> bool:
         """Tell whether a scrape of these clusters may have this answer; now: in seconds."""

@@ -41,10 +41,10 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (secret, secret[::-1], repr(secret)[1:-1], raw.hex(), str(raw)[2:-1])
     yield from (quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret))
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    for shift in range(3):
+    for shift, foreign in enumerate((0, 2, 3)):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             # The edges depend on what stands beside the secret.
-            yield encode(b"\0" * shift + raw).decode()[4:-4]
+            yield encode(b"\0" * shift + raw).decode()[foreign:-4]
 
 
 def disguises(secret: str) -> tuple[str, ...]:

@@ -163,8 +163,7 @@ async def visit_badly(url: str) -> None:
 
 
 WAYS_IN = {
-    "key file": (by_key_file, "logfmt", (sys.executable,)),
-    "key": (by_key, "json", DEV[:3]),
+    "key": (by_key, "logfmt", DEV[:3]),
     "login": (by_login, "json", (sys.executable,)),
 }
 

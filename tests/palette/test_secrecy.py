@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.palette.secrecy import PIECE, withheld
@@ -20,6 +20,7 @@ def test_a_secret_in_the_middle_of_a_text_is_withheld(secret: str, before: str, 
 
 
 @given(secrets, st.binary(max_size=5), st.binary(max_size=5))
+@example("00000@", bytes(4), b"\x10")
 def test_a_secret_under_base64_is_withheld(secret: str, before: bytes, after: bytes) -> None:
     shown = base64.b64encode(before + secret.encode() + after).decode()
     assert withheld(shown, [secret])
