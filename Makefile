@@ -55,6 +55,7 @@ fuzz: $(DEV_READY) ## 200,000 spoiled payloads for the decoder, 20,000 for the w
 bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes beside nginx and Go's client
 	$(BIN)/python -m benchmarks.api
 	$(BIN)/python -m benchmarks.scrape
+	$(BIN)/python -m benchmarks.sizing
 
 lock: ## resolve requirements*.lock anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -50,7 +50,7 @@ async def prometheus_with_rules(
     url = await stack.enter_async_context(
         prometheus(directory, {**config, "rule_files": []}, *flags)
     )
-    await eventually(lambda: query(url, "min(up) == 1"), within=30)
+    await eventually(lambda: query(url, "min(up) == 1"), within=60)
     _written(directory, "prometheus", config)
     async with aiohttp.ClientSession() as session, session.post(f"{url}/-/reload") as answer:
         assert answer.status == 200, await answer.text()
@@ -96,7 +96,7 @@ async def _serving(path: str, file: Path, *flags: str) -> AsyncIterator[str]:
             return False
 
     try:
-        await eventually(ready, within=30)
+        await eventually(ready, within=60)
         yield f"http://{address}"
     finally:
         await _end(process)

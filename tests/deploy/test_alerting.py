@@ -33,6 +33,9 @@ EAST, WEST = "6540a1b2c3d4e5f600000001", "6540a1b2c3d4e5f600000002"
 NAMES = {EAST: "prod-east", WEST: "prod-west"}
 JOB = "palette-snapshot-exporter"
 OBJECTIVE = "26h"
+PATIENCE = 60.0
+"""Seconds that any step may take on a busy machine."""
+
 RESEND = "--rules.alert.resend-delay=500ms"
 
 Alert = frozenset[tuple[str, str]]
@@ -147,7 +150,7 @@ async def operation(world: World, directory: Path) -> AsyncIterator[Operation]:
         flag = f"--config.file={settings(palette, directory)}"
         exporter = await stack.enter_async_context(running(flag, directory=directory))
         url = await exporter.url()
-        await eventually(lambda: ready(url))
+        await eventually(lambda: ready(url), within=PATIENCE)
         config = hurried.scraping(directory, [bare(url)], bare(manager))
         yield Operation(
             prometheus=await prometheus_with_rules(stack, directory, config, RESEND),
@@ -228,7 +231,7 @@ async def test_who_is_paged_of_what(tmp_path: Path) -> None:
 
 async def only_old_snapshots_are_found(running: Operation) -> None:
     """By the time that these have fired, every other alert would have; nobody heard of it yet."""
-    await eventually(running.alerts, within=40)
+    await eventually(running.alerts, within=PATIENCE)
     assert await running.alerts() == {OLD_IN_THE_EAST, OLD_IN_THE_WEST}
     found = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
     assert found == {"PaletteSnapshotTooOld"}
@@ -246,8 +249,8 @@ async def each_trouble_arrives_and_what_is_inhibited_does_not(running: Operation
     async def all_arrived() -> bool:
         return told("firing").keys() >= expected.keys()
 
-    await eventually(held_back, within=30)
-    await eventually(all_arrived, within=30)
+    await eventually(held_back, within=PATIENCE)
+    await eventually(all_arrived, within=PATIENCE)
     assert told("firing") == expected
     assert told("resolved") == {}
     firing = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
@@ -263,9 +266,9 @@ async def what_is_mended_is_resolved(running: Operation) -> None:
     async def heard_now() -> bool:
         return OLD_IN_THE_WEST in told("firing")
 
-    await eventually(all_resolved, within=40)
+    await eventually(all_resolved, within=PATIENCE)
     assert told("resolved") == TROUBLES
-    await eventually(heard_now, within=30)
+    await eventually(heard_now, within=PATIENCE)
     assert told("firing") == {
         **TROUBLES,
         **dict.fromkeys((OLD_IN_THE_EAST, OLD_IN_THE_WEST), "digest"),
@@ -279,5 +282,5 @@ async def nothing_but_the_missing_exporter_is_told(running: Operation) -> None:
     async def told() -> bool:
         return bool(receiver.told)
 
-    await eventually(told, within=30)
+    await eventually(told, within=PATIENCE)
     assert receiver.told == [("on-call", DOWN, "firing")]

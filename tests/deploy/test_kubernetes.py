@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +42,12 @@ def overlay(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def built() -> dict[str, Manifests]:
     """What kustomize makes of every overlay, by kind."""
+    return {name: kustomized(kubectl(), path) for name, path in OVERLAYS.items()}
+
+
+def kubectl() -> str:
     # It comes with the environment, whose folder need not be on the path.
-    kubectl = program(str(Path(sys.executable).with_name("kubectl")))
-    return {name: kustomized(kubectl, path) for name, path in OVERLAYS.items()}
+    return program(str(Path(sys.executable).with_name("kubectl")))
 
 
 @pytest.fixture
@@ -67,8 +72,8 @@ def container(pod: Manifest) -> Manifest:
     return dict(only)
 
 
-def kustomized(kubectl: str, path: Path) -> Manifests:
-    done = subprocess.run([kubectl, "kustomize", path], capture_output=True, text=True, check=False)
+def kustomized(command: str, path: Path) -> Manifests:
+    done = subprocess.run([command, "kustomize", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     documents = list(yaml.safe_load_all(done.stdout))
     found = {document["kind"]: document for document in documents}
@@ -195,6 +200,16 @@ def test_one_exporter_is_replaced_and_never_doubled(built: Mapping[str, Manifest
     assert spec["replicas"] == 1
     assert spec["strategy"] == {"type": "Recreate"}
     assert "PodDisruptionBudget" not in built["base"]
+
+
+def test_a_pair_is_made_as_the_page_on_operation_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    patch = re.search(r"```yaml\n(patches:.+?)```", page, re.DOTALL)
+    assert patch
+    base = os.path.relpath(OVERLAYS["base"], tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{base}]\n{patch[1]}")
+    spec = kustomized(kubectl(), tmp_path)["Deployment"]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (2, {"type": "RollingUpdate"})
 
 
 def test_every_shard_knows_how_many_there_are(built: Mapping[str, Manifests]) -> None:

@@ -153,6 +153,14 @@ def test_a_runbook_names_the_severity_and_says_what_to_do(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
+def test_a_runbook_says_where_to_look_in_kubernetes_and_in_palette(name: str) -> None:
+    how, _, _ = SECTIONS[name].partition("**How to look.**")[2].partition("**What to do.**")
+    assert "kubectl " in how
+    # The exporter is none of Palette's things.
+    assert ("In Palette, " in how) is not name.startswith("PaletteExporter")
+
+
+@pytest.mark.parametrize("name", ALERT_NAMES)
 def test_a_runbook_asks_only_for_metrics_that_exist(name: str) -> None:
     # A line of a shell may cut a name short with grep; PromQL may not.
     queries = "\n".join(re.findall(r"```promql\n(.*?)```", SECTIONS[name], re.DOTALL))

@@ -31,6 +31,9 @@ CLUSTERS, SHARDS, KILLED = 40, 4, 2
 PALETTES_RATE = 50.0
 """Requests a second that Palette allows to one address."""
 
+PATIENCE = 60.0
+"""Seconds that four processes may take for anything on a busy machine."""
+
 OVERLAY = ROOT / "deploy/kubernetes/overlays/sharded/config.yaml"
 HURRY = ("--refresh.interval=1s", "--web.listen-address=127.0.0.1:0", "--log.format=logfmt")
 ALONE = ("--palette.requests-per-second=40", "--palette.burst=50")
@@ -91,8 +94,8 @@ async def exporter(
     process = await stack.enter_async_context(
         running(f"--config.file={config}", *HURRY, *more, *flags, directory=directory)
     )
-    url = await process.url()
-    await eventually(lambda: ready(url), within=40)
+    url = f"http://{(await process.line('starting', within=PATIENCE))['listen']}"
+    await eventually(lambda: ready(url), within=PATIENCE)
     return Shard(url=url, asked=asked.by_key[key], process=process)
 
 
@@ -163,7 +166,7 @@ async def prometheus_has_all_of_it_once(server: str, wanted: int) -> None:
         found = await query(server, f"count({ours})")
         return bool(found) and found[0]["value"][1] == str(wanted)
 
-    await eventually(complete)
+    await eventually(complete, within=PATIENCE)
     # Each would have more to ask than it may.
     assert len(await query(server, "palette_exporter_round_seconds > 1")) == SHARDS
     assert not await query(server, f"count without (instance) ({named}) > 1")
@@ -178,12 +181,12 @@ async def only_its_share_is_lost(server: str, shards: list[Shard], told: list[Se
         return len(await query(server, OPERATION)) == 2
 
     left = [each for each in range(SHARDS) if each != KILLED]
-    await eventually(noticed)
+    await eventually(noticed, within=PATIENCE)
     up = {each["metric"]["cluster_uid"] for each in await query(server, "palette_cluster_up == 1")}
     assert up == set().union(*(clusters(told[each]) for each in left))
     for each in left:
         assert await shards[each].told() == told[each]
-    await eventually(fires)
+    await eventually(fires, within=PATIENCE)
     found = {each["metric"]["alertname"]: each["metric"] for each in await query(server, OPERATION)}
     assert found["PaletteExporterShardMissing"]["severity"] == "critical"
     assert found["PaletteExporterDown"]["severity"] == "warning"

@@ -1,0 +1,86 @@
+"""The page on operation: every line of the log is explained, and nothing that is not logged."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from tests.process import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+LEVELS = {"exception": "error", **{each: each for each in ("debug", "info", "warning", "error")}}
+
+Line = tuple[str, str]
+"""Level and message."""
+
+
+def logged() -> Iterator[Line]:
+    """What the exporter's code hands to its loggers."""
+    for path in sorted((ROOT / "exporter").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        texts = {
+            target.id: node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            # log.info("…"), or a function that is given log.info and then the message.
+            for writer, message in zip([call.func, *call.args], call.args, strict=False):
+                if level := level_of(writer):
+                    where = f"{path.name}:{call.lineno}"
+                    yield level, text_of(message, texts, where)
+
+
+def level_of(writer: ast.expr) -> str | None:
+    if isinstance(writer, ast.Attribute) and ast.unparse(writer.value) in {"log", "_log"}:
+        return LEVELS.get(writer.attr)
+    return None
+
+
+def text_of(message: ast.expr, texts: dict[str, ast.expr], where: str) -> str:
+    """The message as the page writes it, with N for what only a run can tell."""
+    if isinstance(message, ast.Name):
+        message = texts[message.id]
+    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+    told = [part.value if isinstance(part, ast.Constant) else "N" for part in parts]
+    assert all(isinstance(part, str) for part in told), where
+    return "".join(map(str, told))
+
+
+def explained() -> list[Line]:
+    rows = re.findall(r"^\| (\w+) \| `([^`]+)` \| (.+) \|$", PAGE, re.MULTILINE)
+    assert all(meaning.endswith(".") for _, _, meaning in rows)
+    return [(level, message) for level, message, _ in rows]
+
+
+def test_every_line_of_the_log_is_explained_once_and_no_other() -> None:
+    found = set(logged())
+    assert ("warning", "refresh failing") in found
+    assert len(found) > 15
+    assert sorted(explained()) == sorted(found)
+
+
+def test_the_page_has_what_operators_look_for() -> None:
+    headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+    assert headings == [
+        "Sizing",
+        "Sharding",
+        "High availability",
+        "Rate limits, and several exporters behind one address",
+        "Upgrade",
+        "What each log line means",
+    ]
+
+
+def test_links_lead_to_what_there_is() -> None:
+    for page, anchor in re.findall(r"\]\(([\w.-]*\.md)?#?([\w-]*)\)", PAGE):
+        text = (ROOT / "docs" / page).read_text() if page else PAGE
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+        assert not anchor or anchor in anchors, (page, anchor)
