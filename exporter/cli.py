@@ -89,7 +89,7 @@ def _serve(settings: "Settings", flags: "Flags") -> int:
 
     from exporter.logs import configure
     from exporter.runtime import run
-    from exporter.web.app import ListenError
+    from exporter.web.entrance import ListenError
 
     configure(level=settings.log.level, log_format=settings.log.format)
     log = structlog.get_logger()

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from exporter import settings as configuration
 from exporter.metrics.rollup import Objective
 from exporter.palette import auth
 from exporter.targets import Names, Target
+from exporter.web.door import Door, DoorError, in_one_form
 
 LOGIN_RETRY = 0.9
 """The part of the refresh interval that passes before a refused log-in is tried again."""
@@ -58,4 +60,34 @@ def objective(setting: configuration.Objective) -> Objective:
         namespace=compiled(setting.namespace),
         vm=compiled(setting.vm),
         labels=tuple((name, re.compile(pattern)) for name, pattern in setting.labels.items()),
+    )
+
+
+def door(settings: configuration.Settings) -> Door:
+    """Return who is let in and how, its files read anew at each call; raises DoorError."""
+    web = settings.web
+    if web.config_file is None:
+        return Door(open_health_paths=web.open_health_paths)
+    try:
+        return _door_of(web.config_file, open_health_paths=web.open_health_paths)
+    except configuration.FileError as error:
+        reason = "; ".join(f"web.config_file: {fault}" for fault in error.faults)
+    except ValueError as error:
+        reason = f"web.config_file: tls_server_config: {error}"
+    raise DoorError(reason)
+
+
+def _door_of(path: Path, *, open_health_paths: bool) -> Door:
+    said = configuration.read_web_file(path)
+    tls, users = said.tls_server_config, said.basic_auth_users
+    sans = tls.client_allowed_sans
+    return Door(
+        users={name: hashed.get_secret_value().encode() for name, hashed in users.items()},
+        headers=said.http_server_config.headers,
+        context=tls.context() if tls.enabled else None,
+        allowed_names=None if sans is None else frozenset(map(in_one_form, sans)),
+        interval=said.rate_limit.interval,
+        burst=said.rate_limit.burst,
+        open_health_paths=open_health_paths,
+        files=(path, *tls.files),
     )

@@ -25,7 +25,9 @@ from exporter.settings import Settings
 from exporter.simulation import simulated
 from exporter.store import Store
 from exporter.targets import ClusterTargets, Share, by_cluster, expired
-from exporter.web.app import create_app, serve
+from exporter.web.app import Protection, create_app, served
+from exporter.web.door import Doorkeeper
+from exporter.web.gate import Gate
 from exporter.web.handlers import Handlers
 from exporter.web.probe import ProbeHandler, Probing
 from exporter.web.scrapes import Scrapes
@@ -114,9 +116,13 @@ async def _start(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Exp
     )
     probing = await _probing(settings, shared, exporter.refresher, stack)
     probe = ProbeHandler(probing=lambda: probing, wall=clock.wall)
-    runner = await serve(create_app(handlers, probe), *settings.web.address)
-    stack.push_async_callback(runner.cleanup)
-    _announce(settings, [*runner.addresses])
+    protection = Protection(
+        keeper=Doorkeeper(partial(from_settings.door, settings)),
+        gate=Gate(settings.web.max_requests),
+    )
+    app = create_app(handlers, probe, protection)
+    addresses = await stack.enter_async_context(served(app, protection, *settings.web.address))
+    _announce(settings, addresses)
     return exporter
 
 

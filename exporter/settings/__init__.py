@@ -1,7 +1,7 @@
 """Settings: every key, read from flags, environment and file, checked before anything starts."""
 
 from exporter.settings.credential import ApiKey, Credential, Login
-from exporter.settings.faults import SettingsError
+from exporter.settings.faults import FileError, SettingsError
 from exporter.settings.load import load
 from exporter.settings.model import (
     Discovery,
@@ -16,11 +16,13 @@ from exporter.settings.model import (
 )
 from exporter.settings.schema import Leaf, leaves
 from exporter.settings.tls import Tls
+from exporter.settings.web_file import WebFile, read_web_file
 
 __all__ = [
     "ApiKey",
     "Credential",
     "Discovery",
+    "FileError",
     "Leaf",
     "Log",
     "Login",
@@ -34,6 +36,8 @@ __all__ = [
     "Target",
     "Tls",
     "Web",
+    "WebFile",
     "leaves",
     "load",
+    "read_web_file",
 ]

@@ -26,6 +26,14 @@ class SectionError(ValueError):
         super().__init__(message)
 
 
+class FileError(ValueError):
+    """Raised by the check of a file that a setting names: what is wrong in it, line by line."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong.
@@ -52,12 +60,18 @@ def spell(place: Place, source: str = "") -> str:
 
 def of_validation(error: ValidationError) -> list[Fault]:
     """Say in plain words what pydantic found."""
-    return [_of_detail(detail) for detail in error.errors(include_url=False)]
+    return [fault for detail in error.errors(include_url=False) for fault in _of_detail(detail)]
 
 
-def _of_detail(detail: Mapping[str, Any]) -> Fault:
+def _of_detail(detail: Mapping[str, Any]) -> list[Fault]:
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, FileError):
+        return [Fault(tuple(detail["loc"]), fault) for fault in cause.faults]
+    return [_of_cause(detail, cause)]
+
+
+def _of_cause(detail: Mapping[str, Any], cause: object) -> Fault:
     place, context = tuple(detail["loc"]), detail.get("ctx", {})
-    cause = context.get("error")
     if isinstance(cause, SectionError):
         return Fault((*place, cause.key), str(cause))
     if cause is not None:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from exporter.duration import format_duration
@@ -19,6 +26,7 @@ from exporter.settings.values import (
     ApiKeyFile,
     ApiKeyText,
     Count,
+    FlagName,
     HeaderText,
     Interval,
     ListenAddress,
@@ -30,10 +38,12 @@ from exporter.settings.values import (
     PositiveDuration,
     ProxyUrl,
     Rate,
+    ReadableFile,
     TelemetryPath,
     Text,
     parse_address,
 )
+from exporter.settings.web_file import read_web_file
 
 NO_CREDENTIAL = (
     "no credential: give palette.api_key_file, or the environment variable SPECTROCLOUD_APIKEY, "
@@ -252,6 +262,14 @@ class Probe(Section):
     )
 
 
+def _good_web_file(path: Path) -> Path:
+    read_web_file(path)
+    return path
+
+
+WebConfigFile = Annotated[ReadableFile, AfterValidator(_good_web_file)]
+
+
 class Web(Section):
     """What Prometheus talks to."""
 
@@ -259,6 +277,18 @@ class Web(Section):
         default=":10180", description="host:port to listen on; without a host, on all addresses."
     )
     telemetry_path: TelemetryPath = Field(default="/metrics", description="Path of the metrics.")
+    config_file: Annotated[WebConfigFile | None, FlagName("--web.config.file")] = Field(
+        default=None,
+        description="File with TLS and basic auth, in the exporter-toolkit's format.",
+    )
+    open_health_paths: bool = Field(
+        default=False,
+        description="Whether /-/healthy and /-/ready answer without a user and password.",
+    )
+    max_requests: Count = Field(
+        default=40,
+        description="Most scrapes and probes that are answered at the same time; more are 503.",
+    )
 
     @property
     def address(self) -> tuple[str | None, int]:

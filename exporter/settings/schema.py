@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from exporter.duration import format_duration
-from exporter.settings.values import FILE, SECRET, Kind
+from exporter.settings.values import FILE, SECRET, FlagName, Kind
 
 PREFIX = "PALETTE_EXPORTER_"
 """Of the environment variables that are settings."""
@@ -28,7 +28,8 @@ class Leaf:
     @property
     def flag(self) -> str:
         """Its flag, ``--palette.requests-per-second``, for what has one."""
-        return "--" + ".".join(self.place).replace("_", "-")
+        named = (mark.flag for mark in self.field.metadata if isinstance(mark, FlagName))
+        return next(named, "--" + ".".join(self.place).replace("_", "-"))
 
     @property
     def variable(self) -> str:

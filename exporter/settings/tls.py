@@ -6,17 +6,12 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from exporter.settings.faults import SectionError
+from exporter.settings.files import contents
+from exporter.settings.pem import LARGEST, PemError, load_chain
 from exporter.settings.section import Section
 from exporter.settings.values import ReadableFile
 
-
-class _EncryptedKeyError(Exception):
-    pass
-
-
-def _no_pass_phrase() -> str:
-    # Without this, OpenSSL would ask for it on the terminal, and wait.
-    raise _EncryptedKeyError
+_KEY_OF_PART = {"certificate": "cert_file", "key": "key_file"}
 
 
 class Tls(Section):
@@ -59,28 +54,11 @@ class Tls(Section):
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
         assert self.cert_file is not None
+        key = None if self.key_file is None else contents(self.key_file, LARGEST)
         try:
-            context.load_cert_chain(self.cert_file, self.key_file, password=_no_pass_phrase)
-        except _EncryptedKeyError:
-            blamed = "key_file" if self.key_file else "cert_file"
-            raise SectionError(blamed, "the private key should not be encrypted") from None
-        except (OSError, ValueError) as error:
-            raise self._blame(error) from None
-
-    def _blame(self, error: Exception) -> SectionError:
-        """Find out which of the two files OpenSSL means; it does not say."""
-        if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
-            return SectionError(
-                "key_file" if self.key_file else "cert_file",
-                "the private key is not that of the certificate",
-            )
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self.cert_file)
-        except (OSError, ValueError):
-            return SectionError("cert_file", "should hold a certificate in PEM form")
-        if self.key_file is None:
-            return SectionError("cert_file", "holds no private key, and key_file names none")
-        return SectionError("key_file", "should hold a private key in PEM form")
+            load_chain(context, contents(self.cert_file, LARGEST), key)
+        except PemError as error:
+            raise SectionError(_KEY_OF_PART[error.part], str(error)) from None
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

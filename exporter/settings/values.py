@@ -25,6 +25,13 @@ class Kind:
     word: str
 
 
+@dataclass(frozen=True, slots=True)
+class FlagName:
+    """The flag of a key that goes by another name than its own path's."""
+
+    flag: str
+
+
 DURATION, SECRET, FILE = Kind("duration"), Kind("secret"), Kind("file")
 URL, ADDRESS, URL_PATH = Kind("url"), Kind("host:port"), Kind("path")
 

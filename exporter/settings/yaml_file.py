@@ -16,9 +16,10 @@ _PLACE = ("config", "file")
 
 
 class ConfigFileError(Exception):
-    """The file is not YAML that could be looked at further."""
+    """The file is not YAML that could be looked at further; reasons: a line each."""
 
     def __init__(self, *faults: str) -> None:
+        self.reasons = faults
         self.faults = tuple(Fault(_PLACE, fault) for fault in faults)
         super().__init__()
 
@@ -30,14 +31,15 @@ class YamlFile(YamlConfigSettingsSource):
     """
 
     def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
-        self._content = _content(path)
+        self._content = content(path)
         super().__init__(settings_cls, yaml_file=path.absolute())  # else a leading ~ is expanded
 
     def _read_file(self, file_path: object) -> dict[str, Any]:
-        return _mapping(self._content)
+        return mapping(self._content)
 
 
-def _content(path: Path) -> str:
+def content(path: Path) -> str:
+    """Read a file as text; raises ConfigFileError."""
     try:
         return contents(path, _LARGEST_FILE).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -47,8 +49,9 @@ def _content(path: Path) -> str:
     raise ConfigFileError(reason)
 
 
-def _mapping(text: str) -> dict[str, Any]:
-    """Parse a document; outside of except blocks, so that no error drags its content along."""
+def mapping(text: str) -> dict[str, Any]:
+    """Parse a document; raises ConfigFileError where it is not a mapping in valid YAML."""
+    # Raised outside of except blocks, so that no error drags the content along.
     faults: tuple[str, ...] = ()
     document: object = None
     try:

@@ -1,28 +1,77 @@
 """Puts handlers on paths and the whole on a socket."""
 
-from aiohttp import web
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
+from aiohttp import hdrs, web
+
+from exporter.web.auth import authentication, certification
+from exporter.web.door import Doorkeeper
+from exporter.web.entrance import Entrance
+from exporter.web.gate import Gate
+from exporter.web.guests import Guests
 from exporter.web.handlers import Handlers
+from exporter.web.limits import rate_limit, small_bodies
+from exporter.web.passwords import Passwords
 from exporter.web.probe import PATH, ProbeHandler
 
+SERVER = "palette-snapshot-exporter"
 
-class ListenError(Exception):
-    """The listen address cannot be had; the message says which and why."""
+KEEP_ALIVE = 75.0
+"""Seconds in which the next request of a connection must have come whole."""
+
+LINGER = 2.0
+"""Seconds for the rest of a body that nobody wanted."""
+
+MOST_HEADERS, LONGEST_LINE = 100, 8190
+"""Lines of a request's header, and bytes of each; what has more is 400."""
 
 
-def create_app(handlers: Handlers, probe: ProbeHandler) -> web.Application:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What stands between those who ask and the handlers."""
+
+    keeper: Doorkeeper
+    gate: Gate
+    guests: Guests = field(default_factory=Guests)
+    passwords: Passwords = field(default_factory=Passwords)
+
+
+def create_app(handlers: Handlers, probe: ProbeHandler, protection: Protection) -> web.Application:
     """Return the application."""
-    app = web.Application()
+    door, counted = protection.keeper.door, protection.gate.counted
+    app = web.Application(
+        middlewares=[
+            protection.guests.attend,
+            rate_limit(door),
+            certification(door),
+            authentication(door, protection.passwords),
+            small_bodies(),
+        ]
+    )
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        del request
+        # Else aiohttp tells its version, and Python's, to everybody.
+        response.headers[hdrs.SERVER] = SERVER
+        response.headers.update(door().sent_headers)
+
+    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(protection.gate.sending)
     app.router.add_get("/", handlers.index)
     app.router.add_get("/-/healthy", handlers.is_healthy)
     app.router.add_get("/-/ready", handlers.is_ready)
-    app.router.add_get(handlers.telemetry_path, handlers.metrics)
-    app.router.add_get(PATH, probe.probe)
+    app.router.add_get(handlers.telemetry_path, counted(handlers.metrics))
+    app.router.add_get(PATH, counted(probe.probe))
     return app
 
 
-async def serve(app: web.Application, host: str | None, port: int) -> web.AppRunner:
-    """Listen; host None is every address of the machine. The caller cleans the runner up.
+@asynccontextmanager
+async def served(
+    app: web.Application, protection: Protection, host: str | None, port: int
+) -> AsyncIterator[list[tuple[str, int]]]:
+    """Listen, and yield the addresses; host None is every address of the machine.
 
     Raises ListenError where the address cannot be listened on.
     """
@@ -33,12 +82,20 @@ async def serve(app: web.Application, host: str | None, port: int) -> web.AppRun
         shutdown_timeout=2.0,
         # Nobody is left to read the answer.
         handler_cancellation=True,
+        keepalive_timeout=KEEP_ALIVE,
+        lingering_time=LINGER,
+        auto_decompress=False,
+        max_headers=MOST_HEADERS,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, reuse_address=True).start()
-    except (OSError, OverflowError) as error:
+        assert runner.server
+        entrance = Entrance(
+            runner.server, protection.guests, lambda: protection.keeper.door().context
+        )
+        async with entrance:
+            yield await entrance.listen(host, port)
+    finally:
         await runner.cleanup()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ListenError(f"{host or ''}:{port}: {reason}") from None
-    return runner

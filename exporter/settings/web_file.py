@@ -1,0 +1,130 @@
+"""The web configuration file: TLS, users and headers, in the exporter-toolkit's format."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from exporter.settings.faults import FileError, SectionError, of_validation
+from exporter.settings.layer import looked_over
+from exporter.settings.section import Section
+from exporter.settings.values import Duration
+from exporter.settings.web_tls import TlsServer
+from exporter.settings.yaml_file import ConfigFileError, content, mapping
+
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    "Content-Security-Policy": (),
+    "Strict-Transport-Security": (),
+    "X-Content-Type-Options": ("nosniff",),
+    "X-Frame-Options": ("deny", "sameorigin"),
+    "X-XSS-Protection": (),
+}
+"""The headers that may be set -> the values they may have; () is any."""
+
+GREATEST_COST = 16
+"""Of a bcrypt hash; to check one then takes some ten seconds."""
+
+# The last character of the salt and that of the hash have bits to spare, which must be 0.
+_BCRYPT = re.compile(r"\$2[abxy]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+_A_HASH = "should be a bcrypt hash, as `htpasswd -nBC 10 NAME` prints it behind the colon"
+
+
+def _users(value: object) -> dict[str, SecretStr]:
+    if not isinstance(value, Mapping):
+        raise ValueError("should be a mapping of user names to bcrypt hashes")  # noqa: TRY004
+    # Neither side is quoted: somebody may have mixed them up.
+    for number, (name, hashed) in enumerate(value.items(), 1):
+        if problem := _problem(name, hashed):
+            raise ValueError(f"entry {number}: {problem}")
+    return {name: SecretStr(hashed) for name, hashed in value.items()}
+
+
+def _problem(name: object, hashed: object) -> str | None:
+    if not isinstance(name, str):
+        return "the user name should be a string: put it in quotes"
+    if ":" in name or not name.isprintable():
+        return "the user name should have no colon and no control characters"
+    found = _BCRYPT.fullmatch(hashed) if isinstance(hashed, str) else None
+    if found is None:
+        return f"the password {_A_HASH}"
+    if not 4 <= int(found["cost"]) <= GREATEST_COST:
+        return f"the bcrypt hash should have a cost from 4 to {GREATEST_COST}"
+    return None
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if name not in HEADERS:
+            raise ValueError(f"only these may be set: {', '.join(HEADERS)}")
+        if not value.isascii() or not value.isprintable():
+            raise ValueError(f"{name} should be printable ASCII")
+        if value and HEADERS[name] and value not in HEADERS[name]:
+            raise ValueError(f"{name} should be {' or '.join(HEADERS[name])}")
+    return {name: value for name, value in headers.items() if value}
+
+
+class HttpServer(Section):
+    """What is said in HTTP beside the answers themselves."""
+
+    http2: bool = Field(
+        default=True, description="Taken for the format's sake: HTTP/1.1 is what is spoken."
+    )
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
+        default={}, description="Headers of every answer."
+    )
+
+
+class RateLimit(Section):
+    """How often requests are let in, from all clients together."""
+
+    interval: Duration = Field(default=0.0, description="Time per request; 0 sets no limit.")
+    burst: int = Field(default=0, ge=0, description="Most requests at once after a quiet time.")
+
+    @model_validator(mode="after")
+    def _lets_someone_in(self) -> "RateLimit":
+        if self.interval and not self.burst:
+            raise SectionError("burst", "should be at least 1, or nobody is ever let in")
+        return self
+
+
+class WebFile(Section):
+    """All that the file says."""
+
+    tls_server_config: TlsServer = Field(default=TlsServer(), description="TLS.")
+    http_server_config: HttpServer = Field(default=HttpServer(), description="HTTP.")
+    basic_auth_users: Annotated[dict[str, SecretStr], BeforeValidator(_users)] = Field(
+        default={}, description="User names, and the bcrypt hashes of their passwords."
+    )
+    rate_limit: RateLimit = Field(default=RateLimit(), description="Limit on requests.")
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether the file itself is one that others should not read."""
+        return bool(self.basic_auth_users) or self.tls_server_config.key is not None
+
+
+def read_web_file(path: Path) -> WebFile:
+    """Read and check the file and those it names; raises FileError with a line for each fault."""
+    try:
+        tree = mapping(content(path))
+    except ConfigFileError as error:
+        raise FileError(error.reasons) from None
+    layer = looked_over(tree, WebFile, directory=path.absolute().parent, names={})
+    faults = list(layer.faults)
+    web_file: WebFile | None = None
+    try:
+        web_file = WebFile.model_validate(layer.tree)
+    except ValidationError as error:
+        faults.extend(of_validation(error))
+    if web_file is None or faults:
+        raise FileError(dict.fromkeys(map(str, faults)))
+    return web_file
