@@ -1,0 +1,56 @@
+"""A credential at the wrong place of the configuration is not repeated by the complaint."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.cli import main
+from exporter.settings import Leaf, Settings, leaves
+from tests.canary.forms import KEY, leaks
+
+SHAPES: dict[str, Callable[[], Any]] = {
+    "text": lambda: KEY,
+    "list": lambda: [KEY],
+    "list of mappings": lambda: [{"value": KEY}],
+    "mapping": lambda: {"value": KEY},
+    "lines": lambda: f"{KEY}\n{KEY}\0",
+    "url": lambda: f"http://user:{KEY}@host",
+}
+
+
+def at(place: tuple[str, ...], value: object) -> dict[str, Any]:
+    """Return the tree with only that value in it."""
+    *above, last = place
+    tree: dict[str, Any] = {last: value}
+    for name in reversed(above):
+        tree = {name: tree}
+    return tree
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("leaf", tuple(leaves(Settings)), ids=lambda leaf: ".".join(leaf.place))
+def test_no_complaint_repeats_what_stands_at_a_wrong_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], leaf: Leaf, shape: str
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(at(leaf.place, SHAPES[shape]())))
+    code = main([f"--config.file={config}", "--config.check"])
+    said = capsys.readouterr()
+    assert code in (0, 2)
+    assert not leaks(said.err)
+    # What is good is shown, but for what is a secret.
+    assert code == 0 or not said.out
+    assert not (leaf.is_secret and leaks(said.out))
+
+
+def test_an_environment_variable_that_is_wrong_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for leaf in leaves(Settings):
+        with monkeypatch.context() as context:
+            context.setenv(leaf.variable, KEY)
+            main(["--config.check"])
+        assert not leaks(capsys.readouterr().err), leaf.variable
