@@ -21,7 +21,17 @@ Settings come from flags, from environment variables, from a YAML file that `--c
 and from defaults. For each key, the first of these that gives it counts; a list is taken whole from
 one of them, never joined. Unknown keys and variables are errors.
 
-`config.example.yaml` holds every key with its default. Check a file before it is used, and then
+`config.example.yaml` holds every key with its default. A small file is enough, here for one
+cluster:
+
+```yaml
+palette:
+  api_key_file: /run/secrets/palette
+targets:
+  - {{cluster_uid: "6540a1b2c3d4e5f600000001"}}
+```
+
+Check a file before it is used, and then
 whether Palette lets the exporter read what the file asks for:
 
 ```sh
@@ -35,15 +45,6 @@ discovery, the share of this exporter. Its exit code is 2 where a setting is bad
 each on standard error that says where and what is allowed. The second also makes a call or two for
 each cluster and prints what may be read and a hint for each kind of failure; its exit code is 1
 where something could not be read.
-
-A smallest file, for one cluster:
-
-```yaml
-palette:
-  api_key_file: /run/secrets/palette
-targets:
-  - {{cluster_uid: "654000000000000000000001"}}
-```
 
 ## How values are written
 
