@@ -88,21 +88,28 @@ def alertmanager(tree: Tree, directory: Path) -> None:
 
 
 def kubernetes(tree: Tree, directory: Path) -> None:
-    """Validate an object, or let kustomize make an overlay beside the one that is shipped."""
-    if tree["kind"] != "Kustomization":
+    """Validate an object, or make an overlay."""
+    if tree["kind"] == "Kustomization":
+        kustomization(tree, directory)
+    else:
         kubernetes_validate.validate(tree, "1.31", strict=True)
-        return
+
+
+def kustomization(tree: Tree, directory: Path) -> None:
+    """Let kustomize make an overlay beside the one that is shipped; on the base unless it says."""
     copy = directory / "kubernetes"
     shutil.copytree(ROOT / "deploy" / "kubernetes", copy)
     overlay = copy / "overlays" / "yours"
     overlay.mkdir()
-    _written(overlay / "kustomization.yaml", yaml.safe_dump(tree))
+    complete = {"resources": ["../../base"], **tree}
+    _written(overlay / "kustomization.yaml", yaml.safe_dump(complete))
     (overlay / "config.yaml").touch()
     _run([Path(sys.executable).with_name("kubectl"), "kustomize", overlay])
 
 
 KINDS: Sequence[tuple[frozenset[str], Callable[[Tree, Path], object]]] = (
     (frozenset({"apiVersion", "kind"}), kubernetes),
+    (frozenset({"patches"}), kustomization),
     (frozenset({"groups"}), rules),
     (frozenset({"route", "receivers"}), alertmanager),
     (frozenset({"scrape_configs"}), prometheus),
