@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from exporter.reading import Reading
-from exporter.snapshot import Cluster
-from exporter.targets import Missing, Outcome, SnapshotTarget, Unread
+from exporter.snapshot import Cluster, Unread
+from exporter.targets import Missing, Outcome, SnapshotTarget
 
 log = structlog.get_logger()
 

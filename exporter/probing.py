@@ -11,8 +11,8 @@ from exporter.palette.client import Palette
 from exporter.palette.transport import RETRY_FOR
 from exporter.plan import plan
 from exporter.reading import ClusterReader, Memories, Reading
-from exporter.snapshot import Cluster, ClusterState, VirtualMachineKey
-from exporter.targets import ClusterTargets, Coverage, SnapshotTarget, Unread, keep
+from exporter.snapshot import Cluster, ClusterState, Unread, VirtualMachineKey
+from exporter.targets import ClusterTargets, Coverage, SnapshotTarget, keep
 
 QUEUE = "probes"
 """Where probes wait for the budget: in turns with the refreshes, so that neither starves."""

@@ -9,13 +9,12 @@ from exporter.palette.client import Palette
 from exporter.palette.errors import NotFound, PaletteError, ServerError
 from exporter.palette.memory import Memory
 from exporter.plan import Filter, Plan, pages
-from exporter.snapshot import Listing, Snapshot, SnapshotKey, VirtualMachine
+from exporter.snapshot import Listing, Snapshot, SnapshotKey, Unread, VirtualMachine
 from exporter.targets import (
     Coverage,
     Missing,
     Outcome,
     SnapshotTarget,
-    Unread,
     listed,
     listing,
 )

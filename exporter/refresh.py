@@ -110,12 +110,12 @@ class ClusterRefresh:
             targets.coverage,
             lambda early: store.publish(self._state(cluster, targets, early, started, whole=False)),
         )
+        # One that failed ended early, and says nothing of what the next one takes.
+        self.requests = max(reading.requests, self.requests if reading.failure else 0)
         for _ in store.publishing(self._state(cluster, targets, reading, started, whole=True)):
             await asyncio.sleep(0)
         self._named_pages = reading.named_pages or self._named_pages
         self._settled = self._settled or reading.failure is None
-        # One that failed ended early, and says nothing of what the next one takes.
-        self.requests = max(reading.requests, self.requests if reading.failure else 0)
         self.ended = True
         if reading.failure:
             self._shared.telemetry.refresh_failed(cluster, reading.failure.reason)
@@ -155,20 +155,26 @@ class ClusterRefresh:
     ) -> ClusterState:
         """Return what to publish; not the whole of it where snapshots are still being read."""
         clock = self._shared.clock
-        now, last = clock.monotonic(), self._shared.store.get(cluster.uid)
-        named = {SnapshotTarget(n.namespace, n.vm, n.name): n for n in last.named} if last else {}
-        up, last_success = reading.failure is None, last.last_success if last else None
+        now, never = clock.monotonic(), ClusterState(cluster=cluster, up=False)
+        last = self._shared.store.get(cluster.uid) or never
+        named = {SnapshotTarget(n.namespace, n.vm, n.name): n for n in last.named}
+        up, last_success = reading.failure is None, last.last_success
         if not whole and targets.coverage:
             # Whether the lists can be read is still to be seen.
-            up = last.up if last else False
+            up = last.up
         elif up:
             last_success = clock.wall()
         state = ClusterState(
             cluster=cluster,
             up=up,
             last_success=last_success,
+            refreshed_at=clock.wall() if whole else last.refreshed_at,
             refresh_duration=now - started,
             due_within=self._due_within(now - started, last, whole=whole),
+            requests=self.requests,
+            last_failure=(
+                (reading.failure, clock.wall()) if reading.failure else last.last_failure
+            ),
             listing=_listing(reading, last, targets, whole=whole),
             named=tuple(
                 keep(target, named.get(target), reading.outcomes.get(target), now)
@@ -177,20 +183,20 @@ class ClusterRefresh:
         )
         return expiring(state, self._shared.stale_after)
 
-    def _due_within(self, duration: float, last: ClusterState | None, *, whole: bool) -> float:
+    def _due_within(self, duration: float, last: ClusterState, *, whole: bool) -> float:
         """Return the seconds after which a refresh that has not ended counts as one that fails.
 
         Rounds that are stretched take their time: a refresh may be as slow again as the last.
         """
-        if not whole and last:
+        if not whole and last.refreshed_at is not None:
             return last.due_within
         return max(self._shared.stale_after, 2 * (self._shared.interval + duration))
 
 
 def _listing(
-    reading: Reading, last: ClusterState | None, targets: ClusterTargets, *, whole: bool
+    reading: Reading, last: ClusterState, targets: ClusterTargets, *, whole: bool
 ) -> Listing | None:
-    kept = last.listing if last and targets.coverage else None
+    kept = last.listing if targets.coverage else None
     if reading.listing or kept is None:
         return reading.listing
     return replace(kept, current=kept.current and not whole)
@@ -215,6 +221,11 @@ class Refresher:
     def requests(self) -> int:
         """How many requests one round over all clusters takes."""
         return sum(cluster.requests for cluster in self._clusters.values())
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """What is known of the clusters that are refreshed here, read or not yet."""
+        return tuple(each.cluster for each in self._clusters.values())
 
     def cluster(self, uid: str) -> Cluster | None:
         """Return what is known of a cluster that is refreshed here; None for any other."""

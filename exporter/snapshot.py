@@ -145,6 +145,17 @@ class VirtualMachine:
         return VirtualMachineKey(self.namespace, self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Why something could not be read.
+
+    reason: as in the metrics; message: in words.
+    """
+
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSnapshot:
     """What became of a snapshot that a target names.
@@ -152,6 +163,8 @@ class NamedSnapshot:
     up: whether the last refresh read it.
     snapshot: its last good state; None where there is none, or none any more.
     read_at: seconds on the monotonic clock of that state.
+    missing: whether Palette says that it is not there.
+    unread: why the last refresh could not read it.
     """
 
     namespace: str
@@ -160,6 +173,8 @@ class NamedSnapshot:
     up: bool
     snapshot: Snapshot | None = None
     read_at: float = 0.0
+    missing: bool = False
+    unread: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +208,10 @@ class ClusterState:
 
     up: whether the last refresh succeeded.
     last_success: seconds since the epoch of the last refresh that did; None before the first.
+    refreshed_at: seconds since the epoch at which the last refresh ended; None before the first.
     refresh_duration: seconds that the last refresh took.
+    requests: how many requests a refresh takes.
+    last_failure: why a refresh failed last, be it long ago, and the seconds since the epoch.
     listing: what the lists told last; None where targets only name snapshots.
     named: what became of the snapshots that targets name.
     due_within: seconds in which the next refresh should have read anew what this one read.
@@ -204,7 +222,10 @@ class ClusterState:
     cluster: Cluster
     up: bool
     last_success: float | None = None
+    refreshed_at: float | None = None
     refresh_duration: float = 0.0
+    requests: int = 0
+    last_failure: tuple[Unread, float] | None = None
     listing: Listing | None = None
     named: tuple[NamedSnapshot, ...] = ()
     due_within: float = math.inf

@@ -14,6 +14,7 @@ from exporter.snapshot import (
     NamedSnapshot,
     Snapshot,
     SnapshotKey,
+    Unread,
     VirtualMachine,
     VirtualMachineKey,
 )
@@ -107,17 +108,6 @@ class ClusterTargets:
 
 class Missing:
     """The outcome of a snapshot that Palette says is not there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """The outcome of a snapshot that could not be read.
-
-    reason: as in the metrics; message: in words.
-    """
-
-    reason: str
-    message: str
 
 
 Outcome = Snapshot | Missing | Unread
@@ -271,9 +261,10 @@ def keep(
     unknown = NamedSnapshot(namespace=target.namespace, vm=target.vm, name=target.name, up=False)
     if isinstance(outcome, Snapshot):
         return replace(unknown, up=True, snapshot=outcome, read_at=now)
-    if isinstance(outcome, Missing) or previous is None:
-        return unknown
-    return previous if outcome is None else replace(previous, up=False)
+    if isinstance(outcome, Missing):
+        return replace(unknown, missing=True)
+    known = previous or unknown
+    return known if outcome is None else replace(known, up=False, missing=False, unread=outcome)
 
 
 def expiring(state: ClusterState, stale_after: float) -> ClusterState:

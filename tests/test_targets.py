@@ -13,6 +13,7 @@ from exporter.snapshot import (
     NamedSnapshot,
     Snapshot,
     SnapshotKey,
+    Unread,
     VirtualMachine,
     VirtualMachineKey,
 )
@@ -25,7 +26,6 @@ from exporter.targets import (
     Outcome,
     SnapshotTarget,
     Target,
-    Unread,
     by_cluster,
     expired,
     expiring,
