@@ -87,12 +87,14 @@ def _serve(settings: "Settings", flags: "Flags") -> int:
     import structlog
     import uvloop
 
+    from exporter.exposure import Exposures
     from exporter.logs import configure
     from exporter.runtime import run
     from exporter.web.entrance import ListenError
 
     configure(level=settings.log.level, log_format=settings.log.format)
     log = structlog.get_logger()
+    Exposures().warn(settings, flags.config_file)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, demo=flags.demo))

@@ -55,6 +55,11 @@ def load(
     return _checked(layers, faults, demo)
 
 
+def has_secret(config_file: Path) -> bool:
+    """Tell whether a secret itself, and not only the name of its file, stands in the file."""
+    return rules.has_secret(_of_file(config_file, ()))
+
+
 def _checked(layers: list[Layer], faults: list[Fault], demo: bool) -> Settings:
     faults.extend(rules.two_keys(layers))
     layers = rules.without_superseded_keys(layers)

@@ -7,6 +7,8 @@ faults back until the next try.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from pydantic import SecretStr
+
 from exporter.settings.faults import Fault, Place, spell
 from exporter.settings.layer import Layer, Tree
 from exporter.settings.model import NO_CREDENTIAL
@@ -44,6 +46,15 @@ def two_keys(layers: Sequence[Layer]) -> Iterator[Fault]:
             key, file = (("palette", key) for key in _KEYS)
             other = spell(key, layer.name(key))
             yield Fault(file, f"given beside {other}; keep one of them", layer.name(file))
+
+
+def has_secret(layer: Layer) -> bool:
+    """Tell whether a secret itself, and not only the name of its file, stands in a source."""
+    palette = layer.tree.get("palette", {})
+    proxy = palette.get("proxy_url")
+    return "api_key" in palette or (
+        isinstance(proxy, SecretStr) and "@" in proxy.get_secret_value()
+    )
 
 
 def credentials(tree: Tree, source: Source) -> Iterator[Fault]:

@@ -1,0 +1,65 @@
+"""Warns of files with secrets in them that everybody on the machine may read."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from exporter.settings import FileError, Settings, has_secret, read_web_file
+
+log = structlog.get_logger()
+
+
+class Exposures:
+    """Warns of each file once."""
+
+    def __init__(self) -> None:
+        self._told: set[Path] = set()
+
+    def warn(self, settings: Settings, config_file: Path | None) -> None:
+        """Look at the files that settings name, and at the file they came from."""
+        for key, path in secret_files(settings, config_file):
+            mode = _mode(path)
+            # A group may read: that is how Kubernetes hands a secret to a pod (fsGroup).
+            if mode & stat.S_IROTH and path not in self._told:
+                self._told.add(path)
+                log.warning(
+                    "anybody on this machine may read a secret",
+                    key=key,
+                    path=str(path),
+                    mode=f"{mode:04o}",
+                )
+
+
+def secret_files(settings: Settings, config_file: Path | None) -> Iterator[tuple[str, Path]]:
+    """Yield each file with a secret in it, behind the key that names it."""
+    palette, web = settings.palette, settings.web
+    named = (
+        ("config.file", config_file if config_file and has_secret(config_file) else None),
+        ("palette.api_key_file", palette.api_key_file),
+        ("palette.password_file", palette.password_file),
+        ("palette.tls.key_file", palette.tls.key_file),
+        # Without a file of its own, the key stands beside the certificate.
+        ("palette.tls.cert_file", None if palette.tls.key_file else palette.tls.cert_file),
+        *(_of_web_file(web.config_file) if web.config_file else ()),
+    )
+    for key, path in named:
+        if path is not None:
+            yield key, path
+
+
+def _of_web_file(path: Path) -> Iterator[tuple[str, Path | None]]:
+    with suppress(FileError):
+        said = read_web_file(path)
+        yield "web.config_file", path if said.has_secrets else None
+        yield "web.config_file: tls_server_config.key_file", said.tls_server_config.key_file
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions of a file, of what a link leads to; 0 where there is none."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
