@@ -175,3 +175,20 @@ async def test_a_probe_waits_its_turn_and_not_for_a_whole_round() -> None:
         assert answer.success == 1
         # Of the 80 requests that wait, hardly any went before.
         assert len(exporter.palette.requests) < 20
+
+
+async def test_probes_that_hang_leave_places_to_scrapes(world: World) -> None:
+    targets = [target(EAST, cluster_name="prod-east")]
+    web = {"listen_address": "127.0.0.1:0", "max_requests": 4}
+    async with exporting(world, targets=targets, web=web) as exporter, exporter.loops():
+        gate = Gate(asyncio.Event())
+        exporter.palette.faults.add("get_snapshot", gate)
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(probe(exporter.url, {**VM, "snapshot": f"s{number}"}))
+            await until(lambda: len(gate.held) == 3)
+            refused = await probe(exporter.url, {**VM, "snapshot": "one-more"})
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+            assert (await exporter.scrape()).rows("palette_cluster_up", "cluster_uid") == {EAST: 1}
+            gate.opened.set()
+        assert (await probe(exporter.url, SNAPSHOT)).success == 1

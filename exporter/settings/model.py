@@ -287,7 +287,8 @@ class Web(Section):
     )
     max_requests: Count = Field(
         default=40,
-        description="Most scrapes and probes that are answered at the same time; more are 503.",
+        description="Most scrapes and probes that are answered at the same time, probes three "
+        "quarters of that at most; more are 503.",
     )
 
     @property

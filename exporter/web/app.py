@@ -24,6 +24,9 @@ KEEP_ALIVE = 75.0
 LINGER = 2.0
 """Seconds for the rest of a body that nobody wanted."""
 
+PROBES = 0.75
+"""The part of all places that probes may take: they wait for Palette, and scrapes do not."""
+
 MOST_HEADERS, LONGEST_LINE = 100, 8190
 """Lines of a request's header, and bytes of each; what has more is 400."""
 
@@ -63,7 +66,7 @@ def create_app(handlers: Handlers, probe: ProbeHandler, protection: Protection) 
     app.router.add_get("/-/healthy", handlers.is_healthy)
     app.router.add_get("/-/ready", handlers.is_ready)
     app.router.add_get(handlers.telemetry_path, counted(handlers.metrics))
-    app.router.add_get(PATH, counted(probe.probe))
+    app.router.add_get(PATH, counted(probe.probe, part=PROBES))
     return app
 
 

@@ -26,20 +26,24 @@ class Gate:
         self.answering = 0
         self.slow = 0
 
-    def counted(self, handler: Handler) -> Handler:
-        """Return a handler whose answers are counted."""
+    def counted(self, handler: Handler, *, part: float = 1.0) -> Handler:
+        """Return a handler whose answers are counted, and take that part of the places at most."""
+        taken = 0
 
         async def count(request: web.Request) -> web.StreamResponse:
-            if self.answering >= self.most:
+            nonlocal taken
+            if self.answering >= self.most or taken >= max(self.most * part, 1):
                 raise web.HTTPServiceUnavailable(
                     text=f"Limit of {self.most} requests at a time reached (web.max_requests); "
                     "try again.\n",
                     headers={hdrs.RETRY_AFTER: "1"},
                 )
             place = request[_PLACE] = _Place(self, request)
+            taken += 1
             try:
                 return await handler(request)
             finally:
+                taken -= 1
                 place.leave()
 
         return count

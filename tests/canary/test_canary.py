@@ -12,18 +12,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
+import bcrypt
 import pytest
 import trustme
 import yaml
 
 from tests.canary.echo import BEHAVIOURS, DOCUMENTS, echoing
 from tests.canary.forms import KEY, OWN_PASSWORD, PASSWORD, PROXY_PASSWORD, TOKEN, leaks
-from tests.process import DEV, ROOT, Running, eventually, finished, free_port, ready, running
+from tests.process import DEV, ROOT, Running, eventually, finished, free_port, get, running
 
 LAUNCHER = ROOT / "tests" / "canary" / "launcher.py"
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 OPENMETRICS = "application/openmetrics-text"
 BASIC = base64.b64encode(f"someone:{OWN_PASSWORD}".encode()).decode()
+
+KNOCKS = {"": None, "wrong": base64.b64encode(f"x:{OWN_PASSWORD}".encode()).decode()}
+"""Ways to come without the right password."""
 
 Tree = dict[str, object]
 
@@ -140,12 +144,17 @@ async def visit(subject: Subject, clusters: Iterable[str]) -> None:
     assert {"GET / */*", "GET /metrics */*", "GET /probe */*"} <= subject.texts.keys()
 
 
+async def settled(url: str) -> bool:
+    """Tell whether every first refresh has ended, to one who knows the password."""
+    return (await get(f"{url}/-/ready", Authorization=f"Basic {BASIC}"))[0] == 200
+
+
 async def whole_life(subject: Subject, clusters: Iterable[str] = ("status-403", "hang")) -> None:
     """Let it read everything, look everywhere, end it, and look through all that came out.
 
     clusters: the uids of those that are probed.
     """
-    await eventually(lambda: ready(subject.url), within=30)
+    await eventually(lambda: settled(subject.url), within=30)
     await visit(subject, clusters)
     await visit_badly(subject.url)
     assert await subject.process.stop() == 0
@@ -180,6 +189,23 @@ async def test_no_misbehaviour_of_palette_brings_out_the_credential(
             # Development mode logs more, and takes its time for it.
             await whole_life(subject, tuple(BEHAVIOURS)[:: 1 if python != DEV[:3] else 6])
         assert echo.requests > 2 * len(BEHAVIOURS)
+
+
+async def test_a_guarded_exporter_shows_neither_the_password_nor_its_hash(tmp_path: Path) -> None:
+    hashed = bcrypt.hashpw(OWN_PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    guard = tmp_path / "web.yaml"
+    guard.write_text(yaml.safe_dump({"basic_auth_users": {"someone": hashed}}))
+    async with echoing() as echo:
+        palette = {**by_key_file(tmp_path), "url": echo.url}
+        flags = (f"--web.config.file={guard}", "--log.format=json")
+        async with exporting(tmp_path, palette, *flags) as subject:
+            for knock, credential in KNOCKS.items():
+                headers = {"Authorization": f"Basic {credential}"} if credential else {}
+                status, text = await get(f"{subject.url}/metrics", **headers)
+                assert status == 401
+                subject.texts[f"{knock} knock"] = text
+            await whole_life(subject)
+            assert not [where for where, text in subject.texts.items() if hashed[-20:] in text]
 
 
 async def test_a_refused_log_in_does_not_bring_out_the_password(tmp_path: Path) -> None:

@@ -22,11 +22,12 @@ SHAPES: dict[str, Callable[[], Any]] = {
 
 
 def at(place: tuple[str, ...], value: object) -> dict[str, Any]:
-    """Return the tree with only that value in it."""
-    *above, last = place
-    tree: dict[str, Any] = {last: value}
-    for name in reversed(above):
-        tree = {name: tree}
+    """Return a configuration that would be good without that value in it."""
+    tree: dict[str, Any] = {"palette": {"api_key": "k"}, "discovery": {"enabled": True}}
+    section = tree
+    for name in place[:-1]:
+        section = section.setdefault(name, {})
+    section[place[-1]] = value
     return tree
 
 
