@@ -19,7 +19,7 @@ BEAT = "500ms"
 GROUPING = {"group_wait": 25.0, "group_interval": 300.0}
 """How many times faster Alertmanager's times pass."""
 
-_TIME = re.compile(r"(?<=\[)\w+(?=\])|(?<=\boffset )\w+")
+_TIME = re.compile(r"(?<=\[)\w+(?=[\]:])|(?<=:)\w+(?=\])|(?<=\boffset )\w+")
 
 Tree = dict[str, Any]
 
