@@ -22,19 +22,15 @@ def logged() -> Iterator[Line]:
     """What the exporter's code hands to its loggers."""
     for path in sorted((ROOT / "exporter").rglob("*.py")):
         tree = ast.parse(path.read_text())
-        texts = {
-            target.id: node.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        for call in calls(tree):
             # log.info("…"), or a function that is given log.info and then the message.
             for writer, message in zip([call.func, *call.args], call.args, strict=False):
                 if level := level_of(writer):
-                    where = f"{path.name}:{call.lineno}"
-                    yield level, text_of(message, texts, where)
+                    yield from ((level, text) for text in texts_of(message, tree))
+
+
+def calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
 def level_of(writer: ast.expr) -> str | None:
@@ -43,14 +39,30 @@ def level_of(writer: ast.expr) -> str | None:
     return None
 
 
-def text_of(message: ast.expr, texts: dict[str, ast.expr], where: str) -> str:
-    """The message as the page writes it, with N for what only a run can tell."""
-    if isinstance(message, ast.Name):
-        message = texts[message.id]
-    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
-    told = [part.value if isinstance(part, ast.Constant) else "N" for part in parts]
-    assert all(isinstance(part, str) for part in told), where
-    return "".join(map(str, told))
+def texts_of(message: ast.expr, tree: ast.Module) -> Iterator[str]:
+    """The messages that an expression may be, with N for what only a run can tell."""
+    if isinstance(message, ast.Constant):
+        yield str(message.value)
+    elif isinstance(message, ast.JoinedStr):
+        parts = [next(texts_of(part, tree), "N") for part in message.values]
+        yield "".join(parts)
+    elif isinstance(message, ast.FormattedValue):
+        yield from texts_of(message.value, tree)
+    elif isinstance(message, ast.Name):
+        for value in values_of(message.id, tree):
+            yield from texts_of(value, tree)
+
+
+def values_of(name: str, tree: ast.Module) -> Iterator[ast.expr]:
+    """What a name is assigned, or the callers of a function of this module give it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
+            yield node.value
+        if isinstance(node, ast.FunctionDef):
+            parameters = [each.arg for each in node.args.args if each.arg != "self"]
+            for call in calls(tree) if name in parameters else ():
+                if ast.unparse(call.func).removeprefix("self.") == node.name:
+                    yield call.args[parameters.index(name)]
 
 
 def explained() -> list[Line]:
