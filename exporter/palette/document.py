@@ -22,7 +22,7 @@ Names = list[str | None] | UnsetType | None
 """A list of names; UNSET where there was something else."""
 
 
-class Metadata(msgspec.Struct, rename="camel"):
+class Metadata(msgspec.Struct, rename="camel", gc=False):
     """``metadata`` of any document."""
 
     name: str | None = None
@@ -34,13 +34,13 @@ class Metadata(msgspec.Struct, rename="camel"):
     labels: dict[str, str | None] | None = None
 
 
-class Source(msgspec.Struct):
+class Source(msgspec.Struct, gc=False):
     """``spec.source`` of a snapshot."""
 
     name: str | None = None
 
 
-class Spec(msgspec.Struct, rename="camel"):
+class Spec(msgspec.Struct, rename="camel", gc=False):
     """``spec`` of a snapshot or a cluster."""
 
     deletion_policy: str | None = None
@@ -49,7 +49,7 @@ class Spec(msgspec.Struct, rename="camel"):
     cloud_type: str | None = None
 
 
-class RawCondition(msgspec.Struct, rename="camel"):
+class RawCondition(msgspec.Struct, rename="camel", gc=False):
     """One of ``status.conditions`` of a snapshot."""
 
     type: str | None = None
@@ -58,28 +58,28 @@ class RawCondition(msgspec.Struct, rename="camel"):
     reason: str | None = None
 
 
-class RawError(msgspec.Struct):
+class RawError(msgspec.Struct, gc=False):
     """``status.error`` of a snapshot."""
 
     message: str | None = None
     time: str | None = None
 
 
-class SnapshotVolumes(msgspec.Struct, rename="camel"):
+class SnapshotVolumes(msgspec.Struct, rename="camel", gc=False):
     """``status.snapshotVolumes`` of a snapshot."""
 
     included_volumes: Names = None
     excluded_volumes: Names = None
 
 
-class VolumeSnapshotStatus(msgspec.Struct):
+class VolumeSnapshotStatus(msgspec.Struct, gc=False):
     """One of ``status.volumeSnapshotStatuses`` of a virtual machine."""
 
     name: str | None = None
     enabled: bool | None = None
 
 
-class Status(msgspec.Struct, rename="camel"):
+class Status(msgspec.Struct, rename="camel", gc=False):
     """``status`` of a snapshot or a virtual machine."""
 
     phase: str | None = None
@@ -95,7 +95,7 @@ class Status(msgspec.Struct, rename="camel"):
     volume_snapshot_statuses: list[VolumeSnapshotStatus] | None = None
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     """What is read of a snapshot, a virtual machine or a cluster."""
 
     metadata: Metadata | None = None
@@ -103,13 +103,13 @@ class Item(msgspec.Struct):
     status: Status | None = None
 
 
-class ListMetadata(msgspec.Struct):
+class ListMetadata(msgspec.Struct, gc=False):
     """``metadata`` of a list."""
 
     continue_token: str | None = msgspec.field(name="continue", default=None)
 
 
-class List(msgspec.Struct, Generic[T]):
+class List(msgspec.Struct, Generic[T], gc=False):
     """A page of a list, its items still to be decoded."""
 
     kind: Any = None

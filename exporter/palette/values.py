@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -47,18 +46,32 @@ def _name(value: object) -> str:
     return value[:LONGEST_NAME] if isinstance(value, str) and encodable(value) else ""
 
 
-@lru_cache(maxsize=1024)  # the times of a snapshot's conditions tend to be the same
+_MINUTES = {f"{n // 60:02d}:{n % 60:02d}:": 60.0 * n for n in range(24 * 60)}
+_SECONDS = {f"{n:02d}Z": float(n) for n in range(60)}
+
+
 def parse_time(text: str) -> float | None:
     """Return an RFC 3339 time in seconds since the epoch.
 
     None where it is unset, which Go servers send as the year 1: any year up to 1970 counts.
     Raises ValueError where it is no time.
     """
-    if len(text) == 20 and text[4::3] == "--T::Z" and text[11:13] < "24":
-        # As nearly all are written, and the standard library reads that ten times as fast.
-        with suppress(ValueError):
-            instant = datetime.fromisoformat(text).timestamp()
-            return instant if instant >= UNSET_BEFORE else None
+    # Nearly all are written like 2026-11-20T02:00:14Z. Such a one is looked up in parts, which
+    # takes a third of the time that datetime needs; a snapshot has three of them.
+    minute, second = _MINUTES.get(text[11:17]), _SECONDS.get(text[17:])
+    if minute is None or second is None:
+        return _instant(text)
+    day = _day(text[:11])
+    return None if day is None else day + minute + second
+
+
+@lru_cache(maxsize=1024)
+def _day(text: str) -> float | None:
+    """Return the instant at which a day, written like ``2026-11-20T``, begins."""
+    return _instant(f"{text}00:00:00Z")
+
+
+def _instant(text: str) -> float | None:
     parts = RFC3339.fullmatch(text)
     if parts is None:
         raise ValueError("is not an RFC 3339 time")

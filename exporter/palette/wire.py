@@ -260,19 +260,31 @@ def _error(entry: RawError | None, read: _Reader) -> SnapshotError | None:
 
 
 def _names(entries: Names) -> tuple[str, ...] | None:
-    if isinstance(entries, UnsetType):
-        return None
-    return tuple(intern(name) for name in entries or () if name)
+    return (
+        None if isinstance(entries, UnsetType) else tuple([name for name in entries or () if name])
+    )
+
+
+@lru_cache(maxsize=1024)
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names in their order, each once; those of many snapshots share one tuple."""
+    return tuple(sorted(set(names)))
 
 
 def _indications(entries: Names) -> tuple[str, ...]:
-    return tuple(sorted(set(_names(entries) or ())))
+    return _in_order(_names(entries) or ())
 
 
 def _volumes(lists: SnapshotVolumes | None) -> Volumes | None:
     if lists is None:
         return None
-    return Volumes(included=_names(lists.included_volumes), excluded=_names(lists.excluded_volumes))
+    return _shared_volumes(_names(lists.included_volumes), _names(lists.excluded_volumes))
+
+
+@lru_cache(maxsize=1024)
+def _shared_volumes(included: tuple[str, ...] | None, excluded: tuple[str, ...] | None) -> Volumes:
+    """Return the volumes; snapshots whose volumes have the same names share them."""
+    return Volumes(included=included, excluded=excluded)
 
 
 def _virtual_machine(item: Item, read: _Reader, *, namespace: str) -> VirtualMachine | None:
