@@ -195,6 +195,18 @@ class Listing:
     read_at: float
     current: bool = True
 
+    def tells_the_same_as(self, other: "Listing") -> bool:
+        """Tell whether the values of both are the same, whenever they were read."""
+        return all(
+            ours is theirs or ours == theirs
+            for ours, theirs in (
+                (self.snapshots, other.snapshots),
+                (self.virtual_machines, other.virtual_machines),
+                (self.known_machines, other.known_machines),
+                (self.namespaces, other.namespaces),
+            )
+        )
+
     def is_orphan(self, snapshot: Snapshot) -> bool | None:
         """Tell whether a snapshot's VM is gone; None where the VMs beside it were not listed."""
         if self.namespaces and snapshot.namespace not in self.namespaces:

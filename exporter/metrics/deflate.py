@@ -16,6 +16,9 @@ from isal import isal_zlib
 LEVEL = 1
 """Of isal, which at 1 is as fast as at 0 and a third smaller."""
 
+SHORT = 8 * 1024
+"""Bytes of text for which level 1 takes longer to get ready than to deflate."""
+
 RAW = -isal_zlib.MAX_WBITS
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LAST_BLOCK = b"\x03\x00"
@@ -41,7 +44,8 @@ def deflate(text: bytes) -> Block:
     """Return a text as a block."""
     if not text:
         return EMPTY
-    compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
+    level = LEVEL if len(text) >= SHORT else 0
+    compressor = isal_zlib.compressobj(level, isal_zlib.DEFLATED, RAW)
     data = compressor.compress(text) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
     return Block(data, len(text), isal_zlib.crc32(text))
 

@@ -4,11 +4,17 @@ Identity labels come from the table: a snapshot's, a virtual machine's, a cluste
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, Sample
+from exporter.metrics.family import (
+    AgeFamily,
+    AnyFamily,
+    Family,
+    LabelledFamily,
+    RecurringFamily,
+    Sample,
+)
 from exporter.metrics.rollup import VirtualMachineRow
 from exporter.snapshot import ClusterState, NamedSnapshot, Snapshot
 
@@ -33,24 +39,20 @@ def _one_of(names: Sequence[str], name: str, *before: str) -> tuple[Sample, ...]
     return tuple(Sample(each == name, (*before, each)) for each in names)
 
 
-_PHASE_ROWS = {phase: _one_of(PHASES, phase) for phase in PHASES}
-
-
-def _phases(snapshot: Snapshot) -> tuple[Sample, ...]:
-    if snapshot.phase is None:
+def _phase_rows(phase: str | None) -> tuple[Sample, ...]:
+    if phase is None:
         return ()
-    return _PHASE_ROWS.get(snapshot.phase, _PHASE_ROWS["Unknown"])
+    return _one_of(PHASES, phase if phase in PHASES else "Unknown")
 
 
-@lru_cache(maxsize=4096)
-def _condition_rows(conditions: tuple[tuple[str, str], ...]) -> tuple[Sample, ...]:
+def _condition_statuses(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    return tuple([(each.type, each.status) for each in snapshot.conditions])
+
+
+def _condition_rows(conditions: Sequence[tuple[str, str]]) -> tuple[Sample, ...]:
     return tuple(
         sample for name, status in conditions for sample in _one_of(STATUSES, status, name)
     )
-
-
-def _conditions(snapshot: Snapshot) -> tuple[Sample, ...]:
-    return _condition_rows(tuple([(each.type, each.status) for each in snapshot.conditions]))
 
 
 def _condition_times(snapshot: Snapshot) -> tuple[Sample, ...]:
@@ -61,17 +63,8 @@ def _condition_times(snapshot: Snapshot) -> tuple[Sample, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
-def _ones(names: tuple[str, ...]) -> tuple[Sample, ...]:
+def _ones(names: Sequence[str]) -> tuple[Sample, ...]:
     return tuple(Sample(1, (name,)) for name in names)
-
-
-def _indications(snapshot: Snapshot) -> tuple[Sample, ...]:
-    return _ones(snapshot.indications)
-
-
-def _status(row: VirtualMachineRow) -> tuple[Sample, ...]:
-    return _ones((row.vm.status,)) if row.vm.status else ()
 
 
 def _error_time(snapshot: Snapshot) -> float | None:
@@ -140,21 +133,21 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[Snapshot], ...] = (
         "from spec.failureDeadline; 300 where missing, 0 means no deadline.",
         value=attrgetter("failure_deadline"),
     ),
-    LabelledFamily(
+    RecurringFamily(
         name="palette_vm_snapshot_phase",
         help="The snapshot's phase, from status.phase: 1 for the one it is in, 0 for the "
         "others; one that is missing or not known counts as Unknown.",
         labels=("phase",),
-        samples=_phases,
-        recurring=True,
+        state=attrgetter("phase"),
+        samples_of=_phase_rows,
     ),
-    LabelledFamily(
+    RecurringFamily(
         name="palette_vm_snapshot_condition",
         help="The snapshot's conditions, from status.conditions: 1 for the status each is in, "
         "0 for the others.",
         labels=("condition", "status"),
-        samples=_conditions,
-        recurring=True,
+        state=_condition_statuses,
+        samples_of=_condition_rows,
     ),
     LabelledFamily(
         name="palette_vm_snapshot_condition_last_transition_timestamp_seconds",
@@ -175,12 +168,12 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[Snapshot], ...] = (
         "the epoch.",
         value=_error_time,
     ),
-    LabelledFamily(
+    RecurringFamily(
         name="palette_vm_snapshot_indication",
         help="How the snapshot was taken, from status.indications: 1 for each that is reported.",
         labels=("indication",),
-        samples=_indications,
-        recurring=True,
+        state=attrgetter("indications"),
+        samples_of=_ones,
     ),
     Family(
         name="palette_vm_snapshot_included_volumes",
@@ -220,12 +213,12 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         labels=("uid",),
         samples=lambda row: (Sample(1, (row.vm.uid,)),),
     ),
-    LabelledFamily(
+    RecurringFamily(
         name="palette_vm_status",
         help="The virtual machine's status, from status.printableStatus: 1 for the one it is in.",
         labels=("status",),
-        samples=_status,
-        recurring=True,
+        state=attrgetter("vm.status"),
+        samples_of=lambda status: _ones((status,)) if status else (),
     ),
     Family(
         name="palette_vm_created_timestamp_seconds",

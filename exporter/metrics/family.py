@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -34,16 +34,31 @@ class Family(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledFamily(Generic[T]):
-    """A gauge with samples that labels tell apart, on top of the subject's identity.
-
-    recurring: whether many subjects have the very same samples, whose text is then made once.
-    """
+    """A gauge with samples that labels tell apart, on top of the subject's identity."""
 
     name: str
     help: str
     labels: tuple[str, ...]
     samples: Callable[[T], tuple[Sample, ...]]
-    recurring: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecurringFamily(Generic[T]):
+    """The same, where many subjects are in the same state: what it amounts to is made once.
+
+    state: what the samples depend on, and nothing else; hashable.
+    samples_of: the samples of a state.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    state: Callable[[T], Any]
+    samples_of: Callable[[Any], tuple[Sample, ...]]
+
+    def samples(self, subject: T) -> tuple[Sample, ...]:
+        """Return the samples of a subject."""
+        return self.samples_of(self.state(subject))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +74,4 @@ class AgeFamily(Generic[T]):
     labels: tuple[str, ...] = ()
 
 
-AnyFamily = Family[T] | LabelledFamily[T] | AgeFamily[T]
+AnyFamily = Family[T] | LabelledFamily[T] | RecurringFamily[T] | AgeFamily[T]

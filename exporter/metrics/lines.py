@@ -4,24 +4,43 @@ Byte for byte what prometheus-client prints: labels in the order of their names,
 writes them. Written family by family over many subjects, because that is the order of the text.
 """
 
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, Sample
+from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, RecurringFamily
 
 T = TypeVar("T")
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-_in_go: Callable[[float], str] = lru_cache(maxsize=1024)(floatToGoString)
 
 
 def number(value: float) -> str:
     """Return a sample's value as it stands in the text."""
-    # Up to a million Go and Python agree; times are beyond, and many at once are the same.
-    return repr(float(value)) if -1e6 < value < 1e6 else _in_go(value)
+    if not isinstance(value, float):
+        return _COUNTS.get(value) or number(float(value))
+    # Up to a million Go and Python agree. Times are beyond, and nearly all are whole seconds.
+    if -1e6 < value < 1e6:
+        return repr(value)
+    if 1e6 <= value < 1e10 and value.is_integer():
+        return _scientific(str(int(value)))
+    return _in_go(value)
+
+
+_COUNTS = {count: f"{count}.0" for count in range(1000)}
+_in_go: Callable[[float], str] = floatToGoString
+
+
+def _scientific(digits: str, rest: str = "") -> str:
+    """Return a number from a million on as Go writes it; rest: its digits behind the point."""
+    figures = f"{digits}{rest}".rstrip("0")
+    point = "." if len(figures) > 1 else ""
+    return f"{digits[0]}{point}{figures[1:]}e+{len(digits) - 1:02d}"
 
 
 def escape_label(value: str) -> str:
@@ -40,9 +59,7 @@ def _age(milliseconds: int) -> str:
     seconds, rest = divmod(milliseconds, 1000)
     if seconds < _MILLION:
         return f"{seconds}{_FRACTIONS[rest]}"
-    digits = str(seconds)
-    mantissa = f"{digits[0]}.{digits[1:]}{rest:03d}".rstrip("0.")
-    return f"{mantissa}e+{len(digits) - 1:02d}"
+    return _scientific(str(seconds), f"{rest:03d}")
 
 
 class Ages:
@@ -71,25 +88,42 @@ class Ages:
         ).encode()
 
 
-class Identity(NamedTuple):
-    """A subject's identity labels, each ``name="value"``, in the order of their names.
+class Identities:
+    """The identity labels of some subjects, each ``name="value"``.
 
-    block: all of them, as they stand in the line of a family without further labels.
+    names: of the labels, sorted; labels: of each subject, in the same order.
     """
 
-    labels: tuple[str, ...]
-    block: str
+    def __init__(self, names: Sequence[str], labels: Sequence[tuple[str, ...]]) -> None:
+        self.names = names
+        self._labels = labels
+        self._spans: dict[tuple[int, int], list[str]] = {}
 
-    @classmethod
-    def of(cls, names: Sequence[str], values: Sequence[str]) -> "Identity":
-        """Return the identity of sorted names and their values."""
-        pairs = zip(names, values, strict=True)
-        labels = tuple(f'{name}="{escape_label(value)}"' for name, value in pairs)
-        return cls(labels, ",".join(labels))
+    @property
+    def whole(self) -> list[str]:
+        """All of the labels of each subject."""
+        return self.span(0, len(self.names))
+
+    def span(self, start: int, end: int) -> list[str]:
+        """Return for each subject its labels from start to end, as they stand in a line."""
+        found = self._spans.get((start, end))
+        if found is None:
+            if end - start == 1:
+                found = [labels[start] for labels in self._labels]
+            else:
+                found = [",".join(labels[start:end]) for labels in self._labels]
+            self._spans[start, end] = found
+        return found
+
+
+def label(name: str, value: str) -> str:
+    """Return a label as it stands in a line."""
+    return f'{name}="{escape_label(value)}"'
 
 
 Lines = str | Ages
-_Writer = Callable[[Sequence[Any], Sequence[Identity]], Lines]
+Names = tuple[str, ...]
+_Writer = Callable[[Sequence[Any], Identities], Lines]
 
 
 class Table(Generic[T]):
@@ -99,96 +133,118 @@ class Table(Generic[T]):
         self.names = tuple(sorted(identity))
         self._writers: list[_Writer] = [_writer(family, self.names) for family in families]
 
-    def lines(self, subjects: Sequence[T], identities: Sequence[Identity]) -> Iterator[Lines]:
-        """Yield what each family has to say of the subjects, which have these identities."""
+    def lines(self, subjects: Sequence[T], labels: Sequence[tuple[str, ...]]) -> Iterator[Lines]:
+        """Yield what each family has to say of the subjects, which have these identity labels."""
+        identities = Identities(self.names, labels)
         for write in self._writers:
             yield write(subjects, identities)
 
 
-def _writer(family: AnyFamily[Any], identity: Sequence[str]) -> _Writer:
+def _writer(family: AnyFamily[Any], names: Names) -> _Writer:
     if isinstance(family, AgeFamily):
         return partial(_age_lines, family)
     if isinstance(family, Family):
         return partial(_plain_lines, family)
-    if family.recurring:
-        return partial(_recurring_lines, family, _template_of(family, identity))
-    return partial(_labelled_lines, family, _line_template(family, identity))
+    line = _Line.of(family, names)
+    if isinstance(family, RecurringFamily):
+        return partial(_recurring_lines, family, line, _recurring(family, line))
+    return partial(_labelled_lines, family, line)
 
 
-def _line_template(family: AnyFamily[Any], identity: Sequence[str]) -> str:
-    """Return a line with a slot for each identity label, then each of its own, then the value."""
-    names = (*identity, *family.labels)
-    slots = (f'{n}="{{{i}}}"' if n in family.labels else f"{{{i}}}" for i, n in enumerate(names))
-    pairs = sorted(zip(names, slots, strict=True))
-    return f"{family.name}{{{{{','.join(slot for _, slot in pairs)}}}}} {{{len(names)}}}\n"
+class _Line(NamedTuple):
+    """A line with a slot for each span of the identity, each further label, and the value.
+
+    spans: of identity labels between which no further label stands.
+    text: with a ``%s`` for each slot.
+    arrange: what goes into the slots: of spans, of labels, the value -> in the text's order.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    text: str
+    arrange: Callable[[tuple[str, ...]], tuple[str, ...]]
+
+    @classmethod
+    def of(cls, family: LabelledFamily[Any] | RecurringFamily[Any], names: Names) -> "_Line":
+        """Return the line of a family whose subjects have identity labels of these names."""
+        cuts = sorted({bisect(names, name) for name in family.labels} | {0, len(names)})
+        spans = tuple(pairwise(cuts))
+        firsts = [names[start] for start, _ in spans]
+        parts = sorted(enumerate((*firsts, *family.labels)), key=itemgetter(1))
+        slots = ",".join("%s" if name in firsts else f'{name}="%s"' for _, name in parts)
+        order = [index for index, _ in parts]
+        return cls(spans, f"{family.name}{{{slots}}} %s\n", itemgetter(*order, len(order)))
+
+    def cut(self, identities: Identities) -> Iterator[tuple[str, ...]]:
+        """Yield the spans of each subject."""
+        return zip(*(identities.span(*span) for span in self.spans), strict=True)
 
 
-def _template_of(
-    family: LabelledFamily[Any], identity: Sequence[str]
-) -> Callable[[tuple[Sample, ...]], str]:
-    """Return the function from samples to their lines, in which only the identity is missing."""
-    line = _line_template(family, identity)
-    slots = ["%s"] * len(identity)
+def _recurring(family: RecurringFamily[Any], line: _Line) -> Callable[[Any], tuple[str, int]]:
+    """Return the function from a state to its lines, with slots for spans, and their number."""
+    spans = ("%s",) * len(line.spans)
 
     @lru_cache(maxsize=4096)
-    def template(samples: tuple[Sample, ...]) -> str:
-        return "".join(
-            line.format(
-                *slots, *(escape_label(label).replace("%", "%%") for label in labels), number(value)
+    def template(state: Any) -> tuple[str, int]:
+        samples = family.samples_of(state)
+        lines = [
+            line.text
+            % line.arrange(
+                (*spans, *(escape_label(each).replace("%", "%%") for each in labels), number(value))
             )
             for value, labels in samples
-        )
+        ]
+        return "".join(lines), len(lines)
 
     return template
 
 
-def _age_lines(family: AgeFamily[T], subjects: Sequence[T], identities: Sequence[Identity]) -> Ages:
+def _age_lines(family: AgeFamily[T], subjects: Sequence[T], identities: Identities) -> Ages:
     name, since = family.name, family.since
     return Ages(
-        (f"{name}{{{identity.block}}} ", moment)
-        for subject, identity in zip(subjects, identities, strict=True)
+        (f"{name}{{{labels}}} ", moment)
+        for subject, labels in zip(subjects, identities.whole, strict=True)
         if (moment := since(subject)) is not None
     )
 
 
-def _plain_lines(family: Family[T], subjects: Sequence[T], identities: Sequence[Identity]) -> str:
-    name, value = family.name, family.value
+def _plain_lines(family: Family[T], subjects: Sequence[T], identities: Identities) -> str:
+    start = f"{family.name}{{"
     return "".join(
         [
-            f"{name}{{{identity.block}}} {number(found)}\n"
-            for subject, identity in zip(subjects, identities, strict=True)
-            if (found := value(subject)) is not None
+            f"{start}{labels}}} {number(value)}\n"
+            for value, labels in zip(map(family.value, subjects), identities.whole, strict=True)
+            if value is not None
         ]
     )
 
 
 def _labelled_lines(
-    family: LabelledFamily[T],
-    line: str,
-    subjects: Sequence[T],
-    identities: Sequence[Identity],
+    family: LabelledFamily[T], line: _Line, subjects: Sequence[T], identities: Identities
 ) -> str:
-    samples = family.samples
+    _, text, arrange = line
     return "".join(
         [
-            line.format(*identity.labels, *map(escape_label, labels), number(value))
-            for subject, identity in zip(subjects, identities, strict=True)
-            for value, labels in samples(subject)
+            text % arrange((*spans, *map(escape_label, labels), number(value)))
+            for samples, spans in zip(
+                map(family.samples, subjects), line.cut(identities), strict=True
+            )
+            for value, labels in samples
         ]
     )
 
 
 def _recurring_lines(
-    family: LabelledFamily[T],
-    template: Callable[[tuple[Sample, ...]], str],
+    family: RecurringFamily[T],
+    line: _Line,
+    template: Callable[[Any], tuple[str, int]],
     subjects: Sequence[T],
-    identities: Sequence[Identity],
+    identities: Identities,
 ) -> str:
-    samples = family.samples
     return "".join(
         [
-            template(found) % (identity.labels * len(found))
-            for subject, identity in zip(subjects, identities, strict=True)
-            if (found := samples(subject))
+            text % (spans * count)
+            for (text, count), spans in zip(
+                map(template, map(family.state, subjects)), line.cut(identities), strict=True
+            )
         ]
     )
