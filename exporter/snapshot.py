@@ -211,7 +211,8 @@ class Listing:
         """Tell whether a snapshot's VM is gone; None where the VMs beside it were not listed."""
         if self.namespaces and snapshot.namespace not in self.namespaces:
             return None
-        return snapshot.vm_key not in self.known_machines
+        # A plain tuple, for there are many: it equals the key of the same parts.
+        return (snapshot.namespace, snapshot.vm) not in self.known_machines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from isal import isal_zlib
 LEVEL = 1
 """Of isal, which at 1 is as fast as at 0 and a third smaller."""
 
-SHORT = 8 * 1024
-"""Bytes of text for which level 1 takes longer to get ready than to deflate."""
+QUICK_LEVEL = 0
+"""For texts of some kilobytes: level 1 takes longer to get ready than to deflate them."""
 
 RAW = -isal_zlib.MAX_WBITS
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -40,11 +40,10 @@ class Block(NamedTuple):
 EMPTY = Block(b"", 0, 0)
 
 
-def deflate(text: bytes) -> Block:
+def deflate(text: bytes, level: int = LEVEL) -> Block:
     """Return a text as a block."""
     if not text:
         return EMPTY
-    level = LEVEL if len(text) >= SHORT else 0
     compressor = isal_zlib.compressobj(level, isal_zlib.DEFLATED, RAW)
     data = compressor.compress(text) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
     return Block(data, len(text), isal_zlib.crc32(text))

@@ -15,10 +15,10 @@ from exporter.metrics.families import (
     ListedSnapshot,
 )
 from exporter.metrics.family import CLUSTER_LABELS, SNAPSHOT_LABELS, VM_LABELS, AnyFamily
-from exporter.metrics.lines import Ages, Lines, Table, label
+from exporter.metrics.lines import Ages, Lines, Table, escaped
 from exporter.metrics.rollup import Objective, VirtualMachineRow, roll_up
-from exporter.metrics.runs import BLOCK_SIZE, Piece, Runs, rendered
-from exporter.snapshot import Cluster, ClusterState, NamedSnapshot, Snapshot
+from exporter.metrics.runs import BLOCK_SIZE, Piece, Runs, piece, rendered
+from exporter.snapshot import Cluster, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
 
 TABLES: tuple[tuple[str, Sequence[str], Sequence[AnyFamily[Any]]], ...] = (
     ("Snapshots", SNAPSHOT_LABELS, SNAPSHOT_FAMILIES),
@@ -36,9 +36,6 @@ _ORPHANS = Table(ORPHAN_FAMILIES, SNAPSHOT_LABELS)
 _NAMED = Table(NAMED_FAMILIES, SNAPSHOT_LABELS)
 _MACHINES = Table(VM_FAMILIES, VM_LABELS)
 _CLUSTERS = Table(CLUSTER_FAMILIES, CLUSTER_LABELS)
-
-WORTH_DEFLATING = 1024
-"""Bytes of text; less is deflated together with its neighbours as a scrape asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,9 +70,9 @@ class Renderer:
         cluster = _CLUSTERS.lines([state], [labels.cluster])
         pieces = (
             *(snapshots.columns or [()] * (len(SNAPSHOT_FAMILIES) + len(ORPHAN_FAMILIES))),
-            *map(_pieces, named),
+            *((piece(lines),) for lines in named),
             *(machines.columns or [()] * len(VM_FAMILIES)),
-            *map(_pieces, cluster),
+            *((piece(lines),) for lines in cluster),
         )
         return RenderedCluster(state=state, pieces=pieces, snapshots=snapshots, machines=machines)
 
@@ -87,7 +84,7 @@ class Renderer:
         labels = _Labels(state.cluster)
 
         def render(rows: Sequence[VirtualMachineRow]) -> Iterable[Lines]:
-            return _MACHINES.lines(rows, [labels.machine(row) for row in rows])
+            return _MACHINES.lines(rows, [labels.machine(row.vm) for row in rows])
 
         rows = roll_up(state, self._objectives)
         known = previous.machines if previous else None
@@ -115,13 +112,6 @@ def _snapshots(
     return (yield from rendered(listed, known, key=attrgetter("snapshot.key"), render=render))
 
 
-def _pieces(lines: Lines) -> tuple[Piece, ...]:
-    if isinstance(lines, Ages):
-        return (lines,)
-    text = lines.encode()
-    return (text if len(text) < WORTH_DEFLATING else deflate(text),)
-
-
 def _same_listing(one: ClusterState, other: ClusterState) -> bool:
     """Tell whether both list the very same values, as they do while nothing changes."""
     if one.listing is None or other.listing is None:
@@ -133,18 +123,16 @@ class _Labels:
     """The identity labels of what belongs to one cluster, in the order of their names."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster = (label("cluster_name", cluster.name), label("cluster_uid", cluster.uid))
+        name, uid = escaped((cluster.name, cluster.uid))
+        self.cluster = (f'cluster_name="{name}"', f'cluster_uid="{uid}"')
 
-    def snapshot(self, snapshot: Snapshot | NamedSnapshot) -> tuple[str, ...]:
-        return (
-            *self.cluster,
-            label("namespace", snapshot.namespace),
-            label("snapshot", snapshot.name),
-            label("vm", snapshot.vm),
-        )
+    def snapshot(self, of: Snapshot | NamedSnapshot) -> tuple[str, ...]:
+        namespace, name, vm = escaped((of.namespace, of.name, of.vm))
+        return (*self.cluster, f'namespace="{namespace}"', f'snapshot="{name}"', f'vm="{vm}"')
 
-    def machine(self, row: VirtualMachineRow) -> tuple[str, ...]:
-        return (*self.cluster, label("namespace", row.vm.namespace), label("vm", row.vm.name))
+    def machine(self, of: VirtualMachine) -> tuple[str, ...]:
+        namespace, name = escaped((of.namespace, of.name))
+        return (*self.cluster, f'namespace="{namespace}"', f'vm="{name}"')
 
 
 def header(family: AnyFamily[Any], *, openmetrics: bool) -> str:
@@ -156,9 +144,7 @@ def header(family: AnyFamily[Any], *, openmetrics: bool) -> str:
 
 
 _HEADERS = {
-    openmetrics: tuple(
-        deflate(header(family, openmetrics=openmetrics).encode()) for family in FAMILIES
-    )
+    openmetrics: tuple(header(family, openmetrics=openmetrics).encode() for family in FAMILIES)
     for openmetrics in (False, True)
 }
 
@@ -171,11 +157,11 @@ def pieces(
     now: seconds since the epoch, what ages are told for. A family without a sample is left out.
     """
     for index, head in enumerate(_HEADERS[openmetrics]):
-        found = [piece for cluster in clusters for piece in cluster.pieces[index]]
-        if any(piece.size if isinstance(piece, Block) else piece for piece in found):
+        found = [part for cluster in clusters for part in cluster.pieces[index]]
+        if any(part.size if isinstance(part, Block) else part for part in found):
             yield head
-            for piece in found:
-                yield piece.text(now) if isinstance(piece, Ages) else piece
+            for part in found:
+                yield part.text(now) if isinstance(part, Ages) else part
 
 
 def without_cluster(rendered: RenderedCluster) -> RenderedCluster:

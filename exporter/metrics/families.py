@@ -57,9 +57,11 @@ def _condition_rows(conditions: Sequence[tuple[str, str]]) -> tuple[Sample, ...]
 
 def _condition_times(snapshot: Snapshot) -> tuple[Sample, ...]:
     return tuple(
-        Sample(each.last_transition, (each.type,))
-        for each in snapshot.conditions
-        if each.last_transition is not None
+        [
+            Sample(each.last_transition, (each.type,))
+            for each in snapshot.conditions
+            if each.last_transition is not None
+        ]
     )
 
 

@@ -22,17 +22,17 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 def number(value: float) -> str:
     """Return a sample's value as it stands in the text."""
-    if not isinstance(value, float):
+    if value.__class__ is not float:
         return _COUNTS.get(value) or number(float(value))
     # Up to a million Go and Python agree. Times are beyond, and nearly all are whole seconds.
     if -1e6 < value < 1e6:
         return repr(value)
-    if 1e6 <= value < 1e10 and value.is_integer():
+    if 1e6 <= value < 1e10 and value == int(value):
         return _scientific(str(int(value)))
     return _in_go(value)
 
 
-_COUNTS = {count: f"{count}.0" for count in range(1000)}
+_COUNTS: dict[float, str] = {count: f"{count}.0" for count in range(1000)}
 _in_go: Callable[[float], str] = floatToGoString
 
 
@@ -43,11 +43,13 @@ def _scientific(digits: str, rest: str = "") -> str:
     return f"{digits[0]}{point}{figures[1:]}e+{len(digits) - 1:02d}"
 
 
-def escape_label(value: str) -> str:
-    """Return a label's value as it stands between the quotes."""
-    if "\\" in value or '"' in value or "\n" in value:
-        return value.translate(_ESCAPES)
-    return value
+def escaped(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return labels' values as they stand between the quotes."""
+    # Looked through all at once, because hardly any has something to escape.
+    text = "".join(values)
+    if "\\" in text or '"' in text or "\n" in text:
+        return tuple([value.translate(_ESCAPES) for value in values])
+    return values
 
 
 _FRACTIONS = tuple(f".{ms:03d}".rstrip("0") if ms else ".0" for ms in range(1000))
@@ -114,11 +116,6 @@ class Identities:
                 found = [",".join(labels[start:end]) for labels in self._labels]
             self._spans[start, end] = found
         return found
-
-
-def label(name: str, value: str) -> str:
-    """Return a label as it stands in a line."""
-    return f'{name}="{escape_label(value)}"'
 
 
 Lines = str | Ages
@@ -189,7 +186,7 @@ def _recurring(family: RecurringFamily[Any], line: _Line) -> Callable[[Any], tup
         lines = [
             line.text
             % line.arrange(
-                (*spans, *(escape_label(each).replace("%", "%%") for each in labels), number(value))
+                (*spans, *(each.replace("%", "%%") for each in escaped(labels)), number(value))
             )
             for value, labels in samples
         ]
@@ -224,7 +221,7 @@ def _labelled_lines(
     _, text, arrange = line
     return "".join(
         [
-            text % arrange((*spans, *map(escape_label, labels), number(value)))
+            text % arrange((*spans, *escaped(labels), number(value)))
             for samples, spans in zip(
                 map(family.samples, subjects), line.cut(identities), strict=True
             )

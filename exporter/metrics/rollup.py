@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine, VirtualMachineKey
+from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +59,12 @@ def roll_up(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[Vi
     """Yield a row for each virtual machine of a cluster all of whose snapshots are known."""
     if state.listing is None:
         return
-    by_vm: defaultdict[VirtualMachineKey, list[Snapshot]] = defaultdict(list)
+    by_vm: defaultdict[tuple[str, str], list[Snapshot]] = defaultdict(list)
     for snapshot in state.listing.snapshots:
-        by_vm[snapshot.vm_key].append(snapshot)
+        by_vm[snapshot.namespace, snapshot.vm].append(snapshot)
     for vm in state.listing.virtual_machines:
         objective = first_objective(objectives, state.cluster, vm)
-        yield _row(vm, by_vm.get(vm.key, ()), objective)
+        yield _row(vm, by_vm.get((vm.namespace, vm.name), ()), objective)
 
 
 def first_objective(
@@ -77,21 +77,29 @@ def first_objective(
 def _row(
     vm: VirtualMachine, snapshots: Sequence[Snapshot], objective: float | None
 ) -> VirtualMachineRow:
-    restorable = [snapshot for snapshot in snapshots if snapshot.restorable]
-    taken = (snapshot.creation_time for snapshot in restorable)
-    known_since = (
-        snapshot.requested_at if snapshot.creation_time is None else snapshot.creation_time
-        for snapshot in snapshots
-    )
+    # In one pass: over a fleet, this goes over all snapshots.
+    ready = restorable = failed = 0
+    last_restorable = oldest = None
+    for snapshot in snapshots:
+        taken = snapshot.creation_time
+        known_since = snapshot.requested_at if taken is None else taken
+        ready += snapshot.ready_to_use
+        failed += snapshot.failed
+        if known_since is not None and (oldest is None or known_since < oldest):
+            oldest = known_since
+        if snapshot.restorable:
+            restorable += 1
+            if taken is not None and (last_restorable is None or taken > last_restorable):
+                last_restorable = taken
     return VirtualMachineRow(
         vm=vm,
         snapshots=len(snapshots),
-        ready=sum(snapshot.ready_to_use for snapshot in snapshots),
-        restorable=len(restorable),
-        failed=sum(snapshot.failed for snapshot in snapshots),
-        last_restorable=max((time for time in taken if time is not None), default=None),
-        oldest=min((time for time in known_since if time is not None), default=None),
-        last_failed=_last_failed(snapshots),
+        ready=ready,
+        restorable=restorable,
+        failed=failed,
+        last_restorable=last_restorable,
+        oldest=oldest,
+        last_failed=failed > 0 and _last_failed(snapshots),
         objective=objective,
     )
 

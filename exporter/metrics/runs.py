@@ -6,20 +6,27 @@ where little changes; smaller ones more where much does, as each is deflated by 
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import is_
 from typing import Any, Generic, TypeVar
 
-from exporter.metrics.deflate import Block, deflate, joined
+from exporter.metrics.deflate import LEVEL, QUICK_LEVEL, Block, deflate, joined
 from exporter.metrics.lines import Ages, Lines
 
 T = TypeVar("T")
 
-RUN = 64
-"""Subjects in a run, on the average."""
+SHORTEST, LONGEST = 32, 128
+"""Subjects in a run, but for the last one; 64 on the average."""
 
 BLOCK_SIZE = 256 * 1024
 """Bytes of text in a block, at most about; inflating that many takes a fraction of a
 millisecond, after which others get their turn."""
+
+SHORT = 16 * 1024
+"""Bytes of a text that is deflated quickly rather than well."""
+
+TINY = 1024
+"""Bytes of a text that is not deflated before a scrape asks for it, with what stands beside it."""
 
 Piece = Block | Ages | bytes
 """What a scrape is put together from; ages are worked out then, the rest is ready."""
@@ -31,7 +38,7 @@ class Run(Generic[T]):
 
     key: Hashable
     subjects: tuple[T, ...]
-    pieces: tuple[Block | Ages, ...]
+    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +66,14 @@ def rendered(
     for start, neighbours in _neighbours(subjects, key):
         run = known.get(start)
         if run is None or run.subjects != neighbours:
-            run = Run(start, neighbours, tuple(map(_piece, render(neighbours))))
+            run = Run(start, neighbours, tuple(map(piece, render(neighbours))))
         runs.append(run)
         yield
     if previous and len(runs) == len(before) and all(map(is_, runs, before)):
         return previous
     columns: list[tuple[Piece, ...]] = []
     for pieces in zip(*(run.pieces for run in runs), strict=True):
-        columns.append(tuple(_joined(pieces)))
+        columns.append(tuple(_column(pieces)))
         yield
     return Runs(tuple(runs), tuple(columns))
 
@@ -76,7 +83,7 @@ def _neighbours(
 ) -> Iterator[tuple[Hashable, tuple[T, ...]]]:
     """Yield runs that end where the hash of a key says so, and the key of the first.
 
-    So a subject that comes or goes moves no other boundary, but where a run grew too long.
+    So a subject that comes or goes moves few other boundaries, wherever it stands.
     """
     run: list[T] = []
     start: Hashable = None
@@ -85,29 +92,44 @@ def _neighbours(
         if not run:
             start = known_by
         run.append(subject)
-        if hash(known_by) % RUN == 0 or len(run) == 2 * RUN:
+        if len(run) >= SHORTEST and (hash(known_by) % SHORTEST == 0 or len(run) == LONGEST):
             yield start, tuple(run)
             run = []
     if run:
         yield start, tuple(run)
 
 
-def _piece(lines: Lines) -> Block | Ages:
-    return lines if isinstance(lines, Ages) else deflate(lines.encode())
+def piece(lines: Lines) -> Piece:
+    """Return lines as they are kept."""
+    return lines if isinstance(lines, Ages) else _packed(lines.encode())
 
 
-def _joined(pieces: Iterable[Any]) -> Iterator[Piece]:
-    """Yield the pieces of a family, blocks joined to a handy size."""
+def _packed(text: bytes) -> Block | bytes:
+    if len(text) < TINY:
+        return text
+    return deflate(text, QUICK_LEVEL if len(text) < SHORT else LEVEL)
+
+
+def _column(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield the pieces of a family, those of a kind joined to a handy size."""
+    kept: Iterable[Any] = filter(None, pieces)
+    for kind, neighbours in groupby(kept, type):
+        if kind is Block:
+            yield from _joined(neighbours)
+        elif kind is bytes:
+            yield _packed(b"".join(neighbours))
+        else:
+            yield from neighbours
+
+
+def _joined(blocks: Iterable[Block]) -> Iterator[Block]:
     waiting: list[Block] = []
     size = 0
-    for piece in pieces:
-        if isinstance(piece, Ages):
-            yield piece
-            continue
-        waiting.append(piece)
-        size += piece.size
+    for block in blocks:
+        waiting.append(block)
+        size += block.size
         if size >= BLOCK_SIZE:
             yield joined(waiting)
             waiting, size = [], 0
-    if size:
-        yield joined(waiting)
+    if waiting:
+        yield joined(waiting) if len(waiting) > 1 else waiting[0]
