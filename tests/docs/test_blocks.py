@@ -170,3 +170,12 @@ def test_links_lead_somewhere(path: Path) -> None:
 def _anchors(path: Path) -> set[str]:
     heads = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize(
+    "image", sorted((ROOT / "docs").rglob("*.png")), ids=lambda path: path.name
+)
+def test_an_image_is_small_and_shown_somewhere(image: Path) -> None:
+    assert image.stat().st_size < 200_000
+    assert image.read_bytes().startswith(b"\x89PNG")
+    assert any(f"{image.name})" in document.read_text() for document in DOCUMENTS)
