@@ -13,8 +13,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.docs.sandbox import answers, serving
-
 EXPORTER = "palette-snapshot-exporter"
 ENDS = {"--config.check", "--config.check.live", "--version", "--help", "-h"}
 NO_CLUSTER = "no-cluster-here"
@@ -38,6 +36,9 @@ def _exporter(arguments: list[str]) -> int:
 
 
 def _served(words: list[str]) -> int:
+    # Here, as each command is a process, and most need nothing of this.
+    from tests.docs.sandbox import answers, serving
+
     port = "--web.listen-address=127.0.0.1:0"
     log = Path("exporter.log")
     with serving([*words, port], r"listen=(\S+)", Path.cwd(), _users_environ(), log) as address:
@@ -55,11 +56,7 @@ def _users_environ() -> dict[str, str]:
 
 def _python(arguments: list[str]) -> int:
     if arguments[:2] == ["-m", "exporter.demo"]:
-        words = [sys.executable, *arguments, "--port=0"]
-        with serving(
-            words, r"(SPECTROCLOUD_HOST)", Path.cwd(), dict(os.environ), Path("palette.log")
-        ):
-            return 0
+        return _simulated([sys.executable, *arguments, "--port=0"])
     if arguments[:2] == ["-m", "exporter"]:
         return _exporter(arguments[2:])
     if arguments[:2] == ["-m", "pip"]:
@@ -67,6 +64,14 @@ def _python(arguments: list[str]) -> int:
     if arguments[:2] == ["-m", "venv"]:
         return _venv(Path(arguments[-1]))
     return _real(sys.executable, *arguments)
+
+
+def _simulated(words: list[str]) -> int:
+    from tests.docs.sandbox import serving
+
+    log = Path("palette.log")
+    with serving(words, r"(SPECTROCLOUD_HOST)", Path.cwd(), dict(os.environ), log):
+        return 0
 
 
 def _venv(directory: Path) -> int:
@@ -174,7 +179,6 @@ def _docker_run(arguments: list[str]) -> int:
     ports = [options[at + 1] for at, word in enumerate(options) if word in {"-p", "--publish"}]
     if exposed is None or any(port.rsplit(":", 1)[1] != exposed[1] for port in ports):
         return _fail("a port that the image does not expose")
-    # Here, as it takes long to import, and each command is a process.
     from exporter.flags import parse
 
     parse(arguments[image + 1 :])
