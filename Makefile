@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFIG ?= config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint docs fuzz bench lock clean stack dashboards
+.PHONY: help demo run test lint docs fuzz soak bench lock clean stack dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,8 +49,11 @@ lint: $(DEV_READY) ## ruff, mypy --strict, and whether generated documents are u
 docs: $(DEV_READY) ## write the generated documents anew
 	$(BIN)/python docs/generate.py
 
-fuzz: $(DEV_READY) ## 200,000 spoiled payloads for the decoder, 20,000 for the whole path: ten minutes
+fuzz: $(DEV_READY) ## 200,000 spoiled payloads through the decoder, 20,000 through the whole path
 	$(BIN)/python -m tests.fuzz
+
+soak: $(DEV_READY) ## ten minutes (SOAK_SECONDS) of changes and faults: does it grow, leak or err?
+	$(BIN)/python -m tests.soak
 
 bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes beside nginx and Go's client
 	$(BIN)/python -m benchmarks.api

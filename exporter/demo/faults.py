@@ -150,7 +150,8 @@ def endless_pages(*, new_items: bool = False) -> Fault:
         number = _endless_page(exchange.call)
 
         def change(page: Any) -> Any:
-            page["metadata"]["continue"] = f"endless-{number + 1}"
+            # The dashboard's list has no metadata of its own.
+            page.setdefault("metadata", {})["continue"] = f"endless-{number + 1}"
             for item in page["items"] if new_items else ():
                 item["metadata"]["name"] += f"-page-{number}"
             return page

@@ -6,6 +6,7 @@ reported and left out, so that what comes out fits after all.
 """
 
 import json
+from functools import cache
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -194,6 +195,10 @@ def _loose_or_none(body: bytes) -> Any:
         return None
 
 
+_fields = cache(msgspec.structs.fields)
+"""Worked out anew each time, they would take most of the time of a salvage."""
+
+
 class _Salvage:
     """Takes apart one document that does not fit."""
 
@@ -208,7 +213,7 @@ class _Salvage:
         return kind(
             **{
                 field.name: self._value(field.type, found[key], prefix + key)
-                for field in msgspec.structs.fields(kind)
+                for field in _fields(kind)
                 if (key := field.encode_name) in found
             }
         )

@@ -19,8 +19,9 @@ from tests.fuzz.properties import Check, decoding, seeds, strengths, whole_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DECODED, WHOLE = 200_000, 20_000
-"""Payloads, of all kinds of answers together, and pairs of lists on the whole path."""
+DECODED, WHOLE, GUIDED = 200_000, 20_000, 60_000
+"""Payloads, of all kinds of answers together; pairs of lists on the whole path; payloads that look
+for new paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--decoded", type=int, default=DECODED)
     parser.add_argument("--whole", type=int, default=WHOLE)
+    parser.add_argument("--guided", type=int, default=GUIDED)
     wanted = parser.parse_args()
-    each = -(-wanted.decoded // len(SOUND))
-    runs = [run(f"decoder: {kind}", decoding(kind), each) for kind in SOUND]
-    runs.append(run("whole path to both formats", whole_path, wanted.whole))
-    runs += guided_runs(each)
+    runs = []
+    if each := -(-wanted.decoded // len(SOUND)):
+        runs += [run(f"decoder: {kind}", decoding(kind), each) for kind in SOUND]
+    if wanted.whole:
+        runs.append(run("whole path to both formats", whole_path, wanted.whole))
+    if each := -(-wanted.guided // len(SOUND)):
+        runs += guided_runs(each)
     total = sum(one.payloads for one in runs)
     print(f"{total:,} payloads, {sum(not one.clean for one in runs)} findings")
     return 0 if all(one.clean for one in runs) else 1

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 def misfit(value: Any, wanted: Any, path: str = "") -> str:
     """Return where the value is of another type than wanted, "" where it fits."""
-    origin, arguments = get_origin(wanted), get_args(wanted)
+    origin, arguments = _shape(wanted)
     if origin in (Union, UnionType):
         return "" if any(not misfit(value, each) for each in arguments) else _told(path, value)
     if origin is tuple and isinstance(value, tuple):
@@ -27,6 +27,11 @@ def misfit(value: Any, wanted: Any, path: str = "") -> str:
             misfit(getattr(value, n), t, f"{path}.{n}") for n, t in _hints(value.__class__)
         )
     return _scalar(value, path)
+
+
+@cache
+def _shape(wanted: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(wanted), get_args(wanted)
 
 
 def _scalar(value: Any, path: str) -> str:

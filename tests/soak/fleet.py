@@ -1,0 +1,128 @@
+"""A fleet that keeps its size while a tenth of it changes, and an API that fails now and then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING
+
+from exporter.demo import faults
+from exporter.demo.documents import vm_document
+from exporter.demo.faultbook import Match
+from exporter.demo.stages import deleting, failed, lost, snapshot_document, with_error
+from exporter.demo.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.demo.api import DemoPalette
+    from exporter.demo.documents import Document
+
+CLUSTERS, VMS, SNAPSHOTS = 6, 240, 960
+"""Of the whole fleet, at any time."""
+
+CHANGING = 0.1
+"""The part of the snapshots and machines that changes with every refresh."""
+
+LIVES = 40
+"""Changes after which a cluster is taken down and another one set up."""
+
+FAULTS = (
+    faults.status(500),
+    faults.status(503),
+    faults.status(429, retry_after="0.1"),
+    faults.status(429),
+    faults.html(),
+    faults.respond(200, b""),
+    faults.respond(200, {"items": [{"metadata": {"name": 5}}, 7, {"metadata": {}}]}),
+    faults.reset(),
+    faults.reset("middle"),
+    faults.truncate(),
+    faults.hang(),
+    faults.hang("middle"),
+    faults.drip(0.5),
+    faults.endless_pages(),
+    faults.gzip_bomb(64 << 20),
+    faults.redirect("http://elsewhere.invalid/"),
+)
+"""Without those whose text differs each time: these would be logged each time, too."""
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Makes things happen in a world; wall: its seconds since the epoch."""
+
+    world: World
+    random: Random = field(default_factory=lambda: Random(1))
+    changes: int = 0
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @classmethod
+    def new(cls, now: float) -> Fleet:
+        """Return a fleet of full size."""
+        fleet = cls(World.empty(now=now))
+        for _ in range(CLUSTERS):
+            fleet._set_up(now)
+        return fleet
+
+    def change(self, now: float) -> None:
+        """Let a tenth of everything change, and now and then a whole cluster."""
+        self.changes += 1
+        if self.changes % LIVES == 0:
+            self.world.remove_cluster(self.world.clusters()[0].uid)
+            self._set_up(now)
+        for cluster in self.world.clusters():
+            self._change_snapshots(cluster.uid, now)
+            self._change_machines(cluster.uid, now)
+
+    def _set_up(self, now: float) -> None:
+        uid = f"6540c{next(self._numbers)}"
+        self.world.add_cluster(uid, f"name-of-{uid}", f"65f0c{self.changes % 7}")
+        for _ in range(VMS // CLUSTERS):
+            self._add_machine(uid, now)
+
+    def _add_machine(self, uid: str, now: float) -> None:
+        name = f"vm-{next(self._numbers)}"
+        self.world.put_vm(uid, vm_document(name=name, namespace="vms"))
+        for _ in range(SNAPSHOTS // VMS):
+            self._add_snapshot(uid, name, now)
+
+    def _add_snapshot(self, uid: str, vm: str, now: float) -> None:
+        document = snapshot_document(
+            name=f"{vm}-{next(self._numbers)}", vm=vm, namespace="vms", requested_at=now - 60
+        )
+        turn = self.random.choice((failed, lost, deleting, _in_trouble, None, None, None))
+        self.world.put_snapshot(uid, turn(document, now) if turn else document)
+
+    def _change_snapshots(self, uid: str, now: float) -> None:
+        documents = self.world.snapshots(uid)
+        for document in self._some(documents):
+            metadata = document["metadata"]
+            self.world.delete_snapshot(uid, metadata["namespace"], metadata["name"])
+            self._add_snapshot(uid, document["spec"]["source"]["name"], now)
+
+    def _change_machines(self, uid: str, now: float) -> None:
+        for document in self._some(self.world.vms(uid)):
+            name = document["metadata"]["name"]
+            self.world.delete_vm(uid, "vms", name)
+            for snapshot in self.world.snapshots(uid):
+                if snapshot["spec"]["source"]["name"] == name:
+                    self.world.delete_snapshot(uid, "vms", snapshot["metadata"]["name"])
+            self._add_machine(uid, now)
+
+    def _some(self, documents: list[Document]) -> list[Document]:
+        return self.random.sample(documents, k=round(len(documents) * CHANGING))
+
+
+def _in_trouble(document: Document, now: float) -> Document:
+    return with_error(document, now, "the volume is busy")
+
+
+def spoil(palette: DemoPalette, fleet: Fleet) -> None:
+    """Let one cluster, or the dashboard, fail in some way, in the place of what failed before."""
+    palette.faults.clear()
+    uids = [cluster.uid for cluster in palette.world.clusters()]
+    uid = fleet.random.choice((*uids, None))
+    where = Match(cluster_uid=uid) if uid else Match(endpoint="list_clusters")
+    palette.faults.add(where, fleet.random.choice(FAULTS))

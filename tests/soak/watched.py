@@ -1,0 +1,106 @@
+"""An exporter as a process that is watched: its memory, open files, tasks and series."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.process import ROOT, environment, eventually, logfmt, ready
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import aiohttp
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+UNLIKE = ("_age_seconds", "last_success_timestamp_seconds", "refresh_duration_seconds")
+"""How the names end of what passes with time, or is of the last refresh only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a process holds at a moment; resident: bytes."""
+
+    resident: int
+    files: int
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """An exporter that runs; log: the file of its log."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    log: Path
+
+    async def sample(self) -> Sample:
+        """Look at the process."""
+        proc = Path(f"/proc/{self.process.pid}")
+        self.process.send_signal(signal.SIGUSR1)
+        assert self.process.stdout is not None
+        tasks = int(await asyncio.wait_for(self.process.stdout.readline(), 30))
+        resident = int((proc / "statm").read_text().split()[1]) * PAGE
+        return Sample(resident, len(list((proc / "fd").iterdir())), tasks)
+
+    async def series(self, session: aiohttp.ClientSession) -> set[str]:
+        """Return the lines of what is told of the fleet, but for what passes with time."""
+        text = await scraped(session, self.url)
+        return {
+            line
+            for line in text.split("\n")
+            if line.startswith(("palette_vm_", "palette_cluster_"))
+            and not line.partition("{")[0].endswith(UNLIKE)
+        }
+
+
+async def scraped(
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str] | None = None
+) -> str:
+    """Return the text of a scrape, which must be whole."""
+    async with session.get(f"{url}/metrics", headers=headers) as response:
+        assert response.status == 200
+        text = await response.text()
+    assert text.endswith("\n")
+    return text
+
+
+@asynccontextmanager
+async def watched(config: Path, speed: float, origin: float, log: Path) -> AsyncIterator[Watched]:
+    """Start an exporter, wait until it is ready, and end it."""
+    with log.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.soak.exporter", str(config), str(speed), str(origin)),
+            cwd=ROOT,
+            env=environment({}),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+        )
+
+    async def listening() -> str:
+        assert process.returncode is None, _lines(log)
+        started = (line["listen"] for line in _lines(log) if line["msg"] == "starting")
+        return next((f"http://{address}" for address in started), "")
+
+    try:
+        url = await eventually(listening, within=60)
+        await eventually(lambda: ready(url), within=60)
+        yield Watched(process=process, url=url, log=log)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _lines(log: Path) -> list[dict[str, str]]:
+    whole, _, _ = log.read_text().rpartition("\n")
+    return [logfmt(line) for line in whole.split("\n") if line]
