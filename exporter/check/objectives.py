@@ -67,28 +67,34 @@ def _why_idle(
         return f"objectives[{earlier.index(selection)}] comes first and is for the same machines"
     if not watched:
         return "targets name snapshots only, and none covers a virtual machine with all of its own"
-    left = [narrowed for place in watched if (narrowed := _narrowed(selection, place))]
-    if not left:
+    takers: set[int] = set()
+    for place in watched:
+        if _fits(selection, place):
+            taker = _first_taker(_narrowed(selection, place), earlier)
+            if taker is None:
+                return ""
+            takers.add(taker)
+    if not takers:
         return "no cluster, namespace or virtual machine that targets cover has such a name"
-    takers = {_first_taker(narrowed, earlier) for narrowed in left}
-    if None in takers:
-        return ""
-    indexes = sorted(taker for taker in takers if taker is not None)
-    names = " and ".join(f"objectives[{index}]" for index in indexes)
-    return f"{names} before it leaves nothing that it could match"
+    names = " and ".join(f"objectives[{taker}]" for taker in sorted(takers))
+    return f"after {names}, nothing is left that it could match"
 
 
-def _narrowed(selection: _Selection, place: Place) -> _Selection | None:
-    """Return the selection inside a place; None where it matches nothing there."""
+def _fits(selection: _Selection, place: Place) -> bool:
+    """Tell whether the selection may match anything inside a place."""
+    return all(
+        name is None or pattern is None or re.fullmatch(pattern, name)
+        for pattern, name in zip(selection.names, place, strict=True)
+    )
+
+
+def _narrowed(selection: _Selection, place: Place) -> _Selection:
+    """Return what the selection matches inside a place that it fits."""
     cluster, namespace, vm = (
         pattern if name is None else re.escape(name)
         for pattern, name in zip(selection.names, place, strict=True)
     )
-    fits = all(
-        name is None or pattern is None or re.fullmatch(pattern, name)
-        for pattern, name in zip(selection.names, place, strict=True)
-    )
-    return _Selection((cluster, namespace, vm), selection.labels) if fits else None
+    return _Selection((cluster, namespace, vm), selection.labels)
 
 
 def _first_taker(wanted: _Selection, earlier: Sequence[_Selection]) -> int | None:
