@@ -204,6 +204,8 @@ def _announce(settings: Settings, addresses: list[tuple[str, int]]) -> None:
         palette=settings.palette.url,
         targets=len(settings.targets),
         discovery=settings.discovery.enabled,
+        objectives=len(settings.objectives),
+        shard=f"{settings.shard.index} of {settings.shard.total}",
         interval_seconds=settings.refresh.interval,
     )
     url = URL(settings.palette.url)

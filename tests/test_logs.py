@@ -46,7 +46,9 @@ async def test_the_start_says_what_it_will_do(world: World) -> None:
         ]
         (starting,) = exporter.events("starting")
         assert starting["palette"] == exporter.palette.url
-        assert (starting["targets"], starting["interval_seconds"]) == (2, INTERVAL)
+        assert (starting["targets"], starting["discovery"]) == (2, False)
+        assert (starting["objectives"], starting["shard"]) == (0, "0 of 1")
+        assert starting["interval_seconds"] == INTERVAL
         (watching,) = exporter.events("watching clusters")
         assert (watching["count"], watching["names"]) == (2, "prod-east, prod-west")
 
