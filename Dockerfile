@@ -9,6 +9,7 @@ RUN python -m venv /opt/exporter \
  && python -m venv /opt/tools \
  && /opt/tools/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY docs docs
 COPY exporter exporter
 ARG REVISION=unknown
 RUN printf '%s\n' "${REVISION}" > exporter/REVISION \

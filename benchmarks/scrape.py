@@ -87,12 +87,15 @@ async def fastest(url: str, *options: str) -> float:
 
 
 @asynccontextmanager
-async def fleet(snapshots: int) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
+async def fleet(
+    snapshots: int, *, clusters: int = 40
+) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
     """Yield the URL of a Palette with a fleet, and what lets all of it change."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.fleet"),
         f"--snapshots={snapshots}",
         f"--vms={snapshots // 3}",
+        f"--clusters={clusters}",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -154,7 +157,11 @@ async def exporter(url: str, **refresh: str) -> AsyncIterator[float]:
                 "burst": refresh.get("burst", "100000"),
             },
         },
-        environ={"SPECTROCLOUD_HOST": url, "SPECTROCLOUD_APIKEY": "demo"},
+        environ={
+            "SPECTROCLOUD_HOST": url,
+            "SPECTROCLOUD_APIKEY": "demo",
+            "PALETTE_EXPORTER_OBJECTIVES": refresh.get("objectives", "[]"),
+        },
     )
     started = time.perf_counter()
     running = asyncio.create_task(run(settings))

@@ -13,7 +13,8 @@ from exporter import __version__, from_settings, revision
 from exporter.connection import connect
 from exporter.discovery import Discovery
 from exporter.flight import Flights
-from exporter.metrics.exposition import RenderedCluster, Renderer
+from exporter.metrics.exposition import Renderer
+from exporter.metrics.rollup import Objective
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.client import Palette
 from exporter.palette.directory import Directory
@@ -30,7 +31,11 @@ from exporter.web.door import Doorkeeper
 from exporter.web.gate import Gate
 from exporter.web.handlers import Handlers
 from exporter.web.probe import ProbeHandler, Probing
+from exporter.web.rendered import Rendered, Rendering
 from exporter.web.scrapes import Scrapes
+from exporter.web.status.board import Boards
+from exporter.web.status.handlers import StatusHandlers
+from exporter.web.status.pages import Pages
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -112,7 +117,18 @@ async def _start(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Exp
         scrapes=Scrapes(store, telemetry, clock.wall),
         ready=lambda: exporter.ready,
         telemetry_path=settings.web.telemetry_path,
+    )
+    status = StatusHandlers(
+        store=store,
+        known=lambda: exporter.refresher.clusters,
+        ready=lambda: exporter.ready,
+        configuration=settings.effective_yaml,
+        wall=clock.wall,
         version=__version__,
+        # Beside the event loop: templates are compiled first.
+        pages=await asyncio.to_thread(
+            Pages, version=__version__, telemetry_path=settings.web.telemetry_path
+        ),
     )
     probing = await _probing(settings, shared, exporter.refresher, stack)
     probe = ProbeHandler(probing=lambda: probing, wall=clock.wall)
@@ -120,7 +136,7 @@ async def _start(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Exp
         keeper=Doorkeeper(partial(from_settings.door, settings)),
         gate=Gate(settings.web.max_requests),
     )
-    app = create_app(handlers, probe, protection)
+    app = create_app(handlers, probe, status, protection)
     addresses = await stack.enter_async_context(served(app, protection, *settings.web.address))
     _announce(settings, addresses)
     return exporter
@@ -159,22 +175,26 @@ def _discovery(
     )
 
 
-def _store(settings: Settings, clock: Clock) -> Store[RenderedCluster]:
+def _store(settings: Settings, clock: Clock) -> Store[Rendered]:
     return Store(
-        render=_renderer(settings),
+        render=Rendering(_renderer(settings), Boards(_objectives(settings))),
         expire=partial(expired, stale_after=settings.refresh.stale_after),
         monotonic=clock.monotonic,
     )
 
 
 def _renderer(settings: Settings) -> Renderer:
-    return Renderer([from_settings.objective(each) for each in settings.objectives])
+    return Renderer(_objectives(settings))
+
+
+def _objectives(settings: Settings) -> list[Objective]:
+    return [from_settings.objective(each) for each in settings.objectives]
 
 
 async def _surroundings(
     settings: Settings,
     clock: Clock,
-    store: Store[RenderedCluster],
+    store: Store[Rendered],
     telemetry: Telemetry,
     stack: AsyncExitStack,
 ) -> Surroundings:

@@ -209,10 +209,14 @@ class Listing:
 
     def is_orphan(self, snapshot: Snapshot) -> bool | None:
         """Tell whether a snapshot's VM is gone; None where the VMs beside it were not listed."""
-        if self.namespaces and snapshot.namespace not in self.namespaces:
-            return None
         # A plain tuple, for there are many: it equals the key of the same parts.
-        return (snapshot.namespace, snapshot.vm) not in self.known_machines
+        return self.lacks((snapshot.namespace, snapshot.vm))
+
+    def lacks(self, vm: tuple[str, str]) -> bool | None:
+        """Tell whether a VM is not there; None where its namespace was not listed."""
+        if self.namespaces and vm[0] not in self.namespaces:
+            return None
+        return vm not in self.known_machines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

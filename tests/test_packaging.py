@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.settings import load
+from exporter.web.status.guides import GUIDES
 from tests.process import ROOT, SCRIPT, finished
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -78,7 +79,9 @@ def test_the_wheel_holds_the_package_its_types_and_no_tests(tmp_path: Path) -> N
         metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
     assert "exporter/py.typed" in names
     ours = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
-    assert ours <= set(names)
+    pages = (ROOT / "exporter" / "web" / "status" / "templates").iterdir()
+    assert ours | {str(path.relative_to(ROOT)) for path in pages} <= set(names)
+    assert {f"exporter/docs/{name}" for name in GUIDES} <= set(names)
     assert not [name for name in names if "test" in name or "__pycache__" in name]
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"exporter"}

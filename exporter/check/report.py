@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import yaml
-
 from exporter.check.meaning import REQUESTS_PER_CLUSTER, Meaning, meaning
 from exporter.check.table import comment, table
 from exporter.duration import format_duration
@@ -15,7 +13,7 @@ def report(settings: Settings) -> str:
 
     All of it is YAML: what is no setting is a comment.
     """
-    said = yaml.safe_dump(settings.effective(), sort_keys=False, allow_unicode=True)
+    said = settings.effective_yaml()
     good = comment(["The configuration is good, and amounts to this:"])
     return f"{good}{said}\n{comment(_sentences(meaning(settings)))}"
 

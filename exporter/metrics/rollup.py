@@ -64,7 +64,7 @@ def roll_up(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[Vi
         by_vm[snapshot.namespace, snapshot.vm].append(snapshot)
     for vm in state.listing.virtual_machines:
         objective = first_objective(objectives, state.cluster, vm)
-        yield _row(vm, by_vm.get((vm.namespace, vm.name), ()), objective)
+        yield row_of(vm, by_vm.get((vm.namespace, vm.name), ()), objective)
 
 
 def first_objective(
@@ -74,9 +74,10 @@ def first_objective(
     return next((each.max_age for each in objectives if each.applies(cluster, vm)), None)
 
 
-def _row(
+def row_of(
     vm: VirtualMachine, snapshots: Sequence[Snapshot], objective: float | None
 ) -> VirtualMachineRow:
+    """Return what the snapshots of one machine amount to. objective: in seconds."""
     # In one pass: over a fleet, this goes over all snapshots.
     ready = restorable = failed = 0
     last_restorable = oldest = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -287,8 +288,8 @@ class Web(Section):
     )
     max_requests: Count = Field(
         default=40,
-        description="Most scrapes and probes that are answered at the same time, probes three "
-        "quarters of that at most; more are 503.",
+        description="Most scrapes, probes and pages that are answered at the same time, probes "
+        "three quarters of that at most; more are 503.",
     )
 
     @property
@@ -358,6 +359,10 @@ class Settings(BaseSettings):
     def effective(self) -> dict[str, Any]:
         """Return all values as they would stand in a file, secrets as ``<secret>``."""
         return self.model_dump(mode="json")
+
+    def effective_yaml(self) -> str:
+        """Return the same as the text of such a file."""
+        return yaml.safe_dump(self.effective(), sort_keys=False, allow_unicode=True)
 
     def with_demo(
         self, *, url: str, api_key: str, targets: Iterable[Target | Mapping[str, str]] = ()

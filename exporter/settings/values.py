@@ -254,7 +254,8 @@ def _address(text: str) -> str:
     return text
 
 
-_OWN_PATHS = ("/-", "/-/healthy", "/-/ready", "/-/reload", "/probe", "/api")
+_OWN_PATHS = ("/-", "/api", "/config", "/docs", "/probe", "/status.css", "/vms")
+_BELOW = ("/-/", "/api/", "/docs/", "/vms/")
 
 
 def _telemetry_path(text: str) -> str:
@@ -262,8 +263,11 @@ def _telemetry_path(text: str) -> str:
         raise ValueError("should be a path such as /metrics, of letters, digits and ._~-/")
     if {".", ".."} & set(text.split("/")):
         raise ValueError("should have no '.' and '..' in it")
-    if text.rstrip("/") in _OWN_PATHS or text.startswith(("/-/", "/api/")):
-        raise ValueError("should not be /probe, nor below /-/ or /api/, which are taken")
+    if text.rstrip("/") in _OWN_PATHS or text.startswith(_BELOW):
+        raise ValueError(
+            "should not be /config, /probe or /status.css, nor below /-/, /api/, /docs/ or /vms/, "
+            "which are taken"
+        )
     return text
 
 

@@ -15,6 +15,7 @@ from exporter.web.handlers import Handlers
 from exporter.web.limits import rate_limit, small_bodies
 from exporter.web.passwords import Passwords
 from exporter.web.probe import PATH, ProbeHandler
+from exporter.web.status.handlers import StatusHandlers
 
 SERVER = "palette-snapshot-exporter"
 
@@ -41,7 +42,9 @@ class Protection:
     passwords: Passwords = field(default_factory=Passwords)
 
 
-def create_app(handlers: Handlers, probe: ProbeHandler, protection: Protection) -> web.Application:
+def create_app(
+    handlers: Handlers, probe: ProbeHandler, status: StatusHandlers, protection: Protection
+) -> web.Application:
     """Return the application."""
     door, counted = protection.keeper.door, protection.gate.counted
     app = web.Application(
@@ -62,7 +65,7 @@ def create_app(handlers: Handlers, probe: ProbeHandler, protection: Protection) 
 
     app.on_response_prepare.append(add_headers)
     app.on_response_prepare.append(protection.gate.sending)
-    app.router.add_get("/", handlers.index)
+    status.add_to(app.router, counted)
     app.router.add_get("/-/healthy", handlers.is_healthy)
     app.router.add_get("/-/ready", handlers.is_ready)
     app.router.add_get(handlers.telemetry_path, counted(handlers.metrics))

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from html import escape
 from typing import Protocol, TypeVar
 
 from aiohttp import hdrs, web
@@ -14,6 +13,7 @@ from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import gzipped, length, plain
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.scrapes import Scrapes
+from exporter.web.turns import TURN, in_turns
 
 T = TypeVar("T")
 
@@ -31,25 +31,6 @@ OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 CHUNK = 32 * 1024
 """Bytes sent at a time, at least."""
 
-TURN = 0.002
-"""Seconds of work after which others get their turn."""
-
-LANDING_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>palette-snapshot-exporter</title></head>
-<body>
-<h1>palette-snapshot-exporter</h1>
-<p>Would the snapshots of your virtual machines on Palette save you?</p>
-<ul>
-<li><a href="{telemetry_path}">Metrics</a></li>
-<li><a href="/-/healthy">Healthy</a></li>
-<li><a href="/-/ready">Ready</a></li>
-</ul>
-<p>Version {version}</p>
-</body>
-</html>
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
@@ -61,15 +42,6 @@ class Handlers:
     scrapes: Scrapes
     ready: Callable[[], bool]
     telemetry_path: str
-    version: str
-
-    async def index(self, request: web.Request) -> web.Response:
-        """Answer with links to the other paths."""
-        del request
-        page = LANDING_PAGE.format(
-            telemetry_path=escape(self.telemetry_path), version=escape(self.version)
-        )
-        return web.Response(text=page, content_type="text/html")
 
     async def is_healthy(self, request: web.Request) -> web.Response:
         """Answer 200: that it is answered at all is the health of the event loop."""
@@ -92,8 +64,8 @@ async def exposition(request: web.Request, parts_of: PartsOf) -> web.StreamRespo
     """Answer with metrics, in the format and encoding that are asked for."""
     openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
     compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
-    parts = await _in_turns(parts_of(openmetrics=openmetrics))
-    body: Iterable[bytes] = await _in_turns(gzipped(parts)) if compressed else plain(parts)
+    parts = await in_turns(parts_of(openmetrics=openmetrics))
+    body: Iterable[bytes] = await in_turns(gzipped(parts)) if compressed else plain(parts)
     response = web.StreamResponse()
     response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
     response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
@@ -117,18 +89,6 @@ async def exposition(request: web.Request, parts_of: PartsOf) -> web.StreamRespo
 def _header(request: web.Request, name: str) -> str:
     """Return all members of a list header; it may be sent in several lines."""
     return ",".join(request.headers.getall(name, ()))
-
-
-async def _in_turns(parts: Iterable[T]) -> list[T]:
-    """Return all parts; others have their turn while they are worked out."""
-    ready: list[T] = []
-    turn_ends = time.perf_counter() + TURN
-    for part in parts:
-        ready.append(part)
-        if time.perf_counter() >= turn_ends:
-            await asyncio.sleep(0)
-            turn_ends = time.perf_counter() + TURN
-    return ready
 
 
 async def _send(response: web.StreamResponse, parts: Iterable[bytes]) -> None:
