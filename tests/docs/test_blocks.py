@@ -60,7 +60,8 @@ def test_a_transcript_looks_like_what_really_comes(
 ) -> None:
     for command, shown in _transcript(block.text):
         came = commands.run(command, sandbox_of(block.path))
-        assert _shape(came) == _shape(shown), came
+        # A document may leave out what comes; that it comes is seen all the same.
+        assert _shape(came) == _shape(shown) if shown.strip() else came, came
 
 
 def _transcript(text: str) -> list[tuple[str, str]]:
