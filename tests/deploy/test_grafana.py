@@ -190,6 +190,28 @@ def test_no_series_is_told_by_its_exporter(
         assert not {"instance", "job", "pod"} & series["metric"].keys()
 
 
+# A fleet a hundred times as large must not make a hundred times as many lines.
+
+FEW = 3
+"""Rows to be shown: fewer than there are machines or snapshots in any table."""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [each for each in QUERIES if not each.name.startswith("vm/")],
+    ids=lambda query: query.name,
+)
+def test_a_panel_shows_no_more_machines_than_are_chosen(
+    query: Query, prometheus: Prometheus, variables: dict[str, str]
+) -> None:
+    found = ask(prometheus, query, {**variables, "rows": str(FEW)})
+    of_machines = [each for each in found if {"vm", "snapshot"} & each["metric"].keys()]
+    if query.instant:
+        assert len(of_machines) <= FEW
+    else:
+        assert not of_machines
+
+
 # What is committed, and how it looks.
 
 
