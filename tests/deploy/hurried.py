@@ -13,7 +13,7 @@ from tests.deploy.rules import PROMETHEUS, ROOT, RULE_FILES
 FASTER = 150.0
 """How many times faster the rules' times pass: `for`, `keep_firing_for`, ranges and offsets."""
 
-BEAT = "500ms"
+BEAT = "1s"
 """From one scrape or evaluation to the next."""
 
 GROUPING = {"group_wait": 25.0, "group_interval": 300.0}

@@ -166,9 +166,12 @@ async def prometheus_has_all_of_it_once(server: str, wanted: int) -> None:
         found = await query(server, f"count({ours})")
         return bool(found) and found[0]["value"][1] == str(wanted)
 
+    async def stretched() -> bool:
+        return len(await query(server, "palette_exporter_round_seconds > 1")) == SHARDS
+
     await eventually(complete, within=PATIENCE)
     # Each would have more to ask than it may.
-    assert len(await query(server, "palette_exporter_round_seconds > 1")) == SHARDS
+    await eventually(stretched, within=PATIENCE)
     assert not await query(server, f"count without (instance) ({named}) > 1")
     assert not await query(server, OPERATION)
 
