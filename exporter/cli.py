@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exporter import __version__, revision
+from exporter.signals import GRACE, Signals, end_within, leave
 
 if TYPE_CHECKING:
     from exporter.flags import Flags
+    from exporter.origin import Origin
     from exporter.settings import Settings
 
 OK, FAILED, BAD_SETTINGS = 0, 1, 2
@@ -21,10 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Before anything is imported that takes its time.
         print(_version())  # noqa: T201
         return OK
+    signals = Signals()
+    if not any(argument.startswith("--config.check") for argument in arguments):
+        # Early: what is imported from here on takes a while, in which a signal may come.
+        signals.install()
     try:
-        return _run(arguments)
+        return _run(arguments, signals)
     except KeyboardInterrupt:
-        return OK
+        return FAILED
 
 
 def _version() -> str:
@@ -34,19 +40,26 @@ def _version() -> str:
     )
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], signals: Signals) -> int:
     from exporter.flags import parse
-    from exporter.settings import SettingsError, load
+    from exporter.origin import command_line
+    from exporter.settings import SettingsError
 
     flags = parse(arguments)
+    origin = command_line(
+        flags=flags.settings,
+        config_file=flags.config_file,
+        demo=flags.demo,
+        watched=flags.config_auto_reload,
+    )
     try:
-        settings = load(flags=flags.settings, config_file=flags.config_file, demo=flags.demo)
+        settings = origin.read()
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
     if flags.config_check or flags.config_check_live:
         return _check(settings, flags)
-    return _serve(settings, flags)
+    return leave(_serve(settings, origin, signals, demo=flags.demo))
 
 
 def _check(settings: "Settings", flags: "Flags") -> int:
@@ -81,27 +94,32 @@ def _check_live(settings: "Settings", *, demo: bool) -> int:
     return OK if found.good else FAILED
 
 
-def _serve(settings: "Settings", flags: "Flags") -> int:
+def _serve(settings: "Settings", origin: "Origin", signals: Signals, *, demo: bool) -> int:
     import asyncio
 
     import structlog
     import uvloop
 
-    from exporter.exposure import Exposures
     from exporter.logs import configure
     from exporter.runtime import run
+    from exporter.settings import SettingsError
     from exporter.web.entrance import ListenError
 
     configure(level=settings.log.level, log_format=settings.log.format)
     log = structlog.get_logger()
-    Exposures().warn(settings, flags.config_file)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(settings, demo=flags.demo))
-    except ListenError as error:
-        log.error("cannot listen", reason=str(error))  # noqa: TRY400
-        return FAILED
-    except Exception:
-        log.exception("stopped by a fault of the exporter's own")
-        return FAILED
-    return OK
+    code = OK
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(run(settings, origin=origin, demo=demo, signals=signals))
+        except ListenError as error:
+            log.error("cannot listen", reason=str(error))  # noqa: TRY400
+            code = FAILED
+        except SettingsError as error:
+            # A file was good a moment ago.
+            print(error, file=sys.stderr)  # noqa: T201
+            code = BAD_SETTINGS
+        except Exception:
+            log.exception("stopped by a fault of the exporter's own")
+            code = FAILED
+        end_within(GRACE, code)
+    return code

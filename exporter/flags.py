@@ -30,6 +30,14 @@ GENERAL: Sequence[tuple[Sequence[str], Mapping[str, Any]]] = (
         },
     ),
     (
+        ("--config.auto-reload",),
+        {
+            "action": "store_true",
+            "help": "Reload when the content changes of the configuration file or of a file that "
+            "it names.",
+        },
+    ),
+    (
         ("--config.check.live",),
         {
             "action": "store_true",
@@ -63,6 +71,7 @@ class Flags:
     """What the command line said; ``settings`` is nested by section, for ``settings.load``."""
 
     config_file: Path | None = None
+    config_auto_reload: bool = False
     config_check: bool = False
     config_check_live: bool = False
     demo: bool = False
@@ -87,6 +96,7 @@ def parse(argv: Sequence[str]) -> Flags:
     said = vars(given)
     return Flags(
         config_file=said.pop("config.file", None),
+        config_auto_reload=said.pop("config.auto_reload", False),
         config_check=said.pop("config.check", False),
         config_check_live=said.pop("config.check.live", False),
         demo=said.pop("demo", False),

@@ -14,15 +14,21 @@ LOGIN_RETRY = 0.9
 """The part of the refresh interval that passes before a refused log-in is tried again."""
 
 
-def credential(settings: configuration.Settings, clock: Callable[[], float]) -> auth.Credential:
-    """Return what the client authenticates with; clock: seconds."""
-    given = settings.palette.credential()
+def login_retry(settings: configuration.Settings) -> float:
+    """Return the seconds after which a refused log-in is tried again."""
+    return LOGIN_RETRY * settings.refresh.interval
+
+
+def credential(
+    settings: configuration.Settings, given: configuration.Credential, clock: Callable[[], float]
+) -> auth.Credential:
+    """Return what the client authenticates with; given: as read; clock: seconds."""
     if isinstance(given, configuration.Login):
         return auth.Login(
             given.username,
             given.password.get_secret_value(),
             given.org or "",
-            retry_after=LOGIN_RETRY * settings.refresh.interval,
+            retry_after=login_retry(settings),
             clock=clock,
         )
     return auth.ApiKey(given.key.get_secret_value())

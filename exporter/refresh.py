@@ -3,11 +3,11 @@
 import asyncio
 import gc
 import random
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from exporter.clock import Clock, Rest
 from exporter.metrics.telemetry import Telemetry
 from exporter.news import ClusterNews
 from exporter.palette.client import Palette
@@ -18,19 +18,18 @@ from exporter.reading import ClusterReader, Memories, Reading
 from exporter.rounds import TELL_EVERY, RoundNews
 from exporter.snapshot import Cluster, ClusterState, Listing
 from exporter.store import Store
-from exporter.targets import ClusterTargets, Share, SnapshotTarget, expiring, identity, keep
+from exporter.targets import (
+    ClusterTargets,
+    Share,
+    SnapshotTarget,
+    due_within,
+    expiring,
+    identity,
+    keep,
+)
 
 SPREAD = 0.1
 """Seconds between the first refreshes of two clusters, on the average."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """Where the time comes from: seconds since the epoch, seconds that never go back, sleep."""
-
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +75,9 @@ class ClusterRefresh:
         self.ended = False
         self._shared = shared
         self._refreshed = refreshed
+        self._rest = Rest(shared.clock)
+        self._started = 0.0
+        self._shown_as = ""
         self._news = ClusterNews()
         self._found: Cluster | None = None
         self._settled = False  # whether the cluster's name is what it will stay
@@ -83,36 +85,55 @@ class ClusterRefresh:
         self.requests = plan(targets).requests
 
     def retarget(self, targets: ClusterTargets) -> None:
-        """Want something else of the same cluster, from the next refresh on."""
+        """Want something else of the same cluster, from the next refresh on, which is due."""
         self.targets = targets
         self._memories = Memories()
         self.cluster = self._identity()
         self._named_pages = 0  # they were of other lists
+        self._overdue = True
+        self._rest.disturb()
+
+    def adopt(self, shared: Surroundings) -> None:
+        """Go on in other surroundings, from the next request on; a sleeper takes their interval."""
+        self._shared = shared
+        identity = self._identity()
+        self._overdue = self._overdue or identity != self.cluster
+        self.cluster = identity
+        self._rest.disturb()
 
     async def run(self, delay: float) -> None:
         """Refresh every interval, after a first delay in seconds; ends only when cancelled."""
         clock = self._shared.clock
-        await clock.sleep(delay)
+        began = clock.monotonic()
+        await self._rest.until(lambda: began + min(delay, self._shared.interval))
         while True:
-            due = clock.monotonic() + self._shared.interval
+            self._started = clock.monotonic()
             await self.refresh()
             # One that took longer is followed by the next at once: rounds stretch, and never
             # pile up.
-            await clock.sleep(max(0.0, due - clock.monotonic()))
+            await self._rest.until(self._due)
+
+    def _due(self) -> float:
+        return self._started if self._overdue else self._started + self._shared.interval
 
     async def refresh(self) -> None:
         """Read what the targets want and publish it; raises nothing that Palette can cause."""
-        started = self._shared.clock.monotonic()
+        started, self._overdue = self._shared.clock.monotonic(), False
         await self._ask_for_name()
-        targets, cluster, store = self.targets, self.cluster, self._shared.store
+        targets, cluster = self.targets, self.cluster
+
+        def publish_early(early: Reading) -> None:
+            for _ in self._publishing(self._state(cluster, targets, early, started, whole=False)):
+                pass
+
         reading = await self._reader(cluster).read(
             plan(targets, self._named_pages),
             targets.coverage,
-            lambda early: store.publish(self._state(cluster, targets, early, started, whole=False)),
+            publish_early,
         )
         # One that failed ended early, and says nothing of what the next one takes.
         self.requests = max(reading.requests, self.requests if reading.failure else 0)
-        for _ in store.publishing(self._state(cluster, targets, reading, started, whole=True)):
+        for _ in self._publishing(self._state(cluster, targets, reading, started, whole=True)):
             await asyncio.sleep(0)
         self._named_pages = reading.named_pages or self._named_pages
         self._settled = self._settled or reading.failure is None
@@ -121,6 +142,13 @@ class ClusterRefresh:
             self._shared.telemetry.refresh_failed(cluster, reading.failure.reason)
         self._news.tell(cluster, reading)
         self._refreshed()
+
+    def _publishing(self, state: ClusterState) -> Generator[None, None, None]:
+        yield from self._shared.store.publishing(state)
+        if state.cluster.name != self._shown_as:
+            # What was counted under another name would stand beside the new one for good.
+            self._shared.telemetry.forget(state.cluster.uid)
+            self._shown_as = state.cluster.name
 
     def _reader(self, cluster: Cluster) -> ClusterReader:
         return ClusterReader(
@@ -184,13 +212,9 @@ class ClusterRefresh:
         return expiring(state, self._shared.stale_after)
 
     def _due_within(self, duration: float, last: ClusterState, *, whole: bool) -> float:
-        """Return the seconds after which a refresh that has not ended counts as one that fails.
-
-        Rounds that are stretched take their time: a refresh may be as slow again as the last.
-        """
         if not whole and last.refreshed_at is not None:
             return last.due_within
-        return max(self._shared.stale_after, 2 * (self._shared.interval + duration))
+        return due_within(duration, self._shared.interval, self._shared.stale_after)
 
 
 def _listing(
@@ -211,6 +235,14 @@ class Refresher:
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._news = RoundNews(interval=shared.interval, rate=shared.rate)
         self._progress: asyncio.Task[None] | None = None
+
+    def adopt(self, shared: Surroundings) -> None:
+        """Go on in other surroundings; which clusters are wanted is for ``apply``."""
+        self._shared = shared
+        self._news.adopt(interval=shared.interval, rate=shared.rate)
+        for cluster in self._clusters.values():
+            cluster.adopt(shared)
+        self._replan()
 
     @property
     def ready(self) -> bool:

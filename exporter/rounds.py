@@ -26,6 +26,10 @@ class RoundNews:
         self._rate = rate
         self._stretched = False
 
+    def adopt(self, *, interval: float, rate: float) -> None:
+        """Compare rounds with another interval and rate."""
+        self._interval, self._rate = interval, rate
+
     def watching(self, found: Sequence[str], gone: Sequence[str]) -> None:
         """Tell which clusters come and go, by their names."""
         if found:

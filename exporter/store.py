@@ -9,12 +9,19 @@ from exporter.snapshot import ClusterState
 Text = TypeVar("Text")
 
 
+Render = Callable[[ClusterState, Text | None], Generator[None, None, Text]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published(Generic[Text]):
     """A cluster's state and what was rendered of it."""
 
     state: ClusterState
     text: Text
+
+
+Aside = dict[str, tuple[Published[Text], Text]]
+"""The uid of a cluster -> what is published of it, and that rendered otherwise."""
 
 
 class Store(Generic[Text]):
@@ -29,7 +36,7 @@ class Store(Generic[Text]):
     def __init__(
         self,
         *,
-        render: Callable[[ClusterState, Text | None], Generator[None, None, Text]],
+        render: Render[Text],
         expire: Callable[[ClusterState, float], ClusterState],
         monotonic: Callable[[], float],
     ) -> None:
@@ -45,9 +52,47 @@ class Store(Generic[Text]):
 
     def publishing(self, state: ClusterState) -> Generator[None, None, None]:
         """Do the same in steps of some milliseconds; nothing is seen of it before the last."""
-        last = self._published.get(state.cluster.uid)
-        text = yield from self._render(state, last.text if last else None)
+        render = None
+        while render is not self._render:
+            # In the meantime, others may have been told to render otherwise.
+            render, last = self._render, self._published.get(state.cluster.uid)
+            text = yield from render(state, last.text if last else None)
         self._published[state.cluster.uid] = Published(state=state, text=text)
+
+    def rendering(self, render: Render[Text]) -> Generator[None, None, Aside[Text]]:
+        """Render aside, in steps, all that is published, and what is published meanwhile."""
+        ready: Aside[Text] = {}
+        while stale := [
+            (uid, published)
+            for uid, published in self._published.items()
+            if uid not in ready or ready[uid][0] is not published
+        ]:
+            for uid, published in stale:
+                text = yield from render(published.state, published.text)
+                ready[uid] = (published, text)
+        return ready
+
+    def adopt(
+        self,
+        *,
+        render: Render[Text],
+        expire: Callable[[ClusterState, float], ClusterState],
+        reschedule: Callable[[ClusterState], ClusterState],
+        ready: Aside[Text],
+    ) -> None:
+        """Render and expire otherwise from now on, and show all that is published that way.
+
+        reschedule: sets anew when a state expires.
+        ready: what ``rendering`` made, with the same render.
+        """
+        same, self._render, self._expire = render is self._render, render, expire
+        for uid, published in tuple(self._published.items()):
+            state = reschedule(published.state)
+            source, text = ready.get(uid, (None, published.text))
+            if same or source is published:
+                self._published[uid] = Published(state=state, text=text)
+            else:
+                self.publish(state)
 
     def get(self, uid: str) -> ClusterState | None:
         """Return a cluster's state, None before its first refresh has ended."""

@@ -267,6 +267,31 @@ def keep(
     return known if outcome is None else replace(known, up=False, missing=False, unread=outcome)
 
 
+def due_within(duration: float, interval: float, stale_after: float) -> float:
+    """Return the seconds after which a refresh that has not ended counts as one that fails.
+
+    duration: of the last one. Rounds that are stretched take their time: a refresh may be as slow
+    again.
+    """
+    return max(stale_after, 2 * (interval + duration))
+
+
+def rescheduled(
+    state: ClusterState, now: float, *, interval: float, stale_after: float
+) -> ClusterState:
+    """Return the state as it is kept when these are in force from now on.
+
+    What was read by a longer interval has grown old in good order: its next refresh is given its
+    time from now.
+    """
+    current = [one.read_at for one in state.named if one.up]
+    if state.listing and state.listing.current:
+        current.append(state.listing.read_at)
+    time = due_within(state.refresh_duration, interval, stale_after)
+    due = now - min(current, default=now) + time
+    return expiring(replace(state, due_within=due), stale_after)
+
+
 def expiring(state: ClusterState, stale_after: float) -> ClusterState:
     """Return the state with the instant at which the first thing in it will be too old."""
     due = [_due(one, one.up, state, stale_after) for one in state.named if one.snapshot]

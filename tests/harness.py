@@ -20,11 +20,13 @@ import stamina
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from exporter import clock as clocks
 from exporter import refresh, runtime
 from exporter.demo.api import API_KEY, DemoPalette, Request
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
+from exporter.origin import Origin
 from exporter.refresh import ClusterRefresh
 from exporter.settings import Settings
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from exporter.demo.calls import Answer
     from exporter.demo.exchange import Exchange
     from exporter.demo.faults import Fault
+    from exporter.fleet import Fleet
 
 NOW = 1_800_000_000.0
 """Seconds since the epoch at which tests begin."""
@@ -173,13 +176,33 @@ class Scrape:
 
 
 @dataclass(kw_only=True)
+class Given:
+    """The sections of a configuration, which a test may change for the next reload."""
+
+    url: str
+    request_timeout: float
+    palette: Mapping[str, Any]
+    sections: Mapping[str, Any]
+
+    def settings(self) -> Settings:
+        return _settings(self.url, self.request_timeout, self.palette, self.sections)
+
+    def put(self, *, palette: Mapping[str, Any] | None = None, **sections: Any) -> None:
+        """Give other sections in the place of those of the same names."""
+        self.palette = self.palette if palette is None else palette
+        self.sections = {**self.sections, **sections}
+
+
+@dataclass(kw_only=True)
 class Running:
     """An exporter that listens; its loops run inside ``loops`` only."""
 
     palette: DemoPalette
     clock: Clock
-    exporter: runtime.Exporter
+    exporter: Fleet
+    whole: runtime.Exporter
     logs: list[Any]
+    given: Given
     session: aiohttp.ClientSession
     url: str
     _single: dict[str, ClusterRefresh] = field(default_factory=dict)
@@ -209,6 +232,13 @@ class Running:
             assert response.status == 200
             return Scrape.of(await response.text())
 
+    async def reload(self, **sections: Any) -> Scrape:
+        """Put other sections into force, and scrape at once."""
+        self.given.put(**sections)
+        async with self.session.post(f"{self.url}/-/reload") as response:
+            assert (response.status, await response.text()) == (200, "reloaded\n")
+        return await self.scrape()
+
     async def status(self, path: str) -> int:
         async with self.session.get(self.url + path) as response:
             return response.status
@@ -216,7 +246,7 @@ class Running:
     @asynccontextmanager
     async def loops(self, *, settled: bool = True) -> AsyncIterator[None]:
         """Run all loops; settled: wait for everybody's first turn."""
-        running = asyncio.create_task(self.exporter.run())
+        running = asyncio.create_task(self.whole.run())
         try:
             await until(lambda: len(self._loops) >= len(self.exporter.configured))
             if settled:
@@ -307,16 +337,20 @@ async def exporting(
         # What waits between attempts, and within a second, is tested where it is done.
         stack.enter_context(stamina.set_testing(True, attempts=4, cap=True))
         logs = stack.enter_context(capture_logs())
-        settings = _settings(url, request_timeout, palette or {}, sections)
-        ours = refresh.Clock(wall=clock.wall, monotonic=clock.monotonic, sleep=clock.sleep)
-        exporter = await runtime._start(settings, ours, stack)
+        given = Given(
+            url=url, request_timeout=request_timeout, palette=palette or {}, sections=sections
+        )
+        ours = clocks.Clock(wall=clock.wall, monotonic=clock.monotonic, sleep=clock.sleep)
+        exporter = await runtime._start(given.settings(), ours, stack, Origin(read=given.settings))
         listen = next(each["listen"] for each in logs if each["event"] == "starting")
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Running(
             palette=simulated,
             clock=clock,
-            exporter=exporter,
+            exporter=exporter.fleet,
+            whole=exporter,
             logs=logs,
+            given=given,
             session=session,
             url=f"http://{listen}",
         )

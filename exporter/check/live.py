@@ -96,13 +96,13 @@ class _Tally:
 async def look(settings: Settings) -> Outlook:
     """Try the calls, within the configured time-out and budget.
 
-    Raises nothing that Palette can cause; SettingsError or SectionError where a file that
-    settings name has changed for the worse.
+    Raises nothing that Palette can cause; SettingsError where a file that settings
+    name has changed for the worse.
     """
     tally = _Tally()
     async with AsyncExitStack() as stack:
-        transport = await connect(settings, tally, time.monotonic, stack)
-        looker = _Looker(settings, Palette(transport, tally.faults.add))
+        connection = await connect(settings, tally, time.monotonic, stack)
+        looker = _Looker(settings, Palette(connection.transport, tally.faults.add))
         dashboard, found = await looker.dashboard()
         clusters = await looker.clusters(found)
     return Outlook(
@@ -117,8 +117,8 @@ async def look(settings: Settings) -> Outlook:
 
 async def look_at_demo(settings: Settings) -> Outlook:
     """Do the same with a simulated Palette, as ``--demo`` runs it."""
-    async with simulated(settings) as pointed:
-        return await look(pointed)
+    async with simulated() as pointed:
+        return await look(pointed(settings))
 
 
 class _Looker:

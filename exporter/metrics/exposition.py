@@ -43,6 +43,7 @@ class RenderedCluster:
     """A cluster's text: for each of ``FAMILIES`` its pieces, and the runs that they came from."""
 
     state: ClusterState
+    objectives: tuple[Objective, ...]
     pieces: tuple[tuple[Piece, ...], ...]
     snapshots: Runs[ListedSnapshot]
     machines: Runs[VirtualMachineRow]
@@ -52,7 +53,7 @@ class Renderer:
     """Makes the text of clusters' states. objectives: the first that applies counts."""
 
     def __init__(self, objectives: Sequence[Objective] = ()) -> None:
-        self._objectives = tuple(objectives)
+        self.objectives = tuple(objectives)
 
     def __call__(
         self, state: ClusterState, previous: RenderedCluster | None
@@ -74,19 +75,29 @@ class Renderer:
             *(machines.columns or [()] * len(VM_FAMILIES)),
             *((piece(lines),) for lines in cluster),
         )
-        return RenderedCluster(state=state, pieces=pieces, snapshots=snapshots, machines=machines)
+        return RenderedCluster(
+            state=state,
+            objectives=self.objectives,
+            pieces=pieces,
+            snapshots=snapshots,
+            machines=machines,
+        )
 
     def _machines(
         self, state: ClusterState, previous: RenderedCluster | None
     ) -> Generator[None, None, Runs[VirtualMachineRow]]:
-        if previous and _same_listing(previous.state, state):
+        if (
+            previous
+            and previous.objectives == self.objectives
+            and _same_listing(previous.state, state)
+        ):
             return previous.machines
         labels = _Labels(state.cluster)
 
         def render(rows: Sequence[VirtualMachineRow]) -> Iterable[Lines]:
             return _MACHINES.lines(rows, [labels.machine(row.vm) for row in rows])
 
-        rows = roll_up(state, self._objectives)
+        rows = roll_up(state, self.objectives)
         known = previous.machines if previous else None
         return (yield from rendered(rows, known, key=attrgetter("vm.key"), render=render))
 

@@ -186,6 +186,13 @@ class Telemetry:
         """Tell that clusters were looked for in vain."""
         self._tell_discovery(False)
 
+    def no_discovery(self) -> None:
+        """Tell no more that clusters are looked for."""
+        for gauge in (self._discovery_up, self._discovery_time):
+            if gauge is not None:
+                self.registry.unregister(gauge)
+        self._discovery_up = self._discovery_time = None
+
     def _tell_discovery(self, up: bool) -> None:
         self._discovery_up = self._discovery_up or self._gauge(DISCOVERY_UP)
         self._discovery_up.set(up)
@@ -215,6 +222,10 @@ class Telemetry:
         """Tell that the configuration was read without a fault, in seconds since the epoch."""
         self._reload_successful.set(1)
         self._reload_time.set(now)
+
+    def refused(self) -> None:
+        """Tell that a configuration was read and refused; the one before stays in force."""
+        self._reload_successful.set(0)
 
     def text(self, *, openmetrics: bool) -> bytes:
         """Return the text of these metrics, without OpenMetrics' end of file."""

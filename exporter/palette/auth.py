@@ -98,7 +98,7 @@ class Login:
         self._username = username
         self._password = password
         self._org = org
-        self._retry_after = retry_after
+        self.retry_after = retry_after
         self._clock = clock
         self._turn = asyncio.Lock()
         self._log_ins = 0
@@ -138,7 +138,7 @@ class Login:
         if headers.get("Authorization") == self._token:
             if self._clock() < self._keep_until:
                 return False
-            self._keep_until = self._clock() + self._retry_after
+            self._keep_until = self._clock() + self.retry_after
             self._previous, self._token = self._token, ""
         return True
 
@@ -152,7 +152,7 @@ class Login:
         except PaletteError as error:
             # A copy, because the original collects the frames of whoever it passes.
             self._failure = copy(error)
-            self._retry_at = 0.0 if error.retryable else self._clock() + self._retry_after
+            self._retry_at = 0.0 if error.retryable else self._clock() + self.retry_after
             self._log_ins += 1
             raise
         self._failure = None

@@ -57,6 +57,11 @@ class Budget:
             for parent, part in PARENTS.items()
         }
 
+    def adopt(self, requests_per_second: float, burst: float) -> None:
+        """Go by other limits from now on; what was spent and refused so far still counts."""
+        for parent, part in PARENTS.items():
+            self._lanes[parent].adopt(requests_per_second * part, max(burst * part, 1.0))
+
     async def acquire(
         self,
         endpoint: str,
@@ -94,12 +99,21 @@ class Budget:
         return self._lanes["/".join(endpoint.split("/", 3)[:3])]
 
 
+class _Bucket(AsyncLimiter):
+    """A leaky bucket whose size and leak may change while there is something in it."""
+
+    def adopt(self, rate: float, burst: float) -> None:
+        self._leak()
+        self.max_rate, self.time_period, self._rate_per_sec = burst, burst / rate, rate
+        # Who waits has worked out when to go on by the old rate.
+        self._wake_next()
+
+
 class _Lane:
     """A leaky bucket whose requests cost more for a while after a 429."""
 
     def __init__(self, rate: float, burst: float) -> None:
-        self._burst = burst
-        self._bucket = AsyncLimiter(burst, burst / rate)
+        self._bucket = _Bucket(burst, burst / rate)
         # The bucket serves whoever comes when there is room, and the cheapest first: with one
         # in front of it at a time, the lock's order is the order.
         self._turn = asyncio.Lock()
@@ -109,6 +123,12 @@ class _Lane:
         self._cut_at = -math.inf
         self._resume_at = -math.inf
         self._forfeit = False
+
+    def adopt(self, rate: float, burst: float) -> None:
+        self._bucket.adopt(rate, burst)
+        # A larger bucket is not to make up for what a 429 took.
+        refused_of_late = self._share_at(asyncio.get_running_loop().time()) < 1.0
+        self._forfeit = self._forfeit or refused_of_late
 
     async def acquire(self, within: float, queue: str) -> None:
         async with self._queues[queue], self._turn:
@@ -146,8 +166,8 @@ class _Lane:
                 await self._bucket.acquire()
         cost = 1.0 / self._share_at(asyncio.get_running_loop().time())
         while cost > 0:
-            # The bucket takes no more than it holds at a time.
-            part = min(cost, self._burst)
+            # The bucket takes no more than it holds at a time, which may shrink to 1.
+            part = min(cost, 1.0)
             await self._bucket.acquire(part)
             cost -= part
 

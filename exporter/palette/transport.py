@@ -16,6 +16,7 @@ import aiohttp
 import stamina
 from yarl import URL
 
+from exporter.palette.access import Access, Way
 from exporter.palette.auth import Credential, Headers
 from exporter.palette.budget import MAIN_QUEUE, Budget, Patience, retry_after
 from exporter.palette.errors import (
@@ -72,6 +73,7 @@ class _Call:
     endpoint: str
     # Redirected, it is what the other side says, which may repeat the credential.
     url: URL = field(repr=False)
+    access: Access
     headers: Headers
     body: bytes | None = field(default=None, repr=False)
 
@@ -93,12 +95,9 @@ class _Answer:
 class Transport:
     """Sends calls and returns the bodies of good answers; PaletteError stands for the others.
 
-    base_url: scheme, host and what stands before ``/v1``.
-    credential: may be replaced at any time; calls under way keep the one they began with.
-    timeout: seconds for one HTTP request, from the connection to the last byte of its answer.
+    base_url, credential, timeout, ssl, proxy: as in Access, which may be replaced at any time;
+        a request under way keeps what it began with, and the next one takes the new.
     clock: seconds.
-    ssl: True verifies against the system's authorities, False nothing.
-    proxy: URL.
     """
 
     def __init__(
@@ -114,18 +113,26 @@ class Transport:
         ssl: SSLContext | bool = True,
         proxy: str | None = None,
     ) -> None:
-        self.credential = credential
+        self._way = Way(
+            Access(base_url=base_url, credential=credential, timeout=timeout, ssl=ssl, proxy=proxy)
+        )
         self._session = session
-        self._base_url = str(URL(base_url).with_user(None)).rstrip("/")
         self._budget = budget
         self._observer = observer
-        self._timeout = timeout
         self._clock = clock
-        self._ssl = ssl
-        self._proxy = proxy
         self._queue = MAIN_QUEUE
         # By default every retry is logged, with the exception's text, and counted a second time.
         stamina.instrumentation.set_on_retry_hooks(())
+
+    @property
+    def access(self) -> Access:
+        """What the next request goes by."""
+        return self._way.access
+
+    @access.setter
+    def access(self, access: Access) -> None:
+        # All that wait in other queues share the way.
+        self._way.access = access
 
     def in_queue(self, name: str) -> "Transport":
         """Return the same, whose requests wait for the same budget in another queue."""
@@ -147,8 +154,7 @@ class Transport:
         endpoint: the path's template, whose names ``path`` fills in, unencoded.
         retry_for: seconds in which a request that failed may be sent again; 30 at most.
         """
-        url = self._url(endpoint, path, query)
-        call = _Call(method="GET", endpoint=endpoint, url=url, headers=_scope(project_uid))
+        tail, scope = _tail(endpoint, path, query), _scope(project_uid)
         patience = Patience(min(retry_for, RETRY_FOR), self._clock, self._observer.throttled)
         async for attempt in stamina.retry_context(
             on=patience.retry,
@@ -159,26 +165,26 @@ class Transport:
             wait_max=max(min(2.0, retry_for / ATTEMPTS), 0.0),
         ):
             with attempt:
-                return await self._signed(call, patience)
+                return await self._signed(endpoint, tail, scope, patience)
         raise AssertionError("the last attempt returns or raises")
 
-    def _url(self, endpoint: str, path: Mapping[str, str], query: Sequence[tuple[str, str]]) -> URL:
-        if {"", ".", ".."} & set(path.values()):
-            raise NotFound(f"{endpoint} holds nothing by an empty name, '.' or '..'")
-        names = {name: quote(value, safe="") for name, value in path.items()}
-        pairs = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query)
-        tail = f"?{pairs}" if pairs else ""
-        return URL(self._base_url + endpoint.format_map(names) + tail, encoded=True)
-
-    async def _signed(self, call: _Call, patience: Patience) -> bytes:
-        credential = self.credential
+    async def _signed(self, endpoint: str, tail: str, scope: Headers, patience: Patience) -> bytes:
         for last in (False, True):
-            signature = await credential.headers(partial(self._post, patience))
-            signed = replace(call, headers=Headers(call.headers | signature))
+            access = self.access
+            credential = access.credential
+            signature = await credential.headers(partial(self._post, access, patience))
+            call = _Call(
+                method="GET",
+                endpoint=endpoint,
+                url=_url(access, tail),
+                access=access,
+                headers=Headers(scope | signature),
+            )
             try:
-                body = await self._follow(signed, patience)
+                body = await self._follow(call, patience)
             except Unauthorized:
-                if last or not credential.refused(signature):
+                # One that was replaced meanwhile may well have been revoked.
+                if last or not (credential.refused(signature) or access is not self.access):
                     raise
             else:
                 credential.accepted(signature)
@@ -186,11 +192,21 @@ class Transport:
         raise AssertionError("the second try returns or raises")
 
     async def _post(
-        self, patience: Patience, endpoint: str, query: Sequence[tuple[str, str]], body: bytes
+        self,
+        access: Access,
+        patience: Patience,
+        endpoint: str,
+        query: Sequence[tuple[str, str]],
+        body: bytes,
     ) -> bytes:
-        headers = Headers(_scope(None) | {"Content-Type": "application/json"})
-        url = self._url(endpoint, {}, query)
-        call = _Call(method="POST", endpoint=endpoint, url=url, headers=headers, body=body)
+        call = _Call(
+            method="POST",
+            endpoint=endpoint,
+            url=_url(access, _tail(endpoint, {}, query)),
+            access=access,
+            headers=Headers(_scope(None) | {"Content-Type": "application/json"}),
+            body=body,
+        )
         return self._good(call, await self._exchange(call, patience))
 
     async def _follow(self, call: _Call, patience: Patience) -> bytes:
@@ -210,7 +226,7 @@ class Transport:
         if same_origin:
             return target
         host = target.host or ""
-        named = _HOST.fullmatch(host) and not withheld(host, self._secrets())
+        named = _HOST.fullmatch(host) and not withheld(host, call.access.secrets())
         where = f"another host, {address(host, target.port)}" if named else "another host"
         raise InvalidResponse(f"{call} was redirected to {where}; check palette.url") from None
 
@@ -220,17 +236,12 @@ class Transport:
                 answer.status,
                 str(call),
                 body=answer.body,
-                secrets=self._secrets(),
+                secrets=call.access.secrets(),
                 retry_after=retry_after(answer.headers),
             )
         if not answer.body:
             raise InvalidResponse(f"{call} was answered with an empty body")
         return answer.body
-
-    def _secrets(self) -> tuple[str, ...]:
-        """Return what must not be in any message, the proxy's password too."""
-        url = URL(self._proxy or "")
-        return (*self.credential.secrets(), url.password or "", url.raw_password or "")
 
     async def _exchange(self, call: _Call, patience: Patience) -> _Answer:
         given = await self._budget.acquire(
@@ -251,26 +262,40 @@ class Transport:
         try:
             # Not aiohttp's own timeout, which rounds longer ones up to whole seconds.
             async with (
-                asyncio.timeout(self._timeout),
+                asyncio.timeout(call.access.timeout),
                 self._session.request(
                     call.method,
                     call.url,
                     headers=call.headers,
                     data=call.body,
                     allow_redirects=False,
-                    ssl=self._ssl,
-                    proxy=self._proxy,
+                    ssl=call.access.ssl,
+                    proxy=call.access.proxy,
                     timeout=aiohttp.ClientTimeout(),
                 ) as response,
             ):
                 body = await _body(response, call)
                 return _Answer(response.status, response.headers, body)
         except TimeoutError:
-            failure = Timeout(f"{call} had no whole answer in {self._timeout:g} s", retryable=True)
+            waited = f"{call.access.timeout:g} s"
+            failure = Timeout(f"{call} had no whole answer in {waited}", retryable=True)
         except (aiohttp.ClientError, OSError) as error:
             failure = connection_error(error, call.host)
         # Out here, so that it does not carry aiohttp's exception as its context.
         raise failure
+
+
+def _tail(endpoint: str, path: Mapping[str, str], query: Sequence[tuple[str, str]]) -> str:
+    """Return path and query, encoded."""
+    if {"", ".", ".."} & set(path.values()):
+        raise NotFound(f"{endpoint} holds nothing by an empty name, '.' or '..'")
+    names = {name: quote(value, safe="") for name, value in path.items()}
+    pairs = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query)
+    return endpoint.format_map(names) + (f"?{pairs}" if pairs else "")
+
+
+def _url(access: Access, tail: str) -> URL:
+    return URL(access.root + tail, encoded=True)
 
 
 async def _body(response: aiohttp.ClientResponse, call: _Call) -> bytes:

@@ -2,7 +2,7 @@
 
 from exporter.settings.credential import ApiKey, Credential, Login
 from exporter.settings.faults import FileError, SettingsError
-from exporter.settings.load import has_secret, load
+from exporter.settings.load import files, has_secret, load
 from exporter.settings.model import (
     Discovery,
     Log,
@@ -37,6 +37,7 @@ __all__ = [
     "Tls",
     "Web",
     "WebFile",
+    "files",
     "has_secret",
     "leaves",
     "load",

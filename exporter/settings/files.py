@@ -1,7 +1,11 @@
 """The files that settings name."""
 
 import stat
+from hashlib import blake2b
 from pathlib import Path
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes."""
 
 
 def contents(path: Path, limit: int) -> bytes:
@@ -29,5 +33,13 @@ def contents(path: Path, limit: int) -> bytes:
 
 def readable(path: Path) -> Path:
     """Return the path if it is that of a file that can be read; raises ValueError otherwise."""
-    contents(path, 16 * 1024 * 1024)
+    contents(path, LARGEST)
     return path
+
+
+def digest(path: Path) -> bytes:
+    """Return what tells the content of a file from any other, or why it cannot be read."""
+    try:
+        return blake2b(contents(path, LARGEST), digest_size=16).digest()
+    except ValueError as error:
+        return str(error).encode()

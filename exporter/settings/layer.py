@@ -1,6 +1,7 @@
 """One source of settings, looked over: what it gives, where it came from, what is wrong with it."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,14 +33,15 @@ class Layer:
 
     def gives(self, place: Place) -> bool:
         """True if it sets the key at a place, or the list that the place is in."""
+        keys = tuple(itertools.takewhile(lambda part: isinstance(part, str), place))
+        return self.value(keys) is not None
+
+    def value(self, place: Place) -> Any:
+        """Return what it sets a key to, or a section; None where it sets none."""
         found: Any = self.tree
         for part in place:
-            if isinstance(part, int):
-                break
-            if not isinstance(found, dict) or part not in found:
-                return False
-            found = found[part]
-        return True
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
 
     def name(self, place: Place) -> str:
         """Return what the user set to give this place its value; "" for the file."""

@@ -40,10 +40,7 @@ def load(
 
     Raises SettingsError with a line for each fault, none of which quotes a secret.
     """
-    drops = _DEMO_DROPS if demo else ()
-    layers = [_of_flags(flags, drops), _of_environment(environ, drops)]
-    if config_file is not None:
-        layers.append(_of_file(config_file, drops))
+    layers = _given(flags, config_file, environ, demo=demo)
     if demo:
         layers.append(Layer(_DEMO_DEFAULTS, _NO_ENVIRONMENT))
     elif config_file is None and not any(layer.gives(("targets",)) for layer in layers):
@@ -58,6 +55,36 @@ def load(
 def has_secret(config_file: Path) -> bool:
     """Tell whether a secret itself, and not only the name of its file, stands in the file."""
     return rules.has_secret(_of_file(config_file, ()))
+
+
+def files(
+    *,
+    flags: Mapping[str, object] = _NOTHING,
+    config_file: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    demo: bool = False,
+) -> tuple[Path, ...]:
+    """Return the files that ``load`` would read, itself and those it names, good or not."""
+    layers = _given(flags, config_file, environ, demo=demo)
+    keys = [leaf.place for leaf in schema.leaves(Settings) if schema.is_file(leaf.field)]
+    named = (layer.value(key) for layer in layers for key in keys)
+    found = (config_file, *(path for path in named if isinstance(path, Path)))
+    return tuple(path for path in dict.fromkeys(found) if path is not None)
+
+
+def _given(
+    flags: Mapping[str, object],
+    config_file: Path | None,
+    environ: Mapping[str, str],
+    *,
+    demo: bool,
+) -> list[Layer]:
+    """Return what is given by anybody, the highest layer first."""
+    drops = _DEMO_DROPS if demo else ()
+    layers = [_of_flags(flags, drops), _of_environment(environ, drops)]
+    if config_file is not None:
+        layers.append(_of_file(config_file, drops))
+    return layers
 
 
 def _checked(layers: list[Layer], faults: list[Fault], demo: bool) -> Settings:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -130,6 +131,17 @@ class Palette(Section):
             password = _read("password_file", read_password, self.password_file)
             return Login(self.username, password, self.org)
         raise SettingsError([f"palette: {NO_CREDENTIAL}"])
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return how to know Palette, the files of ``tls`` read anew.
+
+        Raises SettingsError where one is not what it should be.
+        """
+        try:
+            return self.tls.context()
+        except SectionError as error:
+            fault = f"palette.tls.{error.key}: {error}"
+        raise SettingsError([fault])
 
 
 class Refresh(Section):

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from exporter.settings.faults import SectionError
-from exporter.settings.files import contents
+from exporter.settings.files import contents, digest
 from exporter.settings.pem import LARGEST, PemError, load_chain
 from exporter.settings.section import Section
 from exporter.settings.values import ReadableFile
@@ -45,6 +45,11 @@ class Tls(Section):
         if self.cert_file is not None:
             self._load_certificate(context)
         return context
+
+    def digests(self) -> tuple[bytes, ...]:
+        """Return what tells the files from others that could stand in their place."""
+        files = (self.ca_file, self.cert_file, self.key_file)
+        return tuple(digest(file) for file in files if file is not None)
 
     def _trust(self) -> ssl.SSLContext:
         try:

@@ -9,9 +9,8 @@ import yaml
 from pydantic_settings import BaseSettings, YamlConfigSettingsSource
 
 from exporter.settings.faults import Fault
-from exporter.settings.files import contents
+from exporter.settings.files import LARGEST, contents
 
-_LARGEST_FILE = 16 * 1024 * 1024
 _PLACE = ("config", "file")
 
 
@@ -41,7 +40,7 @@ class YamlFile(YamlConfigSettingsSource):
 def content(path: Path) -> str:
     """Read a file as text; raises ConfigFileError."""
     try:
-        return contents(path, _LARGEST_FILE).decode("utf-8-sig")
+        return contents(path, LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
         reason = "should be text in UTF-8"
     except ValueError as error:

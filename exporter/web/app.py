@@ -15,6 +15,8 @@ from exporter.web.handlers import Handlers
 from exporter.web.limits import rate_limit, small_bodies
 from exporter.web.passwords import Passwords
 from exporter.web.probe import PATH, ProbeHandler
+from exporter.web.reload import PATH as RELOAD_PATH
+from exporter.web.reload import ReloadHandler
 from exporter.web.status.handlers import StatusHandlers
 
 SERVER = "palette-snapshot-exporter"
@@ -43,7 +45,11 @@ class Protection:
 
 
 def create_app(
-    handlers: Handlers, probe: ProbeHandler, status: StatusHandlers, protection: Protection
+    handlers: Handlers,
+    probe: ProbeHandler,
+    status: StatusHandlers,
+    reload: ReloadHandler,
+    protection: Protection,
 ) -> web.Application:
     """Return the application."""
     door, counted = protection.keeper.door, protection.gate.counted
@@ -70,6 +76,8 @@ def create_app(
     app.router.add_get("/-/ready", handlers.is_ready)
     app.router.add_get(handlers.telemetry_path, counted(handlers.metrics))
     app.router.add_get(PATH, counted(probe.probe, part=PROBES))
+    app.router.add_post(RELOAD_PATH, reload.answer)
+    app.router.add_put(RELOAD_PATH, reload.answer)
     return app
 
 

@@ -20,6 +20,7 @@ class Rendering:
     """Makes both forms of clusters' states."""
 
     def __init__(self, exposition: Renderer, boards: Boards) -> None:
+        self.objectives = exposition.objectives
         self._exposition = exposition
         self._boards = boards
 
@@ -27,9 +28,11 @@ class Rendering:
         self, state: ClusterState, previous: Rendered | None
     ) -> Generator[None, None, Rendered]:
         """Return both, in steps of some milliseconds between which others may have their turn."""
+        text, board = (previous.exposition, previous.board) if previous else (None, None)
+        if text and text.objectives != self.objectives:
+            # The text knows what to use again; of a board, each row holds its objective.
+            board = None
         return Rendered(
-            exposition=(
-                yield from self._exposition(state, previous.exposition if previous else None)
-            ),
-            board=(yield from self._boards(state, previous.board if previous else None)),
+            exposition=(yield from self._exposition(state, text)),
+            board=(yield from self._boards(state, board)),
         )

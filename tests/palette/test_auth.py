@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -246,7 +247,7 @@ async def test_a_credential_can_be_replaced_while_the_exporter_runs(
 
     transport = transport_to(await serve(handler), credential=ApiKey("old-key"))
     await transport.get(CLUSTERS)
-    transport.credential = ApiKey("new-key")
+    transport.access = replace(transport.access, credential=ApiKey("new-key"))
     await transport.get(CLUSTERS)
     assert keys == ["old-key", "new-key"]
 

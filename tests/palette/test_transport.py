@@ -841,7 +841,7 @@ async def test_no_answer_brings_the_credential_into_an_error(
     with pytest.raises(PaletteError) as caught:
         await transport.get(VMS, path=UID, project_uid="p1")
     assert KEY not in whole_text(caught.value)
-    assert KEY not in repr(transport) + repr(transport.credential)
+    assert KEY not in repr(transport) + repr(transport.access)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import uvloop
 
+from exporter.clock import Clock
 from exporter.logs import configure
-from exporter.refresh import Clock
 from exporter.runtime import run
 from exporter.settings import load
+from exporter.signals import Signals
 
 EPOCH = 1_800_000_000.0
 """Seconds since the epoch at which a soak begins."""
@@ -42,7 +43,7 @@ async def main(config: Path, speed: float, origin: float) -> None:
     """Run until SIGTERM."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
-    await run(load(config_file=config), clock=fast(speed, origin))
+    await run(load(config_file=config), clock=fast(speed, origin), signals=Signals())
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from exporter.clock import Clock
 from exporter.demo.api import API_KEY, DemoPalette
-from exporter.refresh import Clock
 from exporter.runtime import run
 from exporter.settings import load
 from tests.process import eventually, ready
