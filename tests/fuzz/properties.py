@@ -11,8 +11,11 @@ from tests.fuzz.decoder import DECODERS
 
 Check = Callable[[int, int], None]
 
+MOST_SPOILED = 8
+"""Places in one document."""
+
 seeds = st.integers(0, 2**64 - 1)
-strengths = st.integers(0, 8)
+strengths = st.integers(0, MOST_SPOILED)
 
 
 def decoding(kind: str) -> Check:
