@@ -1,5 +1,6 @@
 """From the command line to settings to the running exporter, and to the exit code."""
 
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -65,8 +66,13 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
 def _check(settings: "Settings", flags: "Flags") -> int:
     from exporter.check.report import report
 
-    print(report(settings), end="", flush=True)  # noqa: T201
-    return _check_live(settings, demo=flags.demo) if flags.config_check_live else OK
+    try:
+        print(report(settings), end="", flush=True)  # noqa: T201
+        return _check_live(settings, demo=flags.demo) if flags.config_check_live else OK
+    except BrokenPipeError:
+        # Whoever read has gone, as head does; Python would complain as it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 def _check_live(settings: "Settings", *, demo: bool) -> int:
@@ -90,7 +96,7 @@ def _check_live(settings: "Settings", *, demo: bool) -> int:
         # A file was good a moment ago.
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
-    print(outlook_report(found), end="")  # noqa: T201
+    print(outlook_report(found), end="", flush=True)  # noqa: T201
     return OK if found.good else FAILED
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import signal
 import socket
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +22,15 @@ from exporter.demo.api import API_KEY, DemoPalette
 from exporter.palette import errors
 from exporter.palette.errors import PaletteError
 from tests.harness import EAST, NORTH, NORTH_PROJECT, WEST, put, target, tenant
-from tests.process import finished, free_port
+from tests.process import (
+    MODULE,
+    ROOT,
+    environment,
+    eventually,
+    finished,
+    free_port,
+    running,
+)
 
 CANARY = "c4n4ry-S3CR3T-9f"
 
@@ -246,6 +256,36 @@ def test_the_demo_can_be_tried_too() -> None:
     done = finished("--demo", "--config.check.live")
     assert (done.returncode, done.stderr) == (0, "")
     assert "ok, 3 of 3 clusters wanted" in done.stdout
+
+
+def test_a_reader_that_leaves_gets_no_traceback() -> None:
+    """As head does, before the table comes."""
+    command = [*MODULE, "--demo", "--config.check.live"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith(b"# The configuration is good")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
+
+
+async def test_whoever_interrupts_it_gets_no_traceback(tmp_path: Path) -> None:
+    async with palette_of() as palette:
+        palette.faults.add(None, faults.hang())
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump({"palette": {"url": palette.url}}))
+        path, key = tmp_path / "config.yaml", {"SPECTROCLOUD_APIKEY": API_KEY}
+        flags = ("--config.check.live", f"--config.file={path}", "--discovery.enabled")
+        async with running(*flags, directory=tmp_path, environ=key) as process:
+            await eventually(lambda: hanging(palette))
+            assert await process.stop(signal.SIGINT) == 1
+            assert process.stderr.read_text() == ""
+
+
+async def hanging(palette: DemoPalette) -> bool:
+    return palette.in_flight > 0
 
 
 def test_every_kind_of_failure_has_a_hint() -> None:

@@ -1,0 +1,48 @@
+"""The simulated Palette as a command, for whoever tries a configuration against it."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+from exporter.demo.api import API_KEY
+from tests.process import ROOT, environment, finished, free_port
+
+
+def test_it_serves_what_it_says_until_it_is_interrupted() -> None:
+    command = [sys.executable, "-m", "exporter.demo", f"--port={free_port()}"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        said = ""
+        while "nothing is kept" not in said:
+            line = process.stdout.readline().decode()
+            assert line, process.stderr.read()
+            said += line
+        found = re.search(r"SPECTROCLOUD_HOST=(\S+) SPECTROCLOUD_APIKEY=(\S+)", said)
+        assert found
+        assert found[2] == API_KEY
+        request = urllib.request.Request(
+            f"{found[1]}/v1/dashboard/spectroclusters/vms", headers={"ApiKey": API_KEY}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            listed = answer.read().decode()
+        uids = re.findall(r"^  ([0-9a-f]{24}) ", said, re.MULTILINE)
+        assert uids
+        assert all(uid in listed for uid in uids)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_port_that_is_taken_is_said_in_a_line() -> None:
+    module = (sys.executable, "-m", "exporter.demo")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = finished(f"--port={port}", command=module)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"port {port} of 127\.0\.0\.1 cannot be had: .+\n", done.stderr)
