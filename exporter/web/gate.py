@@ -1,6 +1,7 @@
 """How many scrapes are answered at the same time, and for how long."""
 
 import asyncio
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -28,22 +29,19 @@ class Gate:
 
     def counted(self, handler: Handler, *, part: float = 1.0) -> Handler:
         """Return a handler whose answers are counted, and take that part of the places at most."""
-        taken = 0
+        lane = _Lane(self, part)
 
         async def count(request: web.Request) -> web.StreamResponse:
-            nonlocal taken
-            if self.answering >= self.most or taken >= max(self.most * part, 1):
+            if lane.full:
                 raise web.HTTPServiceUnavailable(
                     text=f"Limit of {self.most} requests at a time reached (web.max_requests); "
                     "try again.\n",
                     headers={hdrs.RETRY_AFTER: "1"},
                 )
-            place = request[_PLACE] = _Place(self, request)
-            taken += 1
+            place = request[_PLACE] = _Place(lane, request)
             try:
                 return await handler(request)
             finally:
-                taken -= 1
                 place.leave()
 
         return count
@@ -55,15 +53,34 @@ class Gate:
             place.sending()
 
 
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """The answers of one handler; part: of all places, how many it may take."""
+
+    gate: Gate
+    part: float
+    answering: int = 0
+
+    @property
+    def full(self) -> bool:
+        most = self.gate.most
+        return self.gate.answering >= most or self.answering >= max(most * self.part, 1)
+
+    def take(self, places: int) -> None:
+        """Take so many places, or give them back."""
+        self.answering += places
+        self.gate.answering += places
+
+
 class _Place:
     """The place of one answer among those that are given at the same time."""
 
-    def __init__(self, gate: Gate, request: web.Request) -> None:
-        self._gate = gate
+    def __init__(self, lane: _Lane, request: web.Request) -> None:
+        self._lane = lane
         self._request = request
         self._aside = False
         self._timers: list[asyncio.TimerHandle] = []
-        gate.answering += 1
+        lane.take(1)
 
     def sending(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,18 +93,18 @@ class _Place:
         for timer in self._timers:
             timer.cancel()
         if self._aside:
-            self._gate.slow -= 1
+            self._lane.gate.slow -= 1
         else:
-            self._gate.answering -= 1
+            self._lane.take(-1)
 
     def _step_aside(self) -> None:
-        gate = self._gate
+        gate = self._lane.gate
         if gate.slow >= SLOW_READERS * gate.most:
             self._timers.append(asyncio.get_running_loop().call_later(SLOW_AFTER, self._step_aside))
             return
         self._aside = True
         gate.slow += 1
-        gate.answering -= 1
+        self._lane.take(-1)
 
     def _give_up(self) -> None:
         # Told the length, the reader cannot take what it has for the whole.
