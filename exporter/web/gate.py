@@ -43,6 +43,8 @@ class Gate:
                 return await handler(request)
             finally:
                 place.leave()
+                # What is small is sent only now, and is nobody's place any more.
+                del request[_PLACE]
 
         return count
 
