@@ -1,0 +1,117 @@
+"""Starts the exporter with something amiss: python launcher.py AMISS [flags of the exporter].
+
+AMISS is a key of STAGES, at which a signal comes, or of BUGS, where a collaborator raises.
+"""
+
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from exporter.cli import main
+
+CANARY = "c4n4ry-S3CR3T-9f"
+
+
+def interrupt() -> None:
+    """Get a signal, as if it came from outside."""
+    os.kill(os.getpid(), int(os.environ["SIGNAL"]))
+
+
+class OnImport:
+    """Gets a signal when a module begins to be imported."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name == self._name:
+            interrupt()
+        return None
+
+
+def on_import(name: str) -> Callable[[], None]:
+    return lambda: sys.meta_path.insert(0, OnImport(name))
+
+
+def on_call(module: str, name: str) -> Callable[[], None]:
+    """Get a signal as a function is called."""
+
+    def arrange() -> None:
+        home = importlib.import_module(module)
+        real = getattr(home, name)
+
+        def interrupted(*args: Any, **kwargs: Any) -> Any:
+            interrupt()
+            return real(*args, **kwargs)
+
+        setattr(home, name, interrupted)
+
+    return arrange
+
+
+def bug(module: str, *path: str, after: int = 0) -> Callable[[], None]:
+    """Let a function raise, which has a secret at hand; after so many good calls."""
+
+    def arrange() -> None:
+        home: Any = importlib.import_module(module)
+        for name in path[:-1]:
+            home = getattr(home, name)
+
+        real, good = getattr(home, path[-1]), iter(range(after))
+
+        def raising(*args: Any, **kwargs: Any) -> Any:
+            if next(good, None) is not None:
+                return real(*args, **kwargs)
+            at_hand = CANARY[:]
+            raise RuntimeError(f"a bug, beside {len(at_hand)} characters")
+
+        setattr(home, path[-1], raising)
+
+    return arrange
+
+
+def slow_reload() -> None:
+    """Let every reading of the settings but the first hang."""
+    origin: Any = importlib.import_module("exporter.origin")
+    real, began = origin.load, Path(os.environ["BEGAN"])
+
+    def hanging(**kwargs: Any) -> Any:
+        if began.exists():
+            began.write_text("again")
+            time.sleep(60)
+        began.touch()
+        return real(**kwargs)
+
+    origin.load = hanging
+
+
+STAGES: dict[str, Callable[[], None]] = {
+    "first-import": on_import("exporter.flags"),
+    "import-of-settings": on_import("pydantic"),
+    "import-of-all": on_import("exporter.runtime"),
+    "reading-settings": on_call("exporter.origin", "load"),
+    "before-the-loop": on_call("uvloop", "new_event_loop"),
+    "connecting": on_call("exporter.runtime", "connect"),
+    "binding": on_call("exporter.runtime", "served"),
+    "first-refresh": on_call("exporter.refresh", "plan"),
+}
+BUGS: dict[str, Callable[[], None]] = {
+    "cluster": bug("exporter.reading", "ClusterReader", "read"),
+    "discovery": bug("exporter.discovery", "Search", "wanted"),
+    "watch": bug("exporter.watch", "Watch", "look", after=1),
+    "reload": bug("exporter.parts", "Publication", "prepare"),
+    "listening": bug("exporter.web.entrance", "Entrance", "listen"),
+}
+AMISS = {"nothing": lambda: None, "slow-reload": slow_reload, **STAGES, **BUGS}
+
+if __name__ == "__main__":
+    AMISS[sys.argv[1]]()
+    raise SystemExit(main(sys.argv[2:]))
