@@ -8,7 +8,7 @@ from exporter import settings as configuration
 from exporter.metrics.rollup import Objective
 from exporter.palette import auth
 from exporter.targets import Names, Target
-from exporter.web.door import Door, DoorError, in_one_form
+from exporter.web.door import Door, DoorError, content_of, in_one_form
 
 LOGIN_RETRY = 0.9
 """The part of the refresh interval that passes before a refused log-in is tried again."""
@@ -84,6 +84,9 @@ def door(settings: configuration.Settings) -> Door:
 
 
 def _door_of(path: Path, *, open_health_paths: bool) -> Door:
+    files = (path, *configuration.read_web_file(path).tls_server_config.files)
+    content = content_of(files)
+    # Read only now for good, so that no change between the two goes unnoticed.
     said = configuration.read_web_file(path)
     tls, users = said.tls_server_config, said.basic_auth_users
     sans = tls.client_allowed_sans
@@ -95,5 +98,6 @@ def _door_of(path: Path, *, open_health_paths: bool) -> Door:
         interval=said.rate_limit.interval,
         burst=said.rate_limit.burst,
         open_health_paths=open_health_paths,
-        files=(path, *tls.files),
+        files=files,
+        content=content,
     )

@@ -42,6 +42,7 @@ class Door:
     interval, burst: seconds per request, and how many may come at once; interval 0 is no limit.
     open_health_paths: whether the health paths ask for no user.
     files: what it was made from, the secrets among them.
+    content: a digest of what stood in them when they began to be read.
     """
 
     users: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}), repr=False)
@@ -52,6 +53,7 @@ class Door:
     burst: int = 0
     open_health_paths: bool = False
     files: tuple[Path, ...] = ()
+    content: bytes = field(default_factory=lambda: content_of(()), repr=False)
 
     @property
     def sent_headers(self) -> Mapping[str, str]:
@@ -105,23 +107,28 @@ class Doorkeeper:
     def _take(self, read: Read, door: Door) -> None:
         self._read = read
         self._door = door
-        self._content = _content(door.files)
-        self._watch(door.files)
+        self._watch()
         if door.sent_headers != door.headers:
             log.warning(f"{HSTS} is not sent where TLS is not spoken")
 
-    def _watch(self, files: tuple[Path, ...]) -> None:
+    def _watch(self) -> None:
+        """Look again only once a file shows a change, or might have changed without showing it."""
+        files = self._door.files
         self._stamp = _stamp(files)
         changed = max((each[-1] for each in self._stamp if each), default=0) / 1e9
-        racy = self._wall() - changed < RACY
-        self._look_again_at = self._monotonic() + RACY if racy else float("inf")
+        if content_of(files) != self._door.content:
+            self._look_again_at = float("-inf")
+        elif self._wall() - changed < RACY:
+            self._look_again_at = self._monotonic() + RACY
+        else:
+            self._look_again_at = float("inf")
 
     def _look_again(self) -> None:
         stamp = _stamp(self._door.files)
-        if self._complaint or self._content != _content(self._door.files):
+        if self._complaint or self._door.content != content_of(self._door.files):
             self._try_again(stamp)
         else:
-            self._watch(self._door.files)
+            self._watch()
 
     def _try_again(self, stamp: Stamp) -> None:
         try:
@@ -153,12 +160,13 @@ def _stamp_of(path: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _content(files: tuple[Path, ...]) -> bytes:
+def content_of(files: tuple[Path, ...]) -> bytes:
     """Return a digest of what stands in the files."""
     digest = hashlib.sha256()
     for path in files:
         try:
-            content = path.read_bytes()
+            # To read a pipe would be to wait for its other end.
+            content = path.read_bytes() if path.is_file() else b""
         except OSError:
             content = b""
         digest.update(len(content).to_bytes(8, "big") + content)

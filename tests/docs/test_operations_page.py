@@ -86,6 +86,7 @@ def test_the_page_has_what_operators_look_for() -> None:
         "High availability",
         "Rate limits, and several exporters behind one address",
         "Upgrade",
+        "TLS and users",
         "Reload",
         "Stop",
         "What each log line means",
