@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.snapshot import Cluster, ClusterState, Listing, NamedSnapshot, Snapshot
-from exporter.store import Store
+from exporter.store import Aside, Store
 from exporter.targets import expired, expiring
 from tests.harness import Clock
 
@@ -134,3 +134,67 @@ def test_named_snapshots_expire_one_by_one() -> None:
         clock.advance(seconds)
         shown.append("".join(each.name for each in shelf.view()[0].state.snapshots))
     assert shown == ["abc", "bc", "bc", "c"]
+
+
+def otherwise(state: ClusterState, previous: str | None) -> Generator[None, None, str]:
+    yield
+    return f"otherwise:{len(state.snapshots)} "
+
+
+def same(state: ClusterState) -> ClusterState:
+    return state
+
+
+def adopt(shelf: Store[str], ready: Aside[str]) -> None:
+    shelf.adopt(
+        render=otherwise,
+        expire=partial(expired, stale_after=STALE_AFTER),
+        reschedule=same,
+        ready=ready,
+    )
+
+
+def whole(steps: Generator[None, None, Aside[str]]) -> Aside[str]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            ready: Aside[str] = end.value
+            return ready
+
+
+def test_what_is_rendered_aside_is_seen_all_at_once() -> None:
+    shelf = store(Clock())
+    for uid in "abc":
+        shelf.publish(state(uid, read_at=1000.0))
+    steps = shelf.rendering(otherwise)
+    next(steps)
+    shelf.publish(state("b", read_at=1000.0))
+    shelf.publish(state("d", read_at=1000.0))
+    shelf.remove("a")
+    ready = whole(steps)
+    assert {seen.text for seen in shelf.view()} == {"up:1 ", "up:1 up:1 "}
+    adopt(shelf, ready)
+    assert [seen.text for seen in shelf.view()] == ["otherwise:1 "] * 3
+    assert [seen.state.cluster.uid for seen in shelf.view()] == ["b", "c", "d"]
+
+
+def test_what_was_published_after_it_was_rendered_aside_is_not_taken_back() -> None:
+    shelf = store(Clock())
+    shelf.publish(state(read_at=1000.0))
+    ready = whole(shelf.rendering(otherwise))
+    shelf.publish(state(read_at=1000.0, up=False))
+    adopt(shelf, ready)
+    (seen,) = shelf.view()
+    assert seen.text == "otherwise:1 "
+    assert not seen.state.up
+
+
+def test_a_state_on_its_way_is_not_shown_as_it_was_rendered_before() -> None:
+    shelf = store(Clock())
+    steps = shelf.publishing(state(read_at=1000.0))
+    next(steps)
+    adopt(shelf, {})
+    for _ in steps:
+        assert shelf.view() == ()
+    assert [seen.text for seen in shelf.view()] == ["otherwise:1 "]

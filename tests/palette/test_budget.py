@@ -1,6 +1,7 @@
 """The budget on a loop whose clock jumps from timer to timer; nothing here waits."""
 
 import asyncio
+import itertools
 import random
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine
@@ -345,3 +346,68 @@ def test_beside_a_client_that_takes_half_we_use_the_rest_and_are_hardly_ever_ref
     through, refused = run(beside_another_client(900, retry_after))
     assert through >= 0.9 * 25
     assert refused <= 0.02
+
+
+async def changing(budget: Budget, limits: list[tuple[float, float]], every: float) -> None:
+    """Go by other limits again and again."""
+    for rate, burst in itertools.cycle(limits):
+        await asyncio.sleep(every)
+        budget.adopt(rate, burst)
+
+
+@pytest.mark.parametrize("every", [0.0, 0.05, 1.0])
+@pytest.mark.parametrize(
+    "limits", [[(40.0, 50.0)], [(40.0, 50.0), (40.0, 10.0)], [(40.0, 50.0), (4.0, 1.0)]]
+)
+def test_limits_that_change_give_no_second_burst(
+    limits: list[tuple[float, float]], every: float
+) -> None:
+    async def main() -> list[float]:
+        budget = Budget(40.0, 50.0)
+        change = asyncio.create_task(changing(budget, limits, every or 0.001))
+        try:
+            return await granted(budget, 150)
+        finally:
+            change.cancel()
+
+    times = run(main())
+    for seconds in (0.01, 0.1, 1.0, 5.0):
+        assert most_within(seconds, times) <= 50 + 40 * seconds + 1e-3
+
+
+def test_one_who_waits_goes_by_the_new_rate_at_once() -> None:
+    async def main() -> float:
+        budget = Budget(0.01, 1)
+        await granted(budget, 1)
+        asyncio.get_running_loop().call_later(1.0, budget.adopt, 10.0, 1.0)
+        return (await granted(budget, 1))[0]
+
+    assert run(main()) == pytest.approx(1.1, abs=0.05)
+
+
+def test_a_bucket_that_shrinks_strands_nobody_whose_price_is_higher() -> None:
+    async def main() -> list[float]:
+        budget = Budget(10, 20)
+        for _ in range(12):
+            budget.refused(CLUSTERS, now(), None)
+            await asyncio.sleep(1.1)
+        asyncio.get_running_loop().call_later(0.1, budget.adopt, 10.0, 1.0)
+        return await granted(budget, 3)
+
+    assert run(main())[-1] < 60
+
+
+def test_other_limits_forget_no_refusal() -> None:
+    async def main() -> list[float]:
+        budget = Budget(40, 50)
+        given = await budget.acquire(CLUSTERS, throttled=nobody)
+        budget.refused(CLUSTERS, given, 10.0)
+        budget.adopt(40, 100)
+        first = await granted(budget, 1)
+        budget.adopt(40, 50)
+        return [*first, *(first[0] + time for time in await granted(budget, 30))]
+
+    times = run(main())
+    assert times[0] == pytest.approx(10.0, abs=0.1)
+    # Neither is there anything saved up, nor is the rate the whole one.
+    assert times[-1] - times[0] > 30 / 40
