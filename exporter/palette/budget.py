@@ -38,7 +38,7 @@ NOTICEABLE = 0.001
 MAIN_QUEUE = "main"
 """Where requests wait unless they are told another queue."""
 
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 class Budget:
@@ -210,11 +210,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         due = _epoch(value)
         # By the server's clock, if it tells: ours may be off.
         now = _epoch(headers["Date"]) if "Date" in headers else time.time()
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year that no clock has
         return None
     return min(max(due - now, 0.0), LONGEST_PAUSE)
 
 
 def _epoch(http_date: str) -> float:
-    """Return seconds since the epoch. Raises ValueError."""
+    """Return seconds since the epoch. Raises ValueError or OverflowError."""
     return parsedate_to_datetime(http_date).replace(tzinfo=UTC).timestamp()

@@ -116,9 +116,19 @@ class List(msgspec.Struct, Generic[T], gc=False):
     kind: Any = None
     metadata: ListMetadata | None = None
     items: list[T] | UnsetType | None = UNSET
+    spec: Any = None
+    status: Any = None
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """What tells a document from a list of them."""
+
+    kind: Any = None
+    items: Any = UNSET
 
 
 _DECODE_ITEM = msgspec.json.Decoder(Item).decode
+_DECODE_ENVELOPE = msgspec.json.Decoder(_Envelope).decode
 _DECODE_LIST = msgspec.json.Decoder(List[msgspec.Raw]).decode
 _UNDECODABLE = (msgspec.MsgspecError, RecursionError, ValueError)
 
@@ -161,10 +171,21 @@ def raw_items(answer: List[Any]) -> list[Any]:
     if answer.items is not UNSET:
         return answer.items or []
     # Servers written in Go may leave an empty list out; but an error that was sent with
-    # status 200 must not pass for one.
-    if answer.metadata is None and not str(answer.kind).endswith("List"):
+    # status 200, or a single document, must not pass for one.
+    called_list = str(answer.kind).endswith("List")
+    nameless = answer.kind is None and answer.metadata is not None
+    if not (called_list or nameless) or (answer.spec, answer.status) != (None, None):
         raise InvalidResponse("the answer has no items")
     return []
+
+
+def is_single(body: bytes) -> bool:
+    """Tell whether an answer may be one document: neither a list nor Kubernetes' word on a call."""
+    try:
+        envelope = _DECODE_ENVELOPE(body)
+    except _UNDECODABLE:
+        return True  # what it is shows when it is taken apart
+    return envelope.items is UNSET and not str(envelope.kind).endswith(("List", "Status"))
 
 
 def decode_item(raw: Any, report: Report) -> Item | None:

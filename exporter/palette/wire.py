@@ -26,6 +26,7 @@ from exporter.palette.document import (
     VolumeSnapshotStatus,
     decode_item,
     decode_list,
+    is_single,
     raw_items,
 )
 from exporter.palette.errors import InvalidResponse
@@ -110,9 +111,9 @@ def snapshot(body: bytes, report: Report, *, namespace: str, vm: str, name: str)
         lacks. A document that names another snapshot is no answer.
     Raises InvalidResponse where the body holds no such snapshot.
     """
-    item = decode_item(body, report)
+    item = decode_item(body, report) if is_single(body) else None
     if item is None:
-        raise InvalidResponse("the answer is not a JSON object")
+        raise InvalidResponse("the answer is not a JSON object, or a list of them")
     if item.metadata is None and item.spec is None and item.status is None:
         raise InvalidResponse("the answer is an object, but not a snapshot")
     read = _Reader(item.metadata or _NO_METADATA, report)

@@ -306,7 +306,20 @@ async def test_during_a_long_pause_nothing_is_sent_and_nobody_waits(
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("value", ["soon", "-5", "1e9", "", "Wed, 99 Foo", "0"])
+@pytest.mark.parametrize("value", ["20", "9" * 40])
+async def test_a_pause_of_any_length_is_believed_up_to_a_bound(
+    serve: Serve, transport_to: MakeTransport, value: str
+) -> None:
+    handler, seen = answers(status(429, Retry_After=value), ok())
+    with pytest.raises(RateLimited):
+        await transport_to(await serve(handler)).get(VMS, path=UID, retry_for=10)
+    assert len(seen) == 1
+
+
+NO_CLOCK_HAS = "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "1e9", "", "Wed, 99 Foo", "0", NO_CLOCK_HAS])
 async def test_a_senseless_retry_after_is_as_good_as_none(
     serve: Serve, transport_to: MakeTransport, value: str
 ) -> None:

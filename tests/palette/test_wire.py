@@ -197,6 +197,9 @@ NOT_A_LIST = [
     b'{"items":[],"metadata":{"continue":7}}',
     b'{"items":[],"metadata":[]}',
     b"[" * 100_000,
+    b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","code":410}',
+    b'{"kind":"VirtualMachineSnapshot","metadata":{"name":"a"}}',
+    b'{"metadata":{"name":"a"},"spec":{}}',
 ]
 
 
@@ -214,7 +217,21 @@ def test_a_list_of_nothing_is_empty(body: bytes) -> None:
     assert wire.snapshot_page(body, lambda _: None).items == ()
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"metadata":', b"[]", b"null", b"{}", b'"x"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b'{"metadata":',
+        b"[]",
+        b"null",
+        b"{}",
+        b'"x"',
+        b'{"kind":"VirtualMachineSnapshotList","metadata":{},"items":null}',
+        b'{"metadata":{},"items":[]}',
+        b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","code":404}',
+    ],
+)
 def test_what_is_no_snapshot_is_an_invalid_answer(body: bytes) -> None:
     with pytest.raises(InvalidResponse):
         wire.snapshot(body, lambda _: None, **ASKED)
