@@ -87,7 +87,7 @@ class Entrance:
             if self._has_room():
                 task = self._tasks.create_task(self._greet(connection))
                 self._greeting[task] = None
-                task.add_done_callback(lambda task: self._greeting.pop(task, None))
+                task.add_done_callback(lambda done: self._greeting.pop(done, None))
             else:
                 connection.close()
 
@@ -98,7 +98,9 @@ class Entrance:
             return True
         idle = self._guests.idle(connections)
         if len(self._greeting) > len(idle):
-            next(iter(self._greeting)).cancel()
+            oldest = next(iter(self._greeting))
+            del self._greeting[oldest]  # it takes its time to end, and is not the oldest twice
+            oldest.cancel()
         elif idle:
             _abort(idle[0])
         return bool(idle or self._greeting)
@@ -135,6 +137,7 @@ class Entrance:
 def _abort(connection: web.RequestHandler) -> None:
     if isinstance(connection.transport, asyncio.Transport):
         connection.transport.abort()
+    connection.force_close()  # from here on it has no transport, which is how the dead are told
 
 
 async def _listeners(host: str | None, port: int) -> list[socket.socket]:

@@ -28,6 +28,6 @@ class Guests:
         return connection in self._asked
 
     def idle(self, connections: Collection[web.RequestHandler]) -> list[web.RequestHandler]:
-        """Return those on which no answer is awaited, of all there are; the oldest first."""
+        """Return those that live and await no answer, of all there are; the oldest first."""
         self._asked.intersection_update(connections)
-        return [each for each in connections if each not in self._busy]
+        return [each for each in connections if each not in self._busy and each.transport]
