@@ -4,7 +4,7 @@ import asyncio
 import gc
 import random
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.clock import Clock, Rest
@@ -27,6 +27,7 @@ from exporter.targets import (
     identity,
     keep,
 )
+from exporter.turns import Turns
 
 SPREAD = 0.1
 """Seconds between the first refreshes of two clusters, on the average."""
@@ -39,6 +40,7 @@ class Surroundings:
     interval, stale_after: in seconds; rate: requests per second.
     project_uid: the scope of clusters that have none of their own; "" is the tenant.
     share: the clusters that are this exporter's.
+    turns: in which what takes long is done.
     """
 
     palette: Palette
@@ -51,6 +53,7 @@ class Surroundings:
     rate: float
     share: Share
     project_uid: str = ""
+    turns: Turns = field(default_factory=Turns)
 
     @property
     def retry_for(self) -> float:
@@ -133,8 +136,8 @@ class ClusterRefresh:
         )
         # One that failed ended early, and says nothing of what the next one takes.
         self.requests = max(reading.requests, self.requests if reading.failure else 0)
-        for _ in self._publishing(self._state(cluster, targets, reading, started, whole=True)):
-            await asyncio.sleep(0)
+        state = self._state(cluster, targets, reading, started, whole=True)
+        await self._shared.turns.finished(self._publishing(state))
         self._named_pages = reading.named_pages or self._named_pages
         self._settled = self._settled or reading.failure is None
         self.ended = True

@@ -166,6 +166,7 @@ async def _start(
         scrapes=Scrapes(publication.store, telemetry, clock.wall),
         ready=lambda: fleet.ready,
         telemetry_path=settings.web.telemetry_path,
+        turns=shared.turns,
     )
     status = StatusHandlers(
         store=publication.store,
@@ -173,13 +174,14 @@ async def _start(
         ready=lambda: fleet.ready,
         configuration=lambda: publication.settings.effective_yaml(),
         wall=clock.wall,
+        turns=shared.turns,
         version=__version__,
         # Beside the event loop: templates are compiled first.
         pages=await asyncio.to_thread(
             Pages, version=__version__, telemetry_path=settings.web.telemetry_path
         ),
     )
-    probe = ProbeHandler(probing=lambda: probes.probing, wall=clock.wall)
+    probe = ProbeHandler(probing=lambda: probes.probing, wall=clock.wall, turns=shared.turns)
     reload = ReloadHandler(reload=reloader.reload)
     app = create_app(handlers, probe, status, reload, protection)
     addresses = await stack.enter_async_context(served(app, protection, *settings.web.address))

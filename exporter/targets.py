@@ -214,17 +214,18 @@ def listing(
     now: seconds on the monotonic clock.
     """
     # Asked once per machine, as regular expressions are slow beside all else that happens here.
-    covered = {vm.key: vm.key in coverage for vm in virtual_machines}
+    known_machines = frozenset(vm.key for vm in virtual_machines)
+    covered: dict[tuple[str, str], bool] = {key: key in coverage for key in known_machines}
 
-    def wanted(key: VirtualMachineKey) -> bool:
-        known = covered.get(key)
+    def wanted(snapshot: Snapshot) -> bool:
+        # A plain tuple, for there are many: it equals the key of the same parts.
+        known = covered.get((snapshot.namespace, snapshot.vm))
         if known is None:
-            known = covered[key] = key in coverage
+            known = covered[snapshot.vm_key] = snapshot.vm_key in coverage
         return known
 
-    known_machines = frozenset(covered)
     return Listing(
-        snapshots=tuple(each for each in snapshots if wanted(each.vm_key)),
+        snapshots=tuple(filter(wanted, snapshots)),
         virtual_machines=tuple(vm for vm in virtual_machines if covered[vm.key]),
         known_machines=known_machines,
         namespaces=frozenset(namespaces),

@@ -10,7 +10,7 @@ import exporter
 PACKAGE = Path(exporter.__file__).parent
 
 VALUES = {"snapshot", "duration"}
-REFRESH = {"palette", "targets", "store", "snapshot", "metrics.telemetry"}
+REFRESH = {"palette", "targets", "store", "snapshot", "metrics.telemetry", "turns"}
 MAY_IMPORT: dict[str, set[str] | None] = {
     "__main__": {"cli"},
     "check": {
@@ -53,8 +53,9 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "snapshot": set(),
     "store": VALUES,
     "targets": VALUES,
+    "turns": set(),
     "watch": {"clock", "settings"},
-    "web": {"probing", "refresh", "store", "metrics", "targets", "snapshot"},
+    "web": {"probing", "refresh", "store", "metrics", "targets", "snapshot", "turns"},
 }
 """A module or package of ours -> what of ours it may import; None: everything but cli."""
 

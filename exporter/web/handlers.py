@@ -1,21 +1,18 @@
 """What each path answers."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import hdrs, web
 
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import gzipped, length, plain
+from exporter.turns import TURN, Turns
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.scrapes import Scrapes
-from exporter.web.turns import TURN, in_turns
-
-T = TypeVar("T")
 
 
 class PartsOf(Protocol):
@@ -42,6 +39,7 @@ class Handlers:
     scrapes: Scrapes
     ready: Callable[[], bool]
     telemetry_path: str
+    turns: Turns = field(default_factory=Turns)
 
     async def is_healthy(self, request: web.Request) -> web.Response:
         """Answer 200: that it is answered at all is the health of the event loop."""
@@ -57,15 +55,15 @@ class Handlers:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Answer with all metrics, in the format and encoding that are asked for."""
-        return await exposition(request, self.scrapes.parts)
+        return await exposition(request, self.scrapes.parts, self.turns)
 
 
-async def exposition(request: web.Request, parts_of: PartsOf) -> web.StreamResponse:
+async def exposition(request: web.Request, parts_of: PartsOf, turns: Turns) -> web.StreamResponse:
     """Answer with metrics, in the format and encoding that are asked for."""
     openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
     compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
-    parts = await in_turns(parts_of(openmetrics=openmetrics))
-    body: Iterable[bytes] = await in_turns(gzipped(parts)) if compressed else plain(parts)
+    parts = await turns.over(parts_of(openmetrics=openmetrics))
+    body: Iterable[bytes] = await turns.over(gzipped(parts)) if compressed else plain(parts)
     response = web.StreamResponse()
     response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
     response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
@@ -82,7 +80,7 @@ async def exposition(request: web.Request, parts_of: PartsOf) -> web.StreamRespo
             # only past it, and so would wait for ever at 0.
             request.transport.set_write_buffer_limits(high=1 if request.secure else 0)
         if request.method != hdrs.METH_HEAD:
-            await _send(response, body)
+            await _send(response, body, turns)
     return response
 
 
@@ -91,18 +89,24 @@ def _header(request: web.Request, name: str) -> str:
     return ",".join(request.headers.getall(name, ()))
 
 
-async def _send(response: web.StreamResponse, parts: Iterable[bytes]) -> None:
+async def _send(response: web.StreamResponse, parts: Iterable[bytes], turns: Turns) -> None:
     """Write all parts, small ones together; others have their turn in between."""
     waiting: list[bytes] = []
     size = 0
-    turn_ends = time.perf_counter() + TURN
+    ends = time.perf_counter() + TURN
     for part in parts:
-        waiting.append(part)
-        size += len(part)
-        if size >= CHUNK:
-            await response.write(b"".join(waiting) if len(waiting) > 1 else part)
+        if len(part) >= CHUNK:
+            # As it is: to put it behind the small ones would copy it.
+            await response.write(b"".join(waiting))
+            await response.write(part)
             waiting, size = [], 0
-        if time.perf_counter() >= turn_ends:
-            await asyncio.sleep(0)
-            turn_ends = time.perf_counter() + TURN
+        else:
+            waiting.append(part)
+            size += len(part)
+        if size >= CHUNK:
+            await response.write(b"".join(waiting))
+            waiting, size = [], 0
+        if time.perf_counter() >= ends:
+            await turns.next()
+            ends = time.perf_counter() + TURN
     await response.write(b"".join(waiting))

@@ -1,17 +1,17 @@
 """Answers /probe: one live reading for the request, in the formats of /metrics."""
 
-import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import RenderedCluster, Renderer
+from exporter.metrics.exposition import Renderer
 from exporter.metrics.probe import Probe, probe_pieces
 from exporter.probing import Prober, Question
 from exporter.snapshot import Cluster
+from exporter.turns import Turns
 from exporter.web.asked import Asked, QueryError, asked, time_limit
 from exporter.web.handlers import exposition
 
@@ -52,6 +52,7 @@ class ProbeHandler:
 
     probing: Callable[[], Probing]
     wall: Callable[[], float]
+    turns: Turns = field(default_factory=Turns)
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
         """Answer 200 with what was read, and with palette_probe_success 0 where it was not.
@@ -64,14 +65,14 @@ class ProbeHandler:
         question = _question(request, probing)
         within = time_limit(request.headers.getall(TIMEOUT_HEADER, []))
         finding = await probing.prober.ask(question, within)
-        read = await _rendered(probing.render(finding.state, None))
+        read = await self.turns.finished(probing.render(finding.state, None))
         probe = Probe(success=finding.success, duration=time.perf_counter() - began)
         now = self.wall()
 
         def parts(*, openmetrics: bool) -> Iterable[Block | bytes]:
             return probe_pieces(probe, read, now, openmetrics=openmetrics)
 
-        return await exposition(request, parts)
+        return await exposition(request, parts, self.turns)
 
 
 def _question(request: web.Request, probing: Probing) -> Question:
@@ -100,14 +101,3 @@ def _cluster(wanted: Asked, probing: Probing) -> Cluster:
     if wanted.project_uid not in ("", known.project_uid):
         raise web.HTTPForbidden(text=OTHER_PROJECT)
     return known
-
-
-async def _rendered(steps: Generator[None, None, RenderedCluster]) -> RenderedCluster:
-    """Return what a generator does in steps; others have their turn between them."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            rendered: RenderedCluster = end.value
-            return rendered
-        await asyncio.sleep(0)

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 
 from exporter.snapshot import Cluster
 from exporter.store import Store
+from exporter.turns import Turns
 from exporter.web.rendered import Rendered
 from exporter.web.status import documents
 from exporter.web.status.fleet import Standings
@@ -17,7 +18,6 @@ from exporter.web.status.guides import GUIDES, guide
 from exporter.web.status.overview import Fleet, Line, Overview, Part, line, overview
 from exporter.web.status.pages import STYLE, Pages
 from exporter.web.status.question import asked, page_number
-from exporter.web.turns import finished, in_turns
 
 SNAPSHOTS_A_PAGE = 20
 
@@ -51,6 +51,7 @@ class StatusHandlers:
     wall: Callable[[], float]
     version: str
     pages: Pages
+    turns: Turns = field(default_factory=Turns)
     _standings: Standings = field(default_factory=Standings, init=False)
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
@@ -137,7 +138,7 @@ class StatusHandlers:
         boards = [published.text.board for published in self.store.view()]
         question, notes = asked([*request.query.items()])
         fleet = Fleet(boards, self.known(), self.wall())
-        return await finished(overview(fleet, self._standings, question, notes))
+        return await self.turns.finished(overview(fleet, self._standings, question, notes))
 
     async def _line(self, request: web.Request, now: float) -> Line | None:
         key = (request.match_info["namespace"], request.match_info["vm"])
@@ -166,7 +167,7 @@ class StatusHandlers:
         )
 
     async def _page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
-        parts = await in_turns(self.pages.parts(template, **values))
+        parts = await self.turns.over(self.pages.parts(template, **values))
         # What no encoding can say, half of a pair of surrogates, shows as a question mark.
         body = "".join(parts).encode(errors="replace")
         return web.Response(
