@@ -402,9 +402,9 @@ def test_other_limits_forget_no_refusal() -> None:
         budget = Budget(40, 50)
         given = await budget.acquire(CLUSTERS, throttled=nobody)
         budget.refused(CLUSTERS, given, 10.0)
-        budget.adopt(40, 100)
+        budget.adopt(40, 40)
         first = await granted(budget, 1)
-        budget.adopt(40, 50)
+        budget.adopt(40, 100)
         return [*first, *(first[0] + time for time in await granted(budget, 30))]
 
     times = run(main())
