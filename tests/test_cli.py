@@ -43,6 +43,7 @@ LISTEN = "--web.listen-address=127.0.0.1:0"
 def config(directory: Path, url: str = "http://127.0.0.1:9", **more: Any) -> str:
     """Write a configuration file that is good but for more, and return the flag for it."""
     key = directory / "key"
+    key.touch(mode=0o600)
     key.write_text(f"{API_KEY}\n")
     tree = {"palette": {"url": url, "api_key_file": "key"}, "targets": [TARGET], **more}
     path = directory / "config.yaml"
