@@ -33,8 +33,8 @@ class Answer:
     computed: float
 
 
-def judge(answers: Sequence[Answer]) -> None:
-    """Fail unless all was well at any time.
+def judge(answers: Sequence[Answer], but: float) -> None:
+    """Fail unless all was well at any time, but for so small a part of it.
 
     A machine that is busy with others makes single answers late, but computes nothing for us
     meanwhile: what is late is held against the exporter only if that was its own doing.
@@ -43,16 +43,17 @@ def judge(answers: Sequence[Answer]) -> None:
     assert {answer.status for answer in answers} == {200}
     assert median(answer.seconds for answer in answers) < PATIENCE
     held = [answer for answer in answers if min(answer.seconds, answer.computed) >= WITHIN]
-    assert not held, f"the event loop was held: {held}"
+    assert len(held) <= but * len(answers), f"the event loop was held: {held}"
 
 
 @asynccontextmanager
 async def healthy_throughout(
-    url: str, *, computed: Callable[[], float] = time.process_time
+    url: str, *, computed: Callable[[], float] = time.process_time, but: float = 0.0
 ) -> AsyncIterator[None]:
     """Ask all the time, and judge at the end.
 
     computed: the seconds that the exporter's process has computed; it is ours unless told.
+    but: the part of the answers that may be late though the process computed all the while.
     """
     answers: list[Answer] = []
     async with aiohttp.ClientSession() as session:
@@ -63,7 +64,7 @@ async def healthy_throughout(
             asking.cancel()
             await asyncio.wait([asking])
     assert asking.cancelled(), asking.exception()
-    judge(answers)
+    judge(answers, but)
 
 
 async def _ask(

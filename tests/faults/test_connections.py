@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from tests.faults.front import HOST, Front
-from tests.faults.watch import ALL, Course, fleet, watching
+from tests.faults.watch import ALL, Course, fleet, request_timeout, watching
 
 NAME = "palette.test"
 """The host name of a Palette whose name server can fail."""
@@ -28,7 +28,7 @@ async def behind(
     async with front:
         settings = {"url": f"{origin}:{front.port}", **palette}
         async with watching(
-            fleet(), front=front, palette=settings, request_timeout=0.15
+            fleet(), front=front, palette=settings, request_timeout=request_timeout(reason)
         ) as exporter:
             yield Course(exporter=exporter, failing=ALL, reason=reason)
 

@@ -7,7 +7,7 @@ import pytest
 from exporter.demo import faults
 from exporter.demo.faultbook import Match
 from exporter.demo.faults import Fault
-from tests.faults.watch import ALL, UP, Course, fleet, watching
+from tests.faults.watch import ALL, UP, Course, fleet, request_timeout, watching
 from tests.harness import EAST, INTERVAL, Running, meanwhile, put
 
 USER = "someone@example.com"
@@ -71,7 +71,9 @@ LOG_INS = [
 async def test_a_log_in_that_fails_is_told_and_got_over(
     fault: Fault, reason: str, login: Login
 ) -> None:
-    async with watching(fleet(), palette=login, demo=DEMO, request_timeout=0.1) as exporter:
+    async with watching(
+        fleet(), palette=login, demo=DEMO, request_timeout=request_timeout(reason)
+    ) as exporter:
         exporter.palette.forget_requests()
         course = Course(exporter=exporter, failing=ALL, reason=reason)
 

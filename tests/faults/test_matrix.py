@@ -8,7 +8,7 @@ from exporter.demo import faults
 from exporter.demo.faultbook import Match
 from exporter.demo.faults import Fault
 from exporter.palette import paging
-from tests.faults.watch import LAST_SUCCESS, WAYS, Course, fleet, watching
+from tests.faults.watch import LAST_SUCCESS, WAYS, Course, fleet, request_timeout, watching
 from tests.harness import EAST, INTERVAL
 
 MANY_PAGES = 25
@@ -90,9 +90,7 @@ def _fewer_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("way", "row"), CASES)
 async def test_a_fault_of_one_cluster_is_told_kept_apart_and_got_over(way: str, row: Row) -> None:
-    # Short only where it is what ends the fault.
-    timeout = 0.15 if row.reason == "timeout" else 5.0
-    async with watching(fleet(), way, request_timeout=timeout) as exporter:
+    async with watching(fleet(), way, request_timeout=request_timeout(row.reason)) as exporter:
         book = exporter.palette.faults
         course = Course(exporter=exporter, failing=frozenset({EAST}), reason=row.reason)
         await course.run(lambda: book.add(Match(cluster_uid=EAST), row.fault), book.clear)

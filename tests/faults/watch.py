@@ -51,6 +51,11 @@ WAYS: Mapping[str, Sequence[str]] = {
 list that takes fewer requests than one by one."""
 
 
+def request_timeout(reason: str) -> float:
+    """Return seconds: few only where they are what ends the fault, as machines may be busy."""
+    return 0.25 if reason == "timeout" else 10.0
+
+
 def fleet() -> World:
     """Three clusters, each with two machines and three snapshots."""
     world = tenant()
