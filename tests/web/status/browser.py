@@ -1,0 +1,96 @@
+"""Debian's Chromium, and what a page did in it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.monitoring import program
+
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Run a browser; without one, skip the test, but not in CI."""
+    path = program("chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=[*FLAGS])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@dataclass
+class Visit:
+    """A page, and what went wrong or went out while it was open."""
+
+    page: Page
+    url: str
+    requests: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Fail where the page spoke with another host, or the console had something to say."""
+        elsewhere = [
+            each for each in self.requests if not each.startswith((f"{self.url}/", "data:,"))
+        ]
+        assert elsewhere == []
+        assert self.said == []
+
+    async def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        wider: int = await self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        return wider
+
+    async def serious(self) -> list[str]:
+        """What axe finds that is serious or critical."""
+        found = await Axe().run(self.page)
+        return [
+            f"{each['id']}: {[node['html'] for node in each['nodes'][:3]]}"
+            for each in found.response["violations"]
+            if each["impact"] in {"serious", "critical"}
+        ]
+
+    async def focused(self) -> str:
+        """What has the keyboard, as text."""
+        text: str = await self.page.evaluate(
+            "(document.activeElement.innerText || document.activeElement.id || '').trim()"
+        )
+        return text
+
+
+@asynccontextmanager
+async def visit(
+    browser: Browser, url: str, path: str = "/", *, dark: bool = False, **window: Any
+) -> AsyncIterator[Visit]:
+    """Open a page; what it did is checked at the end."""
+    context = await browser.new_context(
+        viewport=window.get("viewport", DESKTOP), color_scheme="dark" if dark else "light"
+    )
+    page = await context.new_page()
+    visited = Visit(page, url)
+    context.on("request", lambda request: visited.requests.append(request.url))
+    page.on("console", lambda message: visited.said.append(message.text))
+    page.on("pageerror", lambda error: visited.said.append(str(error)))
+    await page.goto(url + path)
+    yield visited
+    visited.check()
+    await context.close()

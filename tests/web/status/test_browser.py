@@ -1,0 +1,181 @@
+"""The status page as people meet it: in a browser, by keyboard, on a phone, by a screen reader."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.async_api import expect
+
+from exporter.demo import faults
+from exporter.demo.documents import requested, vm_document
+from exporter.demo.machines import cluster_identity
+from exporter.demo.stages import failed, started
+from exporter.demo.world import World
+from tests.harness import EAST, NOW, Running, exporting, put, target, tenant
+from tests.web.status.browser import PHONE, chromium, visit
+
+FLEET = tuple(cluster_identity(index)[0] for index in range(3))
+RFC_3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+SNAPSHOT = "snapshot of \u202eevil\u202c"
+SCRIPT = '<script>alert("1")</script> it\'s "bad" & worse'
+ERROR = f"{SCRIPT}\n\u202eright to left\u200f 💥 {'x' * 10_000}"
+
+
+@asynccontextmanager
+async def fleet() -> AsyncIterator[Running]:
+    """The demo's fleet at a moment, one of its clusters unreadable since."""
+    async with exporting(
+        World(now=NOW, pace=0),
+        targets=[target(uid) for uid in FLEET],
+        objectives=[{"max_age": "8d"}],
+    ) as running:
+        await running.refresh()
+        running.palette.faults.add(lambda call: call.cluster_uid == FLEET[2], faults.status(503))
+        running.clock.advance(90)
+        await running.refresh()
+        yield running
+
+
+@asynccontextmanager
+async def hostile() -> AsyncIterator[Running]:
+    """A machine whose names and error are out to do harm."""
+    world = tenant()
+    vm = '<img src=x onerror="alert(1)">'
+    world.put_vm(EAST, vm_document(name=vm, namespace="'\"><b>", disks={"<i>disk</i>": "no"}))
+    document = requested(name=SNAPSHOT, vm=vm, namespace="'\"><b>", at=NOW - 3600)
+    failed(started(document, NOW - 3590, "uid"), NOW - 3000, ERROR)
+    document["status"]["conditions"][0]["reason"] = "</li><script>alert(2)</script>"
+    world.put_snapshot(EAST, document)
+    put(world, "fine", "nightly")
+    async with exporting(world, targets=[target(EAST)]) as running:
+        await running.refresh()
+        yield running
+
+
+async def test_the_page_says_what_is_wrong_at_desktop_and_phone_width() -> None:
+    async with fleet() as running, chromium() as browser:
+        for viewport in ({"width": 1280, "height": 900}, PHONE):
+            async with visit(browser, running.url, viewport=viewport) as visited:
+                page = visited.page
+                assert await visited.overflow() <= 0
+                await expect(page.get_by_text("2 of 3 clusters read")).to_have_count(1)
+                first = page.locator(".machines > li").first
+                await expect(first).to_contain_text("No restorable snapshot")
+                notice = page.get_by_role("status")
+                await expect(notice).to_contain_text("1 of 3 clusters could not be read")
+                stale = page.locator(".clusters > li", has_text="Stale")
+                await expect(stale).to_contain_text("Palette failed to answer.")
+                await expect(stale).to_contain_text("was answered with 503")
+                await expect(stale.locator("time").first).to_contain_text("UTC")
+
+
+async def test_filters_are_in_the_address_and_enter_sends_them() -> None:
+    async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
+        page = visited.page
+        await page.get_by_label("Name contains").fill("db-")
+        await page.get_by_label("State").select_option("no_restorable")
+        await page.get_by_label("Name contains").press("Enter")
+        await page.wait_for_url("**state=no_restorable**")
+        assert parse_qs(urlsplit(page.url).query)["q"] == ["db-"]
+        await expect(page.get_by_label("Name contains")).to_have_value("db-")
+        rows = page.locator(".machines > li")
+        assert await rows.count() > 0
+        for row in await rows.all():
+            await expect(row.locator("h3")).to_contain_text("db-")
+            await expect(row).to_contain_text("No restorable snapshot")
+        await page.get_by_role("link", name="Show all").click()
+        assert await rows.count() > 10
+        await page.locator(".tiles a", has_text="objectives missed").click()
+        await expect(page.get_by_label("State")).to_have_value("objective_missed")
+
+
+async def test_a_machines_page_shows_all_of_its_snapshots() -> None:
+    async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
+        page = visited.page
+        link = page.locator(".machines h3 a").first
+        name = await link.inner_text()
+        await link.click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        snapshot = page.locator("article").first
+        for word in ("Phase", "Volumes included", "Volumes excluded", "Indications", "Asked for"):
+            await expect(snapshot).to_contain_text(word)
+        await expect(snapshot.locator(".conditions")).to_contain_text("Progressing is")
+        await expect(snapshot.locator("time").first).to_have_attribute("datetime", RFC_3339)
+        assert await visited.overflow() <= 0
+
+
+async def test_the_keyboard_is_enough() -> None:
+    async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
+        page = visited.page
+        await page.keyboard.press("Tab")
+        assert await visited.focused() == "Skip to the content"
+        box = await page.locator(".skip").bounding_box()
+        assert box
+        assert box["y"] >= 0, "the skip link cannot be seen while it has the keyboard"
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("document.activeElement.id") == "content"
+        order = []
+        for _ in range(60):
+            await page.keyboard.press("Tab")
+            order.append(await visited.focused())
+            width = await page.evaluate(
+                "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
+            )
+            assert width >= 2, f"{order[-1]} does not show that it has the keyboard"
+            if order[-1] == "Show":
+                break
+        assert order[-5:] == ["q", "cluster", "namespace", order[-2], "Show"]
+        assert order[-2].startswith("all")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_axe_finds_nothing_serious(dark: bool) -> None:
+    async with fleet() as running, chromium() as browser:
+        for path in ("/", "/?state=nonsense&q=nothing", "/config", "/docs", "/vms/x/y/z"):
+            async with visit(browser, running.url, path, dark=dark) as visited:
+                assert await visited.serious() == [], path
+                visited.said.clear()  # that a page is 404, the console tells
+        async with visit(browser, running.url, dark=dark, viewport=PHONE) as visited:
+            await visited.page.locator(".machines h3 a").first.click()
+            assert await visited.serious() == []
+    async with (
+        hostile() as running,
+        chromium() as browser,
+        visit(browser, running.url, dark=dark) as visited,
+    ):
+        await visited.page.locator(".machines h3 a").first.click()
+        assert await visited.serious() == []
+
+
+async def test_hostile_names_and_errors_show_as_text() -> None:
+    async with (
+        hostile() as running,
+        chromium() as browser,
+        visit(browser, running.url, viewport=PHONE) as visited,
+    ):
+        page = visited.page
+        vm = '<img src=x onerror="alert(1)">'
+        assert await page.locator("img, script, b, i").count() == 0
+        row = page.locator(".machines > li").first
+        await expect(row.locator("h3 bdi")).to_have_text(vm)
+        await expect(row).to_contain_text("<script>alert(")
+        assert len(await row.inner_text()) < 1500, "a long error is cut in the list"
+        assert await visited.overflow() <= 0
+        await row.locator("h3 a").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(vm)
+        assert await page.locator("img, script, b, i").count() == 0
+        error = page.locator("article .error")
+        await expect(error.locator("summary")).to_contain_text("characters")
+        whole = await error.locator(".verbatim").text_content()
+        assert whole == ERROR
+        await error.locator("summary").click()
+        await expect(error.locator(".verbatim")).to_be_visible()
+        direction = await error.locator(".verbatim").evaluate(
+            "each => getComputedStyle(each).unicodeBidi"
+        )
+        assert direction == "isolate"
+        await expect(page.locator("article h3")).to_contain_text(SNAPSHOT)
+        await expect(page.locator(".conditions")).to_contain_text("</li><script>")
+        assert await visited.overflow() <= 0
