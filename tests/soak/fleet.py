@@ -103,12 +103,12 @@ class Fleet:
             self._add_snapshot(uid, document["spec"]["source"]["name"], now)
 
     def _change_machines(self, uid: str, now: float) -> None:
-        for document in self._some(self.world.vms(uid)):
-            name = document["metadata"]["name"]
+        going = [document["metadata"]["name"] for document in self._some(self.world.vms(uid))]
+        for snapshot in self.world.snapshots(uid):
+            if snapshot["spec"]["source"]["name"] in going:
+                self.world.delete_snapshot(uid, "vms", snapshot["metadata"]["name"])
+        for name in going:
             self.world.delete_vm(uid, "vms", name)
-            for snapshot in self.world.snapshots(uid):
-                if snapshot["spec"]["source"]["name"] == name:
-                    self.world.delete_snapshot(uid, "vms", snapshot["metadata"]["name"])
             self._add_machine(uid, now)
 
     def _some(self, documents: list[Document]) -> list[Document]:
