@@ -95,12 +95,12 @@ async def main() -> None:
     base = resident()
     async with (
         fleet(arguments.snapshots, clusters=arguments.clusters) as (palette, change),
-        exporter(palette, interval="3s", objectives='[{"max_age": "8d"}]'),
+        exporter(palette, interval="15s", rate="40", burst="50", objectives='[{"max_age": "8d"}]'),
     ):
 
         async def refreshed() -> None:
             await change()
-            await asyncio.sleep(8)
+            await asyncio.sleep(32)
 
         print(f"{arguments.snapshots} snapshots on {arguments.clusters} clusters")
         print(f"  {(resident() - base) / arguments.snapshots / 1024:.2f} KiB resident a snapshot")
