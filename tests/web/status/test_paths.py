@@ -11,7 +11,7 @@ from exporter.demo.api import API_KEY
 from exporter.demo.documents import requested
 from exporter.demo.stages import failed, started
 from exporter.demo.world import World
-from tests.harness import EAST, NOW, WEST, Running, exporting, put, target, tenant
+from tests.harness import EAST, INTERVAL, NOW, WEST, Running, exporting, put, target, tenant
 
 ODD = "a/b c?d#e%2F&é"
 PATHS = ("/", "/api/v1/status", "/config", "/docs", "/docs/metrics.md", "/status.css")
@@ -44,7 +44,8 @@ async def test_before_the_first_refresh_the_page_says_so() -> None:
             assert "The first refresh is still on its way" in page
             (cluster,) = (await document(running, "/api/v1/status"))["clusters"]
             assert (cluster["uid"], cluster["state"]) == (EAST, "waiting")
-        async with running.loops():
+            await running.idle()
+            await running.pass_time(INTERVAL / 2)
             _, page, _ = await get(running, "/")
         assert "still on its way" not in page
         assert "db-01" in page
