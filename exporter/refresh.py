@@ -26,6 +26,7 @@ from exporter.targets import (
     expiring,
     identity,
     keep,
+    still_wanted,
 )
 from exporter.turns import Turns
 
@@ -138,7 +139,8 @@ class ClusterRefresh:
         self.requests = max(reading.requests, self.requests if reading.failure else 0)
         state = self._state(cluster, targets, reading, started, whole=True)
         await self._shared.turns.finished(self._publishing(state))
-        self._named_pages = reading.named_pages or self._named_pages
+        if targets is self.targets:
+            self._named_pages = reading.named_pages or self._named_pages
         self._settled = self._settled or reading.failure is None
         self.ended = True
         if reading.failure:
@@ -226,6 +228,8 @@ def _listing(
     kept = last.listing if targets.coverage else None
     if reading.listing or kept is None:
         return reading.listing
+    # They may cover less than when it was read.
+    kept = still_wanted(kept, targets.coverage)
     return replace(kept, current=kept.current and not whole)
 
 

@@ -233,6 +233,18 @@ def listing(
     )
 
 
+def still_wanted(kept: Listing, coverage: Coverage) -> Listing:
+    """Return what an older listing tells of the machines that are covered by now."""
+    narrowed = listing(
+        coverage,
+        kept.snapshots,
+        kept.virtual_machines,
+        namespaces=kept.namespaces,
+        now=kept.read_at,
+    )
+    return replace(narrowed, known_machines=kept.known_machines, current=kept.current)
+
+
 def listed(
     named: Iterable[SnapshotTarget], snapshots: Mapping[SnapshotKey, Snapshot]
 ) -> dict[SnapshotTarget, Outcome]:

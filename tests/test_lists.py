@@ -265,3 +265,29 @@ async def test_a_snapshot_in_a_failing_list_keeps_its_state_as_the_list_does(wor
         exporter.palette.faults.clear()
         scrape = await exporter.refresh()
         assert scrape.families_of(snapshot="new-00") == {"palette_vm_snapshot_up"}
+
+
+async def test_of_a_list_that_fails_what_is_no_longer_wanted_goes(world: World) -> None:
+    put(world, "other", "elsewhere", namespace="test")
+    async with exporting(world, targets=EVERYTHING) as exporter, exporter.loops():
+        exporter.palette.faults.add("list_vms", faults.status(500))
+        await exporter.reload(targets=[target(f"{EAST}/test", cluster_name="prod-east")])
+        await exporter.idle()
+        await exporter.pass_time(INTERVAL)
+        scrape = await exporter.scrape()
+        assert scrape.value("palette_cluster_up") == 0
+        assert scrape.rows("palette_vm_snapshots", "namespace", "vm") == {("test", "other"): 1}
+        assert scrape.rows("palette_vm_snapshot_ready", "snapshot") == {"elsewhere": 1}
+
+
+async def test_pages_before_one_that_keeps_failing_are_not_gathered_up(world: World) -> None:
+    async with exporting(world, targets=EVERYTHING) as exporter:
+        await exporter.refresh()
+        exporter.palette.faults.add(Match(endpoint="list_vms", page=2), faults.status(500))
+        (memory,) = exporter.cluster(EAST)._memories.machines.values()
+        remembered = []
+        for number in range(3):
+            put(world, "vm-00", labels={"change": str(number)})
+            await exporter.refresh()
+            remembered.append(len(memory))
+        assert len(set(remembered)) == 1

@@ -71,6 +71,7 @@ class Palette:
         memory: of this list with these filters; what did not change is taken from it.
         """
         memory = Memory() if memory is None else memory
+        memory.begin()
         scope = _Scope(cluster_uid, project_uid, retry_for)
         snapshots = await whole_list(
             lambda token: self._snapshot_page(scope, token, namespaces, vms, memory)
@@ -105,6 +106,7 @@ class Palette:
         memory: of this list with these filters; what did not change is taken from it.
         """
         memory = Memory() if memory is None else memory
+        memory.begin()
         scope = _Scope(cluster_uid, project_uid, retry_for)
         machines = await whole_list(
             lambda token: self._machine_page(scope, token, namespaces, memory)

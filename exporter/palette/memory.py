@@ -22,7 +22,7 @@ class Memory(Generic[T]):
         self._current: dict[int, T] = {}
 
     def __len__(self) -> int:
-        return len(self._last)
+        return len(self._last) + len(self._current)
 
     def decode(
         self, raw: Any, decode: Callable[[Any, Report], T | None], report: Report
@@ -41,6 +41,10 @@ class Memory(Generic[T]):
                 return value
         self._current[key] = value
         return value
+
+    def begin(self) -> None:
+        """Forget what a list that was not read to its end held; the last whole one stays."""
+        self._current = {}
 
     def turn(self) -> None:
         """Forget what the list that was just read whole did not hold."""
