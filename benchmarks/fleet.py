@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 
+from benchmarks.documents import large
 from exporter.demo.api import DemoPalette
 from exporter.demo.documents import timestamp
 from exporter.demo.world import World
@@ -34,6 +35,9 @@ async def main() -> None:
         snapshots=arguments.snapshots,
         now=time.time(),
     )
+    for cluster in world.clusters():
+        for vm in world.vms(cluster.uid):
+            world.put_vm(cluster.uid, large(vm))
     async with DemoPalette(world, limits=None) as palette:
         print(palette.url, flush=True)
         loop = asyncio.get_running_loop()

@@ -1,236 +1,76 @@
 """How fast scrapes are answered, and what a fleet costs; one table from one run.
 
-The exporter runs as it is, in this process, against a simulated Palette in another. Others are
-asked for the same bytes: nginx sends them as a file, Go's client as Debian's pushgateway, and
-prometheus-client prints the same families. All are fetched by curl over loopback.
+The exporter runs as a process of its own, against a simulated Palette in another. Others are
+asked for the same bytes in turn with it: nginx sends them as a file, Go's client as Debian's
+pushgateway, and prometheus-client prints the same families. All are fetched by curl over loopback.
 """
 
 import argparse
 import asyncio
-import gc
 import gzip
-import importlib.metadata
-import os
-import platform
+import re
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import uvloop
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from benchmarks.processes import (
+    GZIP,
+    MIB,
+    Exporter,
+    answered,
+    cpu,
+    curl,
+    exporter,
+    fetch,
+    fleet,
+    free_port,
+    machine,
+    nginx,
+    pushgateway,
+    resident,
+    started,
+)
 from benchmarks.refresh import costs
-from exporter.runtime import run
-from exporter.settings import load
+from benchmarks.table import Column, Figure, lines, ms, times, us
 
-DEVNULL = asyncio.subprocess.DEVNULL
-PORT, NGINX_PORT, PUSH_PORT = 10981, 10982, 10983
-ROUNDS = 7
-GZIP = ("--header", "Accept-Encoding: gzip")  # taken as it comes: curl inflates nothing
-MIB = 2**20
+ROUNDS = 5
+WATCHED = 4.0
+"""Seconds in which five scrapes at once are kept up."""
 
+AT_THE_LIMIT = 12.0
+"""Seconds in which the exporter reads as fast as Palette lets it."""
 
-NGINX = """\
-pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; daemon off;
-events {{}}
-http {{
-  access_log off; default_type text/plain; sendfile on;
-  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-  uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  gzip on; gzip_comp_level 1; gzip_types text/plain;
-  server {{ listen 127.0.0.1:{port}; root {folder}; }}
-}}
+PAGES_PER_SECOND = 50.0
+BASE = 60 * MIB
+"""Bytes that an exporter may need for itself."""
+
+HEALTH_PROBE = """
+import http.client, sys, time
+end = time.time() + float(sys.argv[2])
+took = []
+connection = http.client.HTTPConnection(sys.argv[1])
+while time.time() < end:
+    before = time.perf_counter()
+    connection.request("GET", "/-/healthy")
+    connection.getresponse().read()
+    took.append(time.perf_counter() - before)
+    time.sleep(0.002)
+took.sort()
+print(took[int(len(took) * 0.99)])
 """
 
-
-@dataclass
-class Figures:
-    """What was measured at one size; times in seconds."""
-
-    snapshots: int
-    samples: int = 0
-    size: int = 0
-    rows: dict[str, str] = field(default_factory=dict)
-
-
-def resident(pid: int | str = "self") -> int:
-    """Return the bytes a process has in memory, this one unless told which."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-async def curl(url: str, *options: str) -> float:
-    """Fetch a URL and return the seconds that took, as curl tells them."""
-    process = await asyncio.create_subprocess_exec(
-        *("curl", "--silent", "--fail", "--output", "/dev/null", "--write-out", "%{time_total}"),
-        *options,
-        url,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"curl cannot fetch {url}")
-    return float(out)
-
-
-async def fastest(url: str, *options: str) -> float:
-    """Return the median of some fetches, one after the other."""
-    return statistics.median([await curl(url, *options) for _ in range(ROUNDS)])
-
-
-@asynccontextmanager
-async def fleet(
-    snapshots: int, *, clusters: int = 40
-) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
-    """Yield the URL of a Palette with a fleet, and what lets all of it change."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.fleet"),
-        f"--snapshots={snapshots}",
-        f"--vms={snapshots // 3}",
-        f"--clusters={clusters}",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin
-    assert process.stdout
-    stdin, stdout = process.stdin, process.stdout
-
-    async def change() -> None:
-        stdin.write(b"\n")
-        await stdout.readline()
-
-    yield (await stdout.readline()).decode().strip(), change
-    stdin.close()
-    await process.wait()
-
-
-@dataclass
-class Heartbeat:
-    """Watches how long the event loop is held."""
-
-    longest: float = 0.0
-
-    async def beat(self) -> None:
-        """Sleep a millisecond at a time, and note by how much that was too long."""
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            self.longest = max(self.longest, time.perf_counter() - before - 0.001)
-
-
-async def healthy_p99(seconds: float) -> float:
-    """Return the 99th percentile of answers to /-/healthy, asked by another process."""
-    program = (
-        "import http.client,time,sys\n"
-        f"end=time.time()+{seconds}; took=[]\n"
-        f"c=http.client.HTTPConnection('127.0.0.1',{PORT})\n"
-        "while time.time()<end:\n"
-        " t=time.perf_counter(); c.request('GET','/-/healthy'); c.getresponse().read()\n"
-        " took.append(time.perf_counter()-t); time.sleep(0.002)\n"
-        "took.sort(); print(took[int(len(took)*0.99)])\n"
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    return float(out)
-
-
-@asynccontextmanager
-async def exporter(url: str, **refresh: str) -> AsyncIterator[float]:
-    """Run the exporter in this process; yield the seconds until its first round was over."""
-    settings = load(
-        flags={
-            "web": {"listen_address": f"127.0.0.1:{PORT}"},
-            "log": {"level": "error"},
-            "refresh": {"interval": refresh.get("interval", "1h"), "stale_after": "2h"},
-            "palette": {
-                "requests_per_second": refresh.get("rate", "100000"),
-                "burst": refresh.get("burst", "100000"),
-            },
-        },
-        environ={
-            "SPECTROCLOUD_HOST": url,
-            "SPECTROCLOUD_APIKEY": "demo",
-            "PALETTE_EXPORTER_OBJECTIVES": refresh.get("objectives", "[]"),
-        },
-    )
-    started = time.perf_counter()
-    running = asyncio.create_task(run(settings))
-    while not await answers("/-/ready"):  # noqa: ASYNC110 - asked over HTTP
-        await asyncio.sleep(0.05)
-    try:
-        yield time.perf_counter() - started
-    finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
-
-
-async def answers(path: str) -> bool:
-    """Tell whether the exporter answers 200 there."""
-    try:
-        await curl(f"http://127.0.0.1:{PORT}{path}")
-    except RuntimeError:
-        return False
-    return True
-
-
-@asynccontextmanager
-async def nginx(text: Path) -> AsyncIterator[str]:
-    """Serve a file, with gzip at level 1 for those who ask for it; yield its URL."""
-    folder = text.parent
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=NGINX_PORT))
-    async with program(
-        NGINX_PORT, "nginx", "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"
-    ):
-        yield f"http://127.0.0.1:{NGINX_PORT}/{text.name}"
-
-
-@asynccontextmanager
-async def pushgateway(text: Path) -> AsyncIterator[str]:
-    """Hold the same families in Go's client; yield the URL of its metrics."""
-    pushed = text.with_name("pushed")
-    _keep_ours(text, pushed)
-    async with program(
-        PUSH_PORT, "prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{PUSH_PORT}"
-    ):
-        base = f"http://127.0.0.1:{PUSH_PORT}/metrics"
-        await curl(f"{base}/job/bench", "--request", "PUT", "--data-binary", f"@{pushed}")
-        yield base
-
-
-def _keep_ours(text: Path, pushed: Path) -> None:
-    """Leave out what the pushgateway tells of itself."""
-    lines = (line for line in text.read_bytes().splitlines(keepends=True) if b"palette_" in line)
-    pushed.write_bytes(b"".join(lines))
-
-
-@asynccontextmanager
-async def program(port: int, *command: str) -> AsyncIterator[None]:
-    """Run a server that listens on a port, and end it."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    for _ in range(100):
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            break
-        await asyncio.sleep(0.05)
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
+OTHERS = {"nginx": nginx, "prometheus-pushgateway": pushgateway}
+"""Who serves a file of the same text; programs that may not be installed."""
 
 
 class Parsed(Collector):
@@ -248,57 +88,147 @@ def prometheus_client(text: str) -> tuple[float, float]:
     """Return the seconds that prometheus-client takes to print the text, and to compress it."""
     registry = CollectorRegistry()
     registry.register(Parsed(text))
-    started = time.perf_counter()
+    begin = time.perf_counter()
     printed = generate_latest(registry)
     between = time.perf_counter()
     gzip.compress(printed, 6)
-    return between - started, time.perf_counter() - between
+    return between - begin, time.perf_counter() - between
 
 
-async def measure(snapshots: int, *, others: bool) -> Figures:
+def file_of(text: bytes, folder: Path) -> Path:
+    """Return a file with a text, which all may read: nginx does so as somebody else."""
+    folder.chmod(0o755)
+    path = folder / "metrics.txt"
+    path.write_bytes(text)
+    return path
+
+
+@asynccontextmanager
+async def contestants(ours: str, text: bytes, largest: int) -> AsyncIterator[dict[str, str]]:
+    """Yield who can be asked for the text, and where.
+
+    largest: bytes of text up to which Go's client is asked: it takes gigabytes for more.
+    """
+    urls = {"ours": ours}
+    async with AsyncExitStack() as stack:
+        for name, serving in OTHERS.items():
+            if shutil.which(name) and (name == "nginx" or len(text) <= largest):
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                urls[name] = await stack.enter_async_context(serving(file_of(text, Path(folder))))
+        yield urls
+
+
+async def compare(ours: str, text: bytes, *, all_others: bool) -> Column:
+    """Ask all for the same, one after the other and again; return the medians."""
+    rows: Column = {}
+    async with contestants(ours, text, len(text) if all_others else 0) as urls:
+        for encoding, options in (("plain", ()), ("gzip", GZIP)):
+            took: dict[str, list[float]] = {name: [] for name in urls}
+            for _ in range(ROUNDS):
+                for name, url in urls.items():
+                    took[name].append(await curl(url, *options))
+            medians = {name: statistics.median(found) for name, found in took.items()}
+            rows[f"scrape, {encoding}"] = ms(medians["ours"])
+            for name in OTHERS:
+                label = f"  {name} takes"
+                if name in medians:
+                    rows[f"{label} {encoding}"] = times(medians[name] / medians["ours"])
+                else:
+                    rows[f"{label} {encoding}"] = "-" if shutil.which(name) else "not installed"
+    if all_others:
+        seconds = await asyncio.to_thread(prometheus_client, text.decode())
+        plain, packed = rows["scrape, plain"], rows["scrape, gzip"]
+        assert isinstance(plain, Figure)
+        assert isinstance(packed, Figure)
+        rows["  prometheus-client takes plain"] = times(seconds[0] * 1e3 / plain.value)
+        rows["  prometheus-client takes gzip (level 6)"] = times(sum(seconds) * 1e3 / packed.value)
+    return rows
+
+
+async def concurrently(running: Exporter) -> Column:
+    """Keep up five scrapes at once, and watch the event loop and /-/healthy."""
+    rows: Column = {}
+    for encoding, options in (("plain", ""), ("gzip", "-H 'Accept-Encoding: gzip'")):
+        fetch_one = f"curl -s -o /dev/null {options} {running.metrics} &"
+        script = f"while :; do {fetch_one * 5} wait; done"
+        async with started("timeout", str(WATCHED + 5), "sh", "-c", script):
+            await asyncio.sleep(0.5)
+            async with running.watched() as longest:
+                p99 = await healthy_p99(running, WATCHED)
+        rows[f"longest stall, 5 scrapes at once, {encoding}"] = ms(longest[0])
+        rows[f"  /-/healthy p99 meanwhile, {encoding}"] = ms(p99)
+    return rows
+
+
+async def healthy_p99(running: Exporter, seconds: float) -> float:
+    """Return the 99th percentile of answers to /-/healthy, asked by another process."""
+    host = running.url.removeprefix("http://")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", HEALTH_PROBE, host, str(seconds)), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    return float(out)
+
+
+async def at_the_limit(palette: str) -> Column:
+    """Let the exporter read without a pause, as fast as Palette lets it; nothing changes."""
+    async with exporter(palette, interval="1s", rate=PAGES_PER_SECOND) as running:
+        asked, used = await requests(running), cpu(running.pid)
+        begin = time.perf_counter()
+        await asyncio.sleep(AT_THE_LIMIT)
+        passed, used = time.perf_counter() - begin, cpu(running.pid) - used
+        asked = await requests(running) - asked
+    return {
+        "at Palette's limit, pages a second": Figure(asked / passed, "{:.1f}", grows=False),
+        "  of one core, HTTP included": Figure(used / passed * 100, "{:.1f} %", grows=False),
+    }
+
+
+async def requests(running: Exporter) -> float:
+    """Return how many requests an exporter has sent."""
+    text = await asyncio.to_thread(fetch, running.metrics)
+    found = re.findall(rb"^palette_exporter_api_requests_total\S* (\S+)$", text, re.MULTILINE)
+    return sum(map(float, found))
+
+
+async def measure(snapshots: int, *, all_others: bool) -> Column:
     """Measure one size of fleet."""
-    figures = Figures(snapshots)
-    url = f"http://127.0.0.1:{PORT}/metrics"
-    gc.collect()
-    base = resident()
-    async with fleet(snapshots) as (palette, _), exporter(palette) as first_round:
-        figures.rows["first round"] = f"{first_round:.1f} s"
-        plain, packed = await fastest(url), await fastest(url, *GZIP)
-        figures.rows["resident, KiB a snapshot"] = f"{(resident() - base) / snapshots / 1024:.2f}"
-        figures.rows["scrape plain"] = f"{plain * 1e3:.1f} ms"
-        figures.rows["scrape gzip"] = f"{packed * 1e3:.1f} ms"
-        await concurrently(url, figures)
-        text = await asyncio.to_thread(fetch, url)
-        figures.size, figures.samples = len(text), text.count(b"\n") - text.count(b"\n#")
+    async with fleet(snapshots) as (palette, _):
+        async with exporter(palette) as running:
+            memory = resident(running.pid)
+            text = await asyncio.to_thread(fetch, running.metrics)
+            column: Column = {
+                "samples": Figure(text.count(b"\n") - text.count(b"\n#"), "{:,.0f}"),
+                "text": Figure(len(text) / MIB, "{:.1f} MiB"),
+                "first round, at no limit": Figure(running.first_round, "{:.1f} s"),
+                "resident": Figure(memory / MIB, "{:.0f} MiB"),
+                "  a snapshot, beyond 60 MiB": Figure(
+                    max(memory - BASE, 0) / snapshots / 1024, "{:.2f} KiB", grows=False
+                ),
+            }
+            column |= await compare(running.metrics, text, all_others=all_others)
+            column |= await concurrently(running)
+        column |= await at_the_limit(palette)
     changed, unchanged = await asyncio.to_thread(costs, snapshots)
-    figures.rows["refresh, CPU a changed snapshot"] = f"{changed * 1e6:.1f} us"
-    figures.rows["refresh, CPU an unchanged snapshot"] = f"{unchanged * 1e6:.1f} us"
-    if others:
-        await compare(text, plain, packed, figures)
-    return figures
+    column["refresh, CPU a changed snapshot"] = us(changed)
+    column["refresh, CPU an unchanged snapshot"] = us(unchanged)
+    return column
 
 
 async def idle() -> dict[str, str]:
     """Start the exporter with nothing to read, and tell how long that takes."""
     command = (sys.executable, "-m", "exporter")
-    started = time.perf_counter()
-    version = await asyncio.create_subprocess_exec(*command, "--version", stdout=DEVNULL)
-    await version.wait()
-    told = time.perf_counter() - started
+    begin = time.perf_counter()
+    async with started(*command, "--version") as version:
+        await version.wait()
+        told = time.perf_counter() - begin
     nobody = {"SPECTROCLOUD_HOST": "http://127.0.0.1:1", "SPECTROCLOUD_APIKEY": "none"}
-    started = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        f"--web.listen-address=127.0.0.1:{PORT}",
-        env={**os.environ, **nobody},
-        stderr=DEVNULL,
-    )
-    while not await answers("/-/healthy"):  # noqa: ASYNC110 - asked over HTTP
-        await asyncio.sleep(0.01)
-    healthy = time.perf_counter() - started
-    memory = resident(process.pid)
-    process.terminate()
-    await process.wait()
+    address = f"127.0.0.1:{free_port()}"
+    begin = time.perf_counter()
+    async with started(*command, f"--web.listen-address={address}", environment=nobody) as process:
+        await answered(f"http://{address}/-/healthy")
+        healthy = time.perf_counter() - begin
+        memory = resident(process.pid)
     return {
         "--version": f"{told:.2f} s",
         "/-/healthy after": f"{healthy:.2f} s",
@@ -306,80 +236,24 @@ async def idle() -> dict[str, str]:
     }
 
 
-def fetch(url: str) -> bytes:
-    """Return what a URL answers, as it is."""
-    with urllib.request.urlopen(url) as answer:
-        body: bytes = answer.read()
-    return body
-
-
-async def concurrently(url: str, figures: Figures) -> None:
-    """Scrape five at a time for a while, and watch the event loop and /-/healthy."""
-    heart = Heartbeat()
-    beating = asyncio.create_task(heart.beat())
-    # From other processes, because starting one holds this loop for longer than a scrape does.
-    probing = asyncio.create_task(healthy_p99(4.0))
-    fetch_one = f"curl -s -o /dev/null -H 'Accept-Encoding: gzip' {url} &"
-    scraping = await asyncio.create_subprocess_exec(
-        *("timeout", "5", "sh", "-c", f"while :; do {fetch_one * 5} wait; done")
-    )
-    await asyncio.sleep(0.5)
-    heart.longest = 0.0
-    p99 = await probing
-    beating.cancel()
-    await scraping.wait()
-    figures.rows["longest stall, 5 scrapes at once"] = f"{heart.longest * 1e3:.1f} ms"
-    figures.rows["/-/healthy p99 meanwhile"] = f"{p99 * 1e3:.1f} ms"
-
-
-async def compare(text: bytes, plain: float, packed: float, figures: Figures) -> None:
-    """Ask the others for the same bytes, and tell the ratios."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "metrics.txt"
-        path.write_bytes(text)
-        os.chmod(folder, 0o755)  # noqa: PTH101 - nginx reads it as somebody else
-        for name, serving in (("nginx", nginx), ("prometheus-pushgateway", pushgateway)):
-            if not shutil.which(name):
-                figures.rows[name] = "not installed"
-                continue
-            async with serving(path) as url:
-                theirs = await fastest(url), await fastest(url, *GZIP)
-            figures.rows[f"{name} plain"] = versus(theirs[0], plain)
-            figures.rows[f"{name} gzip"] = versus(theirs[1], packed)
-    printed, compressed = await asyncio.to_thread(prometheus_client, text.decode())
-    figures.rows["prometheus-client plain"] = versus(printed, plain)
-    figures.rows["prometheus-client gzip (level 6)"] = versus(printed + compressed, packed)
-
-
-def versus(theirs: float, ours: float) -> str:
-    """Say how long the others take, and how many times as long that is."""
-    return f"{theirs * 1e3:.1f} ms = {theirs / ours:.2f} times ours"
-
-
-def machine() -> str:
-    """Return what the figures were measured on."""
-    packages = ("aiohttp", "isal", "msgspec", "prometheus-client", "uvloop")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
-    python = platform.python_version()
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {python}; {versions}"
-
-
 async def main() -> None:
     """Print a table for every size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 50_000])
+    parser.add_argument(
+        "--others-up-to",
+        type=int,
+        default=10_000,
+        help="snapshots up to which Go's client and prometheus-client are asked, too: both take "
+        "gigabytes for more (default: %(default)s)",
+    )
+    wanted = parser.parse_args()
     print(machine())
     for name, value in (await idle()).items():
-        print(f"  {name:36} {value}")
-    for size in parser.parse_args().sizes:
-        figures = await measure(size, others=size == 10_000)
-        mib = figures.size / MIB
-        print(f"\n{size} snapshots: {figures.samples} samples, {mib:.1f} MiB of text")
-        for name, value in figures.rows.items():
-            print(f"  {name:36} {value}")
+        print(f"{name:48}{value:>14}")
+    columns = [await measure(size, all_others=size <= wanted.others_up_to) for size in wanted.sizes]
+    print("\n".join(lines(wanted.sizes, columns)))
 
 
 if __name__ == "__main__":
-    import uvloop
-
     uvloop.run(main())

@@ -6,16 +6,25 @@ Only its rate and interval are raised, so that rounds follow each other quickly.
 
 import argparse
 import asyncio
-import os
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.scrape import DEVNULL, GZIP, MIB, curl, fetch, fleet, machine
+from benchmarks.processes import (
+    GZIP,
+    MIB,
+    answered,
+    cpu,
+    curl,
+    fetch,
+    fleet,
+    free_port,
+    machine,
+    started,
+)
 
 SCRAPES = 5
 RATE = 40
@@ -25,8 +34,6 @@ HEAD = (
     "snapshots     VMs  requests  at 40/s   samples       text     memory  "
     "a round   changed   a scrape"
 )
-
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,37 +66,15 @@ class Needs:
 @asynccontextmanager
 async def exporter(palette: str, interval: int) -> AsyncIterator[tuple[int, str]]:
     """Run the exporter until the end of the block; yield its pid and URL once it has read all."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    process = await asyncio.create_subprocess_exec(
+    address = f"127.0.0.1:{free_port()}"
+    async with started(
         *(sys.executable, "-m", "exporter", f"--web.listen-address={address}"),
         *(f"--refresh.interval={interval}s", f"--palette.requests-per-second={RATE * 100}"),
         *(f"--palette.burst={RATE * 100}", "--log.level=error"),
-        env={**os.environ, "SPECTROCLOUD_HOST": palette, "SPECTROCLOUD_APIKEY": "demo"},
-        stderr=DEVNULL,
-    )
-    try:
-        while not await ready(f"http://{address}/-/ready"):  # noqa: ASYNC110 - asked over HTTP
-            await asyncio.sleep(0.1)
+        environment={"SPECTROCLOUD_HOST": palette, "SPECTROCLOUD_APIKEY": "demo"},
+    ) as process:
+        await answered(f"http://{address}/-/ready")
         yield process.pid, f"http://{address}/metrics"
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def ready(url: str) -> bool:
-    """Tell whether a URL answers 200."""
-    try:
-        await curl(url)
-    except RuntimeError:
-        return False
-    return True
-
-
-def cpu(pid: int) -> float:
-    """Return the seconds of processor time that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def peak(pid: int) -> int:
