@@ -130,6 +130,7 @@ class _Envelope(msgspec.Struct, gc=False):
 _DECODE_ITEM = msgspec.json.Decoder(Item).decode
 _DECODE_ENVELOPE = msgspec.json.Decoder(_Envelope).decode
 _DECODE_LIST = msgspec.json.Decoder(List[msgspec.Raw]).decode
+_JSON = (bytes, msgspec.Raw)
 _UNDECODABLE = (msgspec.MsgspecError, RecursionError, ValueError)
 
 # Dates and durations that are not even strings are left to those who read them: they report it.
@@ -193,7 +194,7 @@ def decode_item(raw: Any, report: Report) -> Item | None:
 
     raw: its JSON text, or what was already parsed of it.
     """
-    if isinstance(raw, bytes | msgspec.Raw):
+    if isinstance(raw, _JSON):
         try:
             return _DECODE_ITEM(raw)
         except _UNDECODABLE:

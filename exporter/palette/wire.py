@@ -53,7 +53,12 @@ __all__ = [
 ]
 
 SCHEDULED_LABEL = "vmo-manager.spectrocloud.com/scheduled"
-CONDITION_STATUSES = ("true", "false", "unknown")
+CONDITION_STATUSES = {
+    spelled: status
+    for status in ("true", "false", "unknown")
+    for spelled in (status, status.capitalize())
+}
+"""As Kubernetes writes them, and as others may -> as we do."""
 
 T = TypeVar("T")
 Read = Callable[[Item, "_Reader"], T | None]
@@ -170,7 +175,7 @@ def _page(body: bytes, report: Report, read: Read[T], memory: Memory[T] | None) 
     token = answer.metadata.continue_token if answer.metadata else None
     if token and not encodable(token):
         raise InvalidResponse("the list has a continue token that cannot be sent back")
-    readable = tuple(value for value in values if value is not None)
+    readable = tuple([value for value in values if value is not None])
     return Page(items=readable, continue_token=token or None)
 
 
@@ -238,15 +243,15 @@ def _conditions(entries: list[RawCondition] | None, read: _Reader) -> tuple[Cond
         if known is None or (known.last_transition or 0) <= (condition.last_transition or 0):
             latest[condition.type] = condition
     latest.pop("", None)
-    return tuple(latest[name] for name in sorted(latest))
+    return tuple([latest[name] for name in sorted(latest)])
 
 
 def _condition(entry: RawCondition, read: _Reader) -> Condition:
-    status = (entry.status or "").lower()
+    status = entry.status or ""
     field = "status.conditions.lastTransitionTime"
     return Condition(
         type=intern(entry.type or ""),
-        status=intern(status) if status in CONDITION_STATUSES else "unknown",
+        status=CONDITION_STATUSES.get(status) or CONDITION_STATUSES.get(status.lower(), "unknown"),
         last_transition=read.time(entry.last_transition_time, field),
         reason=intern(entry.reason or ""),
     )
