@@ -614,6 +614,19 @@ def test_an_unknown_key_comes_with_a_hint(home: Home) -> None:
     )
 
 
+def test_a_key_in_the_wrong_place_comes_with_the_right_one(home: Home) -> None:
+    misplaced = {"api_key_file": "key", "interval": "1m", "tls": {}}
+    assert home.refused({**section("refresh"), **misplaced}) == (
+        "api_key_file: unknown key; its place is palette.api_key_file; is the indentation right?",
+        "interval: unknown key; its place is refresh.interval or discovery.interval; "
+        "is the indentation right?",
+        "tls: unknown key; its place is palette.tls; is the indentation right?",
+    )
+    assert home.refused(section("palette", objectives=[])) == (
+        "palette.objectives: unknown key; its place is objectives; is the indentation right?",
+    )
+
+
 def test_all_faults_are_told_at_once(home: Home) -> None:
     faults = home.refused(
         {

@@ -25,7 +25,7 @@ HINTS: Mapping[type[PaletteError], str] = {
     Forbidden: "the credential is good, but not for this: give its user a role that may read "
     "clusters and virtual machines in the project, and check project_uid.",
     NotFound: "there is nothing by that name: check cluster_uid, that the cluster is in the "
-    "project of project_uid, and the namespace, vm and snapshot.",
+    "project of project_uid, the namespace, vm and snapshot, and that palette.url names Palette.",
     RateLimited: "too many requests from this address: lower palette.requests_per_second and "
     "palette.burst, to leave some to the other clients behind it.",
     ServerError: "Palette failed; for a named snapshot, this is also how it answers when the "
@@ -37,8 +37,8 @@ HINTS: Mapping[type[PaletteError], str] = {
     "have expired.",
     TlsFailed: "no TLS came about: is it a port for https, should palette.url begin with http://, "
     "or is a client certificate wanted (palette.tls.cert_file)?",
-    Unresolved: "no such host in DNS: check the host in palette.url (SPECTROCLOUD_HOST), and "
-    "whether this machine can resolve it or needs palette.proxy_url.",
+    Unresolved: "no such host in DNS: check it in palette.url (SPECTROCLOUD_HOST) or "
+    "palette.proxy_url, and whether this machine can resolve it or needs a proxy.",
     Refused: "nobody listens there: check the host and the port in palette.url "
     "(SPECTROCLOUD_HOST), and that Palette runs.",
     ProxyFailed: "the proxy does not let it through: check palette.proxy_url, its user and "

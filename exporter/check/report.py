@@ -122,6 +122,8 @@ def _objectives(found: Meaning) -> Iterator[str]:
     if not count:
         yield "Objectives: none; no virtual machine can be overdue."
         return
-    yield f"Objectives: {count}, of which {len(found.idle_objectives)} can match nothing."
+    idle = len(found.idle_objectives)
+    verdict = f"of which {idle} can match nothing" if idle else "all of which can match something"
+    yield f"Objectives: {count}, {verdict}."
     for index, why in found.idle_objectives:
         yield f"warning: objectives[{index}] can match nothing: {why}."

@@ -58,7 +58,7 @@ def looked_over(
     faults: Iterable[Fault] = (),
 ) -> Layer:
     """Make a layer of what a source said; relative paths in it start at ``directory``."""
-    check = _LookingOver(directory, Layer({}, names))
+    check = _LookingOver(model, directory, Layer({}, names))
     clean = check.section(tree, model, ())
     return Layer(clean, names, (*faults, *check.faults))
 
@@ -66,7 +66,8 @@ def looked_over(
 class _LookingOver:
     """One walk along a model; what the model does not know is never walked into."""
 
-    def __init__(self, directory: Path, origin: Layer) -> None:
+    def __init__(self, model: type[BaseModel], directory: Path, origin: Layer) -> None:
+        self._model = model
         self._directory = directory
         self._origin = origin
         self.faults: list[Fault] = []
@@ -120,8 +121,14 @@ class _LookingOver:
     def _unknown(self, key: object, value: object, model: type[BaseModel], place: Place) -> None:
         allowed = list(model.model_fields)
         near = difflib.get_close_matches(key, allowed, n=1) if isinstance(key, str) else []
-        hint = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(allowed)}"
-        if isinstance(key, str) and _is_like_a_key(key, near, value):
+        homes = [".".join(home) for home in schema.homes(self._model, key)]
+        if near:
+            hint = f"did you mean '{near[0]}'?"
+        elif homes:
+            hint = f"its place is {' or '.join(homes)}; is the indentation right?"
+        else:
+            hint = f"allowed are {', '.join(allowed)}"
+        if isinstance(key, str) and _is_like_a_key(key, near or homes, value):
             self._fault((*place, key), f"unknown key; {hint}")
         else:
             self._fault(place, f"an unknown key, not shown as it may be a value; {hint}")
@@ -133,9 +140,9 @@ class _LookingOver:
 _KEY = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}")
 
 
-def _is_like_a_key(key: str, near: list[str], value: object) -> bool:
+def _is_like_a_key(key: str, known: list[str], value: object) -> bool:
     """Tell a misspelt key from a value that slipped into its place: ``{api_key s3cr3t}``."""
-    return _KEY.fullmatch(key) is not None and (bool(near) or value is not None)
+    return _KEY.fullmatch(key) is not None and (bool(known) or value is not None)
 
 
 def merged(layers: Iterable[Layer]) -> Tree:

@@ -70,6 +70,17 @@ class Leaf:
         return _mark(self.field) == SECRET or self.place[-1].startswith("password")
 
 
+def homes(
+    model: type[BaseModel], key: object, above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """Go through the places where a model knows a key or section of this name."""
+    for name, field in model.model_fields.items():
+        if name == key:
+            yield (*above, name)
+        if section := section_of(field):
+            yield from homes(section, key, (*above, name))
+
+
 def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
     """Go through all keys of a model in order, those of its sections included."""
     for name, field in model.model_fields.items():
