@@ -37,8 +37,9 @@ dashboards: $(DEV_READY) ## write the Grafana dashboards and the PrometheusRule 
 	$(BIN)/python deploy/grafana/build.py
 	$(BIN)/python deploy/kubernetes/prometheusrule.py
 
+# More at a time than there are cores, as most tests wait for processes that they started.
 test: $(DEV_READY) lint ## lint, types and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile
 
 lint: $(DEV_READY) ## ruff, mypy --strict, and whether generated documents are up to date
 	$(BIN)/ruff check .

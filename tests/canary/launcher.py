@@ -7,6 +7,7 @@ is a file for the paths that the exporter answers, one a line.
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ def told() -> str:
     for each in gc.get_objects():
         # A class whose __module__ is a descriptor is none of ours.
         if str(type(each).__module__).startswith(MODULES):
-            shown |= {repr(each), str(each)}
+            # The repr of a library's object that it holds may fail; that shows nothing either.
+            with suppress(Exception):
+                shown |= {repr(each), str(each)}
     return "\n".join(sorted(shown))
 
 

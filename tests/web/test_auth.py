@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import statistics
 import time
 from pathlib import Path
 
@@ -153,17 +152,17 @@ async def test_unknown_users_take_as_long_as_known_ones() -> None:
     users = {"known": hashed("pw", 9).encode()}
     passwords = Passwords()
 
-    async def seconds(name: str) -> float:
-        taken = []
-        for attempt in range(5):
-            stored = users.get(name) or _nobodys(name, users, passwords)
-            began = time.perf_counter()
-            given = f"wrong {attempt}".encode()
-            assert not await passwords.match(stored, given, name=name, address="")
-            taken.append(time.perf_counter() - began)
-        return statistics.median(taken)
+    async def seconds(name: str, attempt: int) -> float:
+        stored = users.get(name) or _nobodys(name, users, passwords)
+        began = time.perf_counter()
+        given = f"wrong {attempt}".encode()
+        assert not await passwords.match(stored, given, name=name, address="")
+        return time.perf_counter() - began
 
-    assert 1 / 3 < await seconds("known") / await seconds("unknown") < 3
+    # Taken in turns, and the least of each: a busy machine makes single ones late.
+    taken = [(await seconds("known", n), await seconds("unknown", n)) for n in range(12)]
+    known, unknown = (min(each) for each in zip(*taken, strict=True))
+    assert 1 / 3 < known / unknown < 3
 
 
 def test_an_unknown_user_costs_what_one_of_the_known_costs_and_always_the_same() -> None:
