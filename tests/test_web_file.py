@@ -18,7 +18,7 @@ from exporter.exposure import Exposures, secret_files
 from exporter.settings import FileError, WebFile, load, read_web_file
 from tests.test_settings import CANARY, KEY, TARGETS, Home, certificate, encrypted
 
-HASH = bcrypt.hashpw(b"pw", bcrypt.gensalt(4)).decode()
+HASH = bcrypt.hashpw(b"pw", b"$2b$04$5.OjWvZ8JH4tMOFtrGvXiu").decode()
 TLS = {"cert_file": "a.pem", "key_file": "a.key"}
 MUTUAL = {**TLS, "client_ca_file": "ca.pem", "client_auth_type": "RequireAndVerifyClientCert"}
 ALL_HEADERS = {
