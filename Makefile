@@ -39,7 +39,7 @@ dashboards: $(DEV_READY) ## write the Grafana dashboards and the PrometheusRule 
 
 # More at a time than there are cores, as most tests wait for processes that they started.
 test: $(DEV_READY) lint ## lint, types and all tests
-	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 lint: $(DEV_READY) ## ruff, mypy --strict, and whether generated documents are up to date
 	$(BIN)/ruff check .
