@@ -81,7 +81,8 @@ async def beside_another(world: World) -> None:
         took = time.monotonic() - started
         other.cancel()
     refused = sum(each.status == 429 for each in requests)
-    begun = Counter(each.raw_path for each in requests if each.page == 1 and each.status == 200)
+    lists = [each for each in requests if each.raw_path.startswith(CLUSTER_CALLS)]
+    begun = Counter(each.raw_path for each in lists if each.page == 1 and each.status == 200)
     print(f"another client takes {OTHER_CLIENT} requests a second, {took:.0f} s")
     print(f"  requests a second       {len(requests) / took:.1f}")
     print(f"  answered 429            {refused} of {len(requests)} = {refused / len(requests):.2%}")
