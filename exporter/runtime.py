@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
+from aiohttp import web
 
 from exporter import __version__, from_settings, revision
 from exporter.clock import Clock
@@ -23,6 +24,7 @@ from exporter.reload import Reloader
 from exporter.settings import Settings
 from exporter.signals import Signals
 from exporter.simulation import simulated
+from exporter.turns import Turns
 from exporter.watch import Watch
 from exporter.web.app import Protection, create_app, served
 from exporter.web.door import Doorkeeper
@@ -114,6 +116,20 @@ async def run(
             raise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    """What there is before anybody can ask for it."""
+
+    clock: Clock
+    telemetry: Telemetry
+    turns: Turns
+    publication: Publication
+    fleet: Fleet
+    probes: Probes
+    protection: Protection
+    reloader: Reloader
+
+
 async def _start(
     settings: Settings,
     clock: Clock,
@@ -123,6 +139,24 @@ async def _start(
 ) -> Exporter:
     """Build everything, begin to listen, and return what remains to be run."""
     origin = origin or Origin(read=lambda: settings)
+    built = await _built(settings, clock, stack, origin, reload_asked or asyncio.Event())
+    app = await _application(settings, built)
+    addresses = await stack.enter_async_context(
+        served(app, built.protection, *settings.web.address)
+    )
+    _announce(settings, addresses)
+    return Exporter(
+        fleet=built.fleet, reloader=built.reloader, watch=origin.watch, clock=built.clock
+    )
+
+
+async def _built(
+    settings: Settings,
+    clock: Clock,
+    stack: AsyncExitStack,
+    origin: Origin,
+    reload_asked: asyncio.Event,
+) -> _Built:
     telemetry = Telemetry(version=__version__, revision=revision(), now=clock.wall())
     telemetry.sharing(settings.shard.index, settings.shard.total)
     exposed = Exposed(origin.config_file)
@@ -145,48 +179,54 @@ async def _start(
         keeper=Doorkeeper(partial(from_settings.door, settings)),
         gate=Gate(settings.web.max_requests),
     )
-    reloader = Reloader(
-        read=origin.read,
-        # Publication comes last: what is published while others prepare is to be rendered too.
-        parts=(
-            Fixed(settings),
-            connection,
-            fleet,
-            probes,
-            Entry(protection),
-            LogLines(settings),
-            exposed,
-            publication,
-        ),
-        telemetry=telemetry,
-        wall=clock.wall,
-        asked=reload_asked or asyncio.Event(),
+    # Publication comes last: what is published while others prepare is to be rendered too.
+    parts = (
+        Fixed(settings),
+        connection,
+        fleet,
+        probes,
+        Entry(protection),
+        LogLines(settings),
+        exposed,
+        publication,
     )
-    handlers = Handlers(
-        scrapes=Scrapes(publication.store, telemetry, clock.wall),
-        ready=lambda: fleet.ready,
-        telemetry_path=settings.web.telemetry_path,
+    return _Built(
+        clock=clock,
+        telemetry=telemetry,
         turns=shared.turns,
+        publication=publication,
+        fleet=fleet,
+        probes=probes,
+        protection=protection,
+        reloader=Reloader(
+            read=origin.read, parts=parts, telemetry=telemetry, wall=clock.wall, asked=reload_asked
+        ),
+    )
+
+
+async def _application(settings: Settings, built: _Built) -> web.Application:
+    fleet, store, wall, turns = built.fleet, built.publication.store, built.clock.wall, built.turns
+    path = settings.web.telemetry_path
+    handlers = Handlers(
+        scrapes=Scrapes(store, built.telemetry, wall),
+        ready=lambda: fleet.ready,
+        telemetry_path=path,
+        turns=turns,
     )
     status = StatusHandlers(
-        store=publication.store,
+        store=store,
         known=lambda: fleet.refresher.clusters,
         ready=lambda: fleet.ready,
-        configuration=lambda: publication.settings.effective_yaml(),
-        wall=clock.wall,
-        turns=shared.turns,
+        configuration=lambda: built.publication.settings.effective_yaml(),
+        wall=wall,
+        turns=turns,
         version=__version__,
         # Beside the event loop: templates are compiled first.
-        pages=await asyncio.to_thread(
-            Pages, version=__version__, telemetry_path=settings.web.telemetry_path
-        ),
+        pages=await asyncio.to_thread(Pages, version=__version__, telemetry_path=path),
     )
-    probe = ProbeHandler(probing=lambda: probes.probing, wall=clock.wall, turns=shared.turns)
-    reload = ReloadHandler(reload=reloader.reload)
-    app = create_app(handlers, probe, status, reload, protection)
-    addresses = await stack.enter_async_context(served(app, protection, *settings.web.address))
-    _announce(settings, addresses)
-    return Exporter(fleet=fleet, reloader=reloader, watch=origin.watch, clock=clock)
+    probe = ProbeHandler(probing=lambda: built.probes.probing, wall=wall, turns=turns)
+    reload = ReloadHandler(reload=built.reloader.reload)
+    return create_app(handlers, probe, status, reload, built.protection)
 
 
 def _announce(settings: Settings, addresses: list[tuple[str, int]]) -> None:

@@ -102,7 +102,13 @@ def _ordinal(value: object) -> object:
     raise ValueError("should be a number from 0, or auto")
 
 
-Ordinal = Annotated[str, BeforeValidator(_ordinal), Kind("number|auto")]
+def _plain_ordinal(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+Ordinal = Annotated[
+    str, BeforeValidator(_ordinal), PlainSerializer(_plain_ordinal), Kind("number|auto")
+]
 """A number from 0, as text, or ``auto``."""
 
 
