@@ -59,6 +59,7 @@ soak: $(DEV_READY) ## ten minutes (SOAK_SECONDS) of changes and faults: does it 
 bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes beside nginx and Go's client
 	$(BIN)/python -m benchmarks.api
 	$(BIN)/python -m benchmarks.scrape
+	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.sizing
 
 lock: ## resolve requirements*.lock anew from pyproject.toml (needs uv)
