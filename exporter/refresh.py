@@ -1,13 +1,13 @@
 """One refresh of a cluster, and the loops that refresh all of them."""
 
 import asyncio
-import gc
 import random
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.clock import Clock, Rest
+from exporter.garbage import FullPasses
 from exporter.metrics.telemetry import Telemetry
 from exporter.news import ClusterNews
 from exporter.palette.client import Palette
@@ -242,6 +242,7 @@ class Refresher:
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._news = RoundNews(interval=shared.interval, rate=shared.rate)
         self._progress: asyncio.Task[None] | None = None
+        self._passes = FullPasses(shared.clock.monotonic)
 
     def adopt(self, shared: Surroundings) -> None:
         """Go on in other surroundings; which clusters are wanted is for ``apply``."""
@@ -328,7 +329,6 @@ class Refresher:
             self._news.first_round_ended(clusters=len(self._clusters), requests=self.requests)
             if self._progress:
                 self._progress.cancel()
-            # What was just read stays for long. Left among what the garbage collector looks
-            # through, it would hold the event loop for tens of milliseconds at each full pass.
-            gc.freeze()
+            self._passes.begin()
+        self._passes.make_if_due()
         self._news.takes(seconds)
