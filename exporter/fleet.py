@@ -10,7 +10,8 @@ from exporter.discovery import Discovery, Search
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.client import Palette
 from exporter.palette.directory import Directory
-from exporter.refresh import Refresher, Surroundings
+from exporter.refresh import Surroundings
+from exporter.refresher import Refresher
 from exporter.settings import Settings
 from exporter.store import Store
 from exporter.targets import ClusterTargets, Share, by_cluster
