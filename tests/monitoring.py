@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,29 +10,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import pytest
 import yaml
 
-from tests.process import eventually, free_port, get
+from tests.process import binary, eventually, free_port, get
 
 Configuration = Mapping[str, Any]
-
-
-def program(*names: str) -> str:
-    """Return the first program that is installed; without one, skip, but not in CI."""
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    reason = f"{names[0]} is not installed"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @asynccontextmanager
 async def prometheus(directory: Path, config: Configuration, *flags: str) -> AsyncIterator[str]:
     """Run a Prometheus, and yield its URL as soon as it answers."""
-    path = program("prometheus")
+    path = binary("prometheus")
     ours = (f"--storage.tsdb.path={directory / 'prometheus'}", "--web.enable-lifecycle")
     async with _serving(path, _written(directory, "prometheus", config), *ours, *flags) as url:
         yield url
@@ -60,7 +46,7 @@ async def prometheus_with_rules(
 @asynccontextmanager
 async def alertmanager(directory: Path, config: Configuration) -> AsyncIterator[str]:
     """Run an Alertmanager that nobody else finds, and yield its URL as soon as it answers."""
-    path = program("alertmanager", "prometheus-alertmanager")
+    path = binary("alertmanager", "prometheus-alertmanager")
     flags = (f"--storage.path={directory / 'alertmanager'}", "--cluster.listen-address=")
     async with _serving(path, _written(directory, "alertmanager", config), *flags) as url:
         yield url

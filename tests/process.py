@@ -195,12 +195,12 @@ def free_port() -> int:
     return port
 
 
-def binary(name: str) -> str:
-    """Return where a program is; skips the test without it, but fails in CI."""
-    found = shutil.which(name)
-    if found is not None:
-        return found
-    message = f"{name} is not installed (on Debian: apt install prometheus)"
+def binary(*names: str) -> str:
+    """Return the first program that is installed; skips the test without one, but fails in CI."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    message = f"{names[0]} is not installed"
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)

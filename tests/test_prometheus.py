@@ -9,8 +9,8 @@ from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
-from tests.monitoring import program, prometheus, query
-from tests.process import eventually, ready, running
+from tests.monitoring import prometheus, query
+from tests.process import binary, eventually, ready, running
 from tests.web.running import target
 
 CLUSTER, NAME, PROJECT = "6540a1b2c3d4e5f600000001", "prod-east", "65f0c0ffee00000000000001"
@@ -34,7 +34,7 @@ def identity(labels: dict[str, str]) -> dict[str, str]:
 
 async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> None:
     # Looked for first: a test that is skipped starts nothing.
-    program("prometheus")
+    binary("prometheus")
     world = World.empty()
     world.add_cluster(CLUSTER, NAME, PROJECT)
     documents = [

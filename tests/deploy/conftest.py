@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.watched import prometheus
-from tests.monitoring import program
+from tests.process import binary
 
 __all__ = ["prometheus"]
 
@@ -16,7 +16,7 @@ Program = Callable[..., str]
 
 
 def runner(*names: str) -> Program:
-    path = program(*names)
+    path = binary(*names)
 
     def run(*arguments: str | Path, cwd: Path | None = None) -> str:
         done = subprocess.run(

@@ -21,8 +21,8 @@ from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.deploy import hurried
-from tests.monitoring import alertmanager, program, prometheus_with_rules, query
-from tests.process import Running, eventually, get, ready, running
+from tests.monitoring import alertmanager, prometheus_with_rules, query
+from tests.process import Running, binary, eventually, get, ready, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -140,8 +140,8 @@ class Operation:
 async def operation(world: World, directory: Path) -> AsyncIterator[Operation]:
     """Run everything, and yield it."""
     # Looked for first: a test that is skipped starts nothing.
-    program("prometheus")
-    program("alertmanager", "prometheus-alertmanager")
+    binary("prometheus")
+    binary("alertmanager", "prometheus-alertmanager")
     receiver = Receiver()
     async with AsyncExitStack() as stack:
         palette = await stack.enter_async_context(DemoPalette(world, limits=None))

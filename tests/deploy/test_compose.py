@@ -20,7 +20,7 @@ import yaml
 
 from tests.deploy.conftest import runner
 from tests.deploy.rules import ROOT
-from tests.monitoring import program
+from tests.process import binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,8 +150,8 @@ def answer(url: str) -> Any:
 
 
 def test_the_stack_runs_until_it_is_interrupted(tmp_path: Path) -> None:
-    program("prometheus")
-    program("prometheus-alertmanager", "alertmanager")
+    binary("prometheus")
+    binary("prometheus-alertmanager", "alertmanager")
     with stack(TMPDIR=str(tmp_path)) as process:
         assert process.stdout
         urls = [re.search(r"http://\S+", process.stdout.readline()) for _ in PROGRAMS]
@@ -199,8 +199,8 @@ def test_the_stack_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_stack_says_which_port_is_taken(tmp_path: Path) -> None:
-    program("prometheus")
-    program("prometheus-alertmanager", "alertmanager")
+    binary("prometheus")
+    binary("prometheus-alertmanager", "alertmanager")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(

@@ -15,7 +15,7 @@ import yaml
 
 from exporter.settings import load
 from tests.deploy.rules import ROOT
-from tests.monitoring import program
+from tests.process import binary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ def built() -> dict[str, Manifests]:
 
 def kubectl() -> str:
     # It comes with the environment, whose folder need not be on the path.
-    return program(str(Path(sys.executable).with_name("kubectl")))
+    return binary(str(Path(sys.executable).with_name("kubectl")))
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from exporter.demo.api import DemoPalette
 from exporter.demo.world import World
 from tests.deploy import hurried
 from tests.deploy.rules import ROOT
-from tests.monitoring import program, prometheus_with_rules, query
-from tests.process import Running, Series, eventually, ready, running, scrape, series
+from tests.monitoring import prometheus_with_rules, query
+from tests.process import Running, Series, binary, eventually, ready, running, scrape, series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +108,7 @@ def settings(palette: DemoPalette, directory: Path, key: str) -> Mapping[str, An
 
 async def test_four_shards_are_one_exporter_and_one_of_them_is_missed(tmp_path: Path) -> None:
     """One start for all that is to be seen of them."""
-    program("prometheus")
+    binary("prometheus")
     world = World.fleet(clusters=CLUSTERS, vms=120, snapshots=240, now=time.time())
     asked = Asked()
     async with AsyncExitStack() as stack:

@@ -17,8 +17,7 @@ import pytest
 import yaml
 
 from tests.deploy.rules import PROMETHEUS, ROOT
-from tests.monitoring import program
-from tests.process import free_port
+from tests.process import binary, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +89,7 @@ def configuration(exporter: int) -> str:
 
 @pytest.fixture(scope="package")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    path = program("prometheus")
+    path = binary("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     exporter, port = free_port(), free_port()
     config = folder / "prometheus.yml"

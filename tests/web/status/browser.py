@@ -8,7 +8,7 @@ from typing import Any
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.monitoring import program
+from tests.process import binary
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
@@ -27,7 +27,7 @@ FLAGS = (
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Run a browser; without one, skip the test, but not in CI."""
-    path = program("chromium")
+    path = binary("chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=[*FLAGS])
         try:
