@@ -1,6 +1,6 @@
 """What a refresh costs: processor time per snapshot that changed, and per one that did not.
 
-Measured from the bytes of the answers to the text and the page that are published, without HTTP.
+Measured from the bytes of the answers to the text that is published, without HTTP.
 """
 
 import gc
@@ -18,8 +18,6 @@ from exporter.reading import Memories
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
 from exporter.targets import ALL_NAMES, Coverage, listing
-from exporter.web.rendered import Rendering
-from exporter.web.status.board import Boards
 
 PAGE = 50
 REPEATS = 3
@@ -50,8 +48,7 @@ def costs(snapshots: int) -> Costs:
     # Two states of the same fleet, so that going from one to the other changes every snapshot.
     for one, other in zip(*fleets, strict=True):
         other.memory = one.memory
-    render = Rendering(Renderer(), Boards())
-    store = Store(render=render, expire=lambda state, _: state, monotonic=time.monotonic)
+    store = Store(render=Renderer(), expire=lambda state, _: state, monotonic=time.monotonic)
     refreshed(fleets[1], store)
     # As the exporter does after its first round.
     gc.collect()

@@ -11,7 +11,7 @@ from exporter.clock import Clock
 from exporter.exposure import Exposures
 from exporter.flight import Flights
 from exporter.logs import configure
-from exporter.metrics.exposition import Renderer
+from exporter.metrics.exposition import RenderedCluster, Renderer
 from exporter.metrics.rollup import Objective
 from exporter.palette.client import Palette
 from exporter.probing import Prober, Question
@@ -24,8 +24,6 @@ from exporter.targets import expired, rescheduled
 from exporter.web.app import Protection
 from exporter.web.door import DoorError
 from exporter.web.probe import Probing
-from exporter.web.rendered import Rendered, Rendering
-from exporter.web.status.board import Boards
 
 FIXED = (("web", "listen_address"), ("web", "telemetry_path"))
 """Section and key of what stays as it was at the start."""
@@ -119,22 +117,22 @@ class Publication:
 
     settings: Settings
     clock: Clock
-    store: Store[Rendered] = field(init=False)
-    _rendering: Rendering = field(init=False)
+    store: Store[RenderedCluster] = field(init=False)
+    _renderer: Renderer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rendering = rendering(self.settings)
+        self._renderer = Renderer(objectives(self.settings))
         self.store = Store(
-            render=self._rendering,
+            render=self._renderer,
             expire=partial(expired, stale_after=self.settings.refresh.stale_after),
             monotonic=self.clock.monotonic,
         )
 
     async def prepare(self, settings: Settings) -> Commit:
         """Render all clusters aside where objectives change; others have their turn meanwhile."""
-        wanted = rendering(settings)
-        same = wanted.objectives == self._rendering.objectives
-        render = self._rendering if same else wanted
+        wanted = Renderer(objectives(settings))
+        same = wanted.objectives == self._renderer.objectives
+        render = self._renderer if same else wanted
         steps = self.store.rendering(render)
         while True:
             try:
@@ -151,7 +149,7 @@ class Publication:
                 reschedule=self._rescheduling(settings),
                 ready=ready,
             )
-            self._rendering, self.settings = render, settings
+            self._renderer, self.settings = render, settings
 
         return commit
 
@@ -192,11 +190,6 @@ class Probes:
     async def prepare(self, settings: Settings) -> Commit:
         """Return what goes by other settings."""
         return partial(self.begin, settings)
-
-
-def rendering(settings: Settings) -> Rendering:
-    """Return what renders clusters by the objectives of the settings."""
-    return Rendering(Renderer(objectives(settings)), Boards(objectives(settings)))
 
 
 def objectives(settings: Settings) -> list[Objective]:

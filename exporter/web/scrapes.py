@@ -7,7 +7,6 @@ from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import RenderedCluster, pieces
 from exporter.metrics.telemetry import END_OF_FILE, Telemetry
 from exporter.store import Store
-from exporter.web.rendered import Rendered
 
 MOMENT = 0.05
 """Seconds in which scrapes are of the same moment, as long as nothing new is published."""
@@ -50,7 +49,7 @@ class Scrapes:
     """Puts answers together from the published states. wall: seconds since the epoch."""
 
     def __init__(
-        self, store: Store[Rendered], telemetry: Telemetry, wall: Callable[[], float]
+        self, store: Store[RenderedCluster], telemetry: Telemetry, wall: Callable[[], float]
     ) -> None:
         self._store = store
         self._telemetry = telemetry
@@ -60,7 +59,7 @@ class Scrapes:
     def parts(self, *, openmetrics: bool) -> Iterable[Block | bytes]:
         """Return the parts of the text as it is now; they stay of this moment to the end."""
         now = self._wall()
-        clusters = tuple(published.text.exposition for published in self._store.view())
+        clusters = tuple(published.text for published in self._store.view())
         last = self._last.get(openmetrics)
         if last is None or not last.is_good_for(clusters, now):
             last = _Shared(clusters, now, self._source(clusters, now, openmetrics=openmetrics))

@@ -243,6 +243,12 @@ async def test_a_longer_stale_after_counts_for_what_is_kept(world: World) -> Non
         assert (await exporter.scrape()).everything()
 
 
+async def objectives_on_the_page(exporter: Running) -> set[float]:
+    async with exporter.session.get(f"{exporter.url}/api/v1/status?namespace=vms") as response:
+        vms = (await response.json())["vms"]
+    return {vm["objective_seconds"] for vm in vms if vm["listed"]}
+
+
 async def test_objectives_count_at_once_and_change_nothing_else(world: World) -> None:
     async with exporting(world, targets=BOTH) as exporter, exporter.loops():
         before = await exporter.scrape()
@@ -250,9 +256,11 @@ async def test_objectives_count_at_once_and_change_nothing_else(world: World) ->
         exporter.palette.forget_requests()
         scrape = await exporter.reload(objectives=[{"namespace": "vms", "max_age": "1d"}])
         assert set(scrape.rows(OBJECTIVE, "cluster_uid", "vm").values()) == {86400}
+        assert await objectives_on_the_page(exporter) == {86400}
         assert scrape.everything(without=OBJECTIVE) == before.everything()
         scrape = await exporter.reload(objectives=[{"namespace": "vms", "max_age": "2d"}])
         assert set(scrape.rows(OBJECTIVE, "cluster_uid", "vm").values()) == {2 * 86400}
+        assert await objectives_on_the_page(exporter) == {2 * 86400}
         assert not exporter.asked()
         await exporter.pass_time(INTERVAL)
         later = await exporter.scrape()

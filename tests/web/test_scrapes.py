@@ -2,12 +2,10 @@
 
 import pytest
 
-from exporter.metrics.exposition import Renderer
+from exporter.metrics.exposition import RenderedCluster, Renderer
 from exporter.metrics.telemetry import Telemetry
 from exporter.store import Store
-from exporter.web.rendered import Rendered, Rendering
 from exporter.web.scrapes import Scrapes
-from exporter.web.status.board import Boards
 
 
 class FailingOnce(Telemetry):
@@ -24,8 +22,8 @@ class FailingOnce(Telemetry):
 
 def test_an_answer_that_fails_is_nobodys_whole_answer() -> None:
     telemetry = FailingOnce(version="1", revision="r", now=0.0)
-    store = Store[Rendered](
-        render=Rendering(Renderer(), Boards()), expire=lambda state, _: state, monotonic=lambda: 0.0
+    store = Store[RenderedCluster](
+        render=Renderer(), expire=lambda state, _: state, monotonic=lambda: 0.0
     )
     scrapes = Scrapes(store, telemetry, wall=lambda: 0.0)
     one, same = scrapes.parts(openmetrics=False), scrapes.parts(openmetrics=False)

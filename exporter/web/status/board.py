@@ -1,4 +1,4 @@
-"""What a cluster's state amounts to for the page, worked out when it is published.
+"""What a cluster's state amounts to for the page, worked out when somebody looks.
 
 A machine whose snapshots are the same as before is used again as it is, so that a change costs
 what changed. Nothing in a board depends on the time: problems have the instant they begin at.
@@ -53,10 +53,12 @@ class Counts(NamedTuple):
 class Board:
     """The machines of one cluster, by namespace and name, in that order.
 
+    objectives: by which their rows were made; the first that applies counts.
     troubled: those with an onset; fine: those without.
     """
 
     state: ClusterState
+    objectives: tuple[Objective, ...]
     rows: dict[tuple[str, str], Row]
     troubled: tuple[Row, ...]
     fine: tuple[Row, ...]
@@ -65,57 +67,82 @@ class Board:
 
 
 class Boards:
-    """Makes the boards of clusters' states. objectives: the first that applies counts."""
+    """The boards of clusters as they were last looked at."""
 
-    def __init__(self, objectives: Sequence[Objective] = ()) -> None:
-        self._objectives = tuple(objectives)
+    def __init__(self) -> None:
+        self._known: dict[str, Board] = {}
 
-    def __call__(self, state: ClusterState, previous: Board | None) -> Generator[None, None, Board]:
-        """Return the board of a state, using again what did not change since previous.
+    def of(
+        self, state: ClusterState, objectives: tuple[Objective, ...]
+    ) -> Generator[None, None, Board]:
+        """Return the board of a state, in steps of some milliseconds between turns."""
+        known = self._known.get(state.cluster.uid)
+        if known is None or known.state is not state or known.objectives != objectives:
+            known = yield from board(state, objectives, known)
+            self._known[state.cluster.uid] = known
+        return known
 
-        It is worked out in steps of some milliseconds, between which others may have their turn.
-        """
-        if previous is not None and previous.state.cluster != state.cluster:
-            previous = None
-        if previous is not None and _same(previous.state, state):
-            return replace(previous, state=state)
-        known = previous.rows if previous else {}
-        rows: dict[tuple[str, str], Row] = {}
-        subjects = yield from _subjects(state)
-        for index, subject in enumerate(subjects):
-            last = known.get(subject.key)
-            unchanged = last is not None and subject.is_of(last.machine)
-            rows[subject.key] = last if last and unchanged else self._row(state, subject)
-            if index % STEP == 0:
-                yield
-        return Board(
-            state=state,
-            rows=rows,
-            troubled=tuple(row for row in rows.values() if row.onsets),
-            fine=tuple(row for row in rows.values() if not row.onsets),
-            counts=(yield from _count(rows.values())),
-            namespaces=frozenset(namespace for namespace, _ in rows),
-        )
+    def of_all(
+        self, states: Iterable[tuple[ClusterState, tuple[Objective, ...]]]
+    ) -> Generator[None, None, list[Board]]:
+        """Return the boards of all clusters that there are, and forget those of others."""
+        found: dict[str, Board] = {}
+        for state, objectives in states:
+            found[state.cluster.uid] = yield from self.of(state, objectives)
+        self._known = found
+        return list(found.values())
 
-    def _row(self, state: ClusterState, subject: "_Subject") -> Row:
-        namespace, name = subject.key
-        vm = subject.vm
-        objective = first_objective(self._objectives, state.cluster, vm) if vm else None
-        machine = Machine(
-            cluster=state.cluster,
-            namespace=namespace,
-            name=name,
-            vm=vm,
-            gone=subject.gone,
-            snapshots=subject.snapshots,
-            remarkable=tuple(filter(remarkable, subject.snapshots)),
-            named=subject.named,
-            row=row_of(
-                vm or VirtualMachine(namespace=namespace, name=name), subject.snapshots, objective
-            ),
-        )
-        found = onsets(machine)
-        return Row(machine, found, min((onset.since for onset in found), default=math.inf))
+
+def board(
+    state: ClusterState, objectives: tuple[Objective, ...], previous: Board | None
+) -> Generator[None, None, Board]:
+    """Return the board of a state, using again what did not change since previous.
+
+    It is worked out in steps of some milliseconds, between which others may have their turn.
+    """
+    if previous and (previous.state.cluster, previous.objectives) != (state.cluster, objectives):
+        previous = None
+    if previous and _same(previous.state, state):
+        return replace(previous, state=state)
+    known = previous.rows if previous else {}
+    rows: dict[tuple[str, str], Row] = {}
+    subjects = yield from _subjects(state)
+    for index, subject in enumerate(subjects):
+        last = known.get(subject.key)
+        unchanged = last is not None and subject.is_of(last.machine)
+        rows[subject.key] = last if last and unchanged else _row(state, objectives, subject)
+        if index % STEP == 0:
+            yield
+    return Board(
+        state=state,
+        objectives=objectives,
+        rows=rows,
+        troubled=tuple(row for row in rows.values() if row.onsets),
+        fine=tuple(row for row in rows.values() if not row.onsets),
+        counts=(yield from _count(rows.values())),
+        namespaces=frozenset(namespace for namespace, _ in rows),
+    )
+
+
+def _row(state: ClusterState, objectives: Sequence[Objective], subject: "_Subject") -> Row:
+    namespace, name = subject.key
+    vm = subject.vm
+    objective = first_objective(objectives, state.cluster, vm) if vm else None
+    machine = Machine(
+        cluster=state.cluster,
+        namespace=namespace,
+        name=name,
+        vm=vm,
+        gone=subject.gone,
+        snapshots=subject.snapshots,
+        remarkable=tuple(filter(remarkable, subject.snapshots)),
+        named=subject.named,
+        row=row_of(
+            vm or VirtualMachine(namespace=namespace, name=name), subject.snapshots, objective
+        ),
+    )
+    found = onsets(machine)
+    return Row(machine, found, min((onset.since for onset in found), default=math.inf))
 
 
 class _Subject(NamedTuple):

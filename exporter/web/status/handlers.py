@@ -1,5 +1,6 @@
 """What the paths of the status page answer, from memory."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -8,11 +9,12 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from exporter.metrics.exposition import RenderedCluster
 from exporter.snapshot import Cluster
 from exporter.store import Store
 from exporter.turns import Turns
-from exporter.web.rendered import Rendered
 from exporter.web.status import documents
+from exporter.web.status.board import Boards
 from exporter.web.status.fleet import Standings
 from exporter.web.status.guides import GUIDES, guide
 from exporter.web.status.overview import Fleet, Line, Overview, Part, line, overview
@@ -44,7 +46,7 @@ class StatusHandlers:
     wall: seconds since the epoch.
     """
 
-    store: Store[Rendered]
+    store: Store[RenderedCluster]
     known: Callable[[], Iterable[Cluster]]
     ready: Callable[[], bool]
     configuration: Callable[[], str]
@@ -52,6 +54,8 @@ class StatusHandlers:
     version: str
     pages: Pages
     turns: Turns = field(default_factory=Turns)
+    _boards: Boards = field(default_factory=Boards, init=False)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _standings: Standings = field(default_factory=Standings, init=False)
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
@@ -135,7 +139,12 @@ class StatusHandlers:
         return web.Response(text=STYLE, content_type="text/css", headers=headers)
 
     async def _overview(self, request: web.Request) -> Overview:
-        boards = [published.text.board for published in self.store.view()]
+        published = self.store.view()
+        # One after the other: who comes second finds the work done.
+        async with self._looking:
+            boards = await self.turns.finished(
+                self._boards.of_all((each.state, each.text.objectives) for each in published)
+            )
         question, notes = asked([*request.query.items()])
         fleet = Fleet(boards, self.known(), self.wall())
         return await self.turns.finished(overview(fleet, self._standings, question, notes))
@@ -143,9 +152,15 @@ class StatusHandlers:
     async def _line(self, request: web.Request, now: float) -> Line | None:
         key = (request.match_info["namespace"], request.match_info["vm"])
         uid = request.match_info["cluster"]
-        boards = [each.text.board for each in self.store.view() if each.state.cluster.uid == uid]
-        row = boards[0].rows.get(key) if boards else None
-        return None if row is None else line(boards[0].state, row, now)
+        published = next((one for one in self.store.view() if one.state.cluster.uid == uid), None)
+        if published is None:
+            return None
+        async with self._looking:
+            board = await self.turns.finished(
+                self._boards.of(published.state, published.text.objectives)
+            )
+        row = board.rows.get(key)
+        return None if row is None else line(board.state, row, now)
 
     async def _message(
         self,

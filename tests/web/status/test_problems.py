@@ -21,6 +21,7 @@ from exporter.snapshot import (
     Volumes,
 )
 from exporter.web.status.board import Board, Boards
+from exporter.web.status.board import board as board_of
 from exporter.web.status.fleet import Standings
 from exporter.web.status.overview import Fleet, Overview, overview
 from exporter.web.status.problems import PROBLEMS
@@ -84,7 +85,7 @@ def result(steps: Generator[None, None, T]) -> T:
 
 
 def board(published: ClusterState, previous: Board | None = None) -> Board:
-    return result(Boards([OBJECTIVE])(published, previous))
+    return result(board_of(published, (OBJECTIVE,), previous))
 
 
 def shown(
@@ -227,6 +228,18 @@ def test_a_change_costs_the_machine_that_changed_only() -> None:
     reused = board(replace(EVERYTHING, listing=replace(listing, snapshots=changed)), first)
     fresh = [key for key, row in reused.rows.items() if row is not first.rows[key]]
     assert fresh == [("vms", "fine")]
+
+
+def test_a_board_is_made_once_for_all_who_look() -> None:
+    boards = Boards()
+    here = [(EVERYTHING, (OBJECTIVE,))]
+    (first,) = result(boards.of_all(here))
+    assert result(boards.of_all(here))[0] is first
+    assert result(boards.of(*here[0])) is first
+    (stricter,) = result(boards.of_all([(EVERYTHING, (Objective(max_age=HOUR),))]))
+    assert {row.machine.row.objective for row in stricter.rows.values() if row.machine.vm} == {HOUR}
+    assert result(boards.of_all([])) == []
+    assert result(boards.of(*here[0])) is not first
 
 
 @given(cluster_states(), cluster_states())
