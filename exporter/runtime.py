@@ -140,7 +140,7 @@ async def _start(
     """Build everything, begin to listen, and return what remains to be run."""
     origin = origin or Origin(read=lambda: settings)
     built = await _built(settings, clock, stack, origin, reload_asked or asyncio.Event())
-    app = await _application(settings, built)
+    app = _application(settings, built)
     addresses = await stack.enter_async_context(
         served(app, built.protection, *settings.web.address)
     )
@@ -204,7 +204,7 @@ async def _built(
     )
 
 
-async def _application(settings: Settings, built: _Built) -> web.Application:
+def _application(settings: Settings, built: _Built) -> web.Application:
     fleet, store, wall, turns = built.fleet, built.publication.store, built.clock.wall, built.turns
     path = settings.web.telemetry_path
     handlers = Handlers(
@@ -221,8 +221,7 @@ async def _application(settings: Settings, built: _Built) -> web.Application:
         wall=wall,
         turns=turns,
         version=__version__,
-        # Beside the event loop: templates are compiled first.
-        pages=await asyncio.to_thread(Pages, version=__version__, telemetry_path=path),
+        pages=Pages(version=__version__, telemetry_path=path),
     )
     probe = ProbeHandler(probing=lambda: built.probes.probing, wall=wall, turns=turns)
     reload = ReloadHandler(reload=built.reloader.reload)

@@ -182,6 +182,7 @@ class StatusHandlers:
         )
 
     async def _page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+        await self.pages.load()
         parts = await self.turns.over(self.pages.parts(template, **values))
         # What no encoding can say, half of a pair of surrogates, shows as a question mark.
         body = "".join(parts).encode(errors="replace")
