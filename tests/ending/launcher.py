@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -18,8 +19,9 @@ from exporter.cli import main
 CANARY = "c4n4ry-S3CR3T-9f"
 
 
+@cache
 def interrupt() -> None:
-    """Get a signal, as if it came from outside."""
+    """Get a signal, as if it came from outside; once, for a second one ends without grace."""
     os.kill(os.getpid(), int(os.environ["SIGNAL"]))
 
 
