@@ -121,6 +121,8 @@ async def running(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
+            # What runs in the background is not told of SIGINT, nor are its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
     try:
         yield Running(process=process, stdout=stdout, stderr=stderr)
