@@ -31,13 +31,11 @@ class Block(NamedTuple):
     size: int
     crc: int
 
-    def text(self) -> bytes:
-        """Return the text."""
-        # Told the size, it makes the room at once instead of growing it.
-        return isal_zlib.decompressobj(RAW).decompress(self.data, self.size) if self.size else b""
-
 
 EMPTY = Block(b"", 0, 0)
+
+MOST_STORED = 0xFFFF
+"""Bytes that a stored block can hold."""
 
 
 def deflate(text: bytes, level: int = LEVEL) -> Block:
@@ -57,6 +55,40 @@ def joined(blocks: Iterable[Block]) -> Block:
         crc = isal_zlib.crc32_combine(crc, block.crc, block.size)
         size += block.size
     return Block(b"".join(block.data for block in blocks), size, crc)
+
+
+def inflated(parts: Iterable[Block | bytes], size: int) -> Iterator[bytes]:
+    """Yield the text of blocks and of what stands between them, at least so many bytes at a time.
+
+    Inflated in one go and not block by block, as much costs less to send than little many times.
+    """
+    waiting: list[bytes] = []
+    expected = 0
+    for part in parts:
+        if isinstance(part, Block):
+            waiting.append(part.data)
+            expected += part.size
+        else:
+            waiting += _stored(part)
+            expected += len(part)
+        if expected >= size:
+            yield _inflate(waiting, expected)
+            waiting, expected = [], 0
+    if expected:
+        yield _inflate(waiting, expected)
+
+
+def _inflate(pieces: list[bytes], size: int) -> bytes:
+    # Told the size, it makes the room at once instead of growing it.
+    return isal_zlib.decompressobj(RAW).decompress(b"".join(pieces), size)
+
+
+def _stored(text: bytes) -> Iterator[bytes]:
+    """Yield a text as it may stand between blocks without being deflated."""
+    for start in range(0, len(text), MOST_STORED):
+        part = text[start : start + MOST_STORED]
+        yield struct.pack("<BHH", 0, len(part), len(part) ^ MOST_STORED)
+        yield part
 
 
 def gzip(blocks: Iterable[Block]) -> Iterator[bytes]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from exporter.metrics.deflate import Block, deflate, gzip
+from exporter.metrics.ages import Ages
+from exporter.metrics.deflate import Block, deflate, gzip, inflated
 from exporter.metrics.families import (
     CLUSTER_FAMILIES,
     NAMED_FAMILIES,
@@ -15,7 +16,7 @@ from exporter.metrics.families import (
     ListedSnapshot,
 )
 from exporter.metrics.family import CLUSTER_LABELS, SNAPSHOT_LABELS, VM_LABELS, AnyFamily
-from exporter.metrics.lines import Ages, Lines, Table, escaped
+from exporter.metrics.lines import Lines, Table, escaped
 from exporter.metrics.rollup import Objective, VirtualMachineRow, roll_up
 from exporter.metrics.runs import BLOCK_SIZE, Piece, Runs, piece, rendered
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
@@ -188,8 +189,7 @@ def length(parts: Iterable[Block | bytes]) -> int:
 
 def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
     """Yield the text of what a scrape is put together from."""
-    for part in parts:
-        yield part if isinstance(part, bytes) else part.text()
+    return inflated(parts, BLOCK_SIZE)
 
 
 def gzipped(parts: Iterable[Block | bytes]) -> Iterator[bytes]:

@@ -5,46 +5,19 @@ writes them. Written family by family over many subjects, because that is the or
 """
 
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from prometheus_client.utils import floatToGoString
-
+from exporter.metrics.ages import Ages
 from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, RecurringFamily
+from exporter.metrics.numbers import number
 
 T = TypeVar("T")
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-
-
-def number(value: float) -> str:
-    """Return a sample's value as it stands in the text."""
-    if value.__class__ is not float:
-        return _COUNTS.get(value) or number(float(value))
-    # Up to a million Go and Python agree; times are beyond.
-    return repr(value) if -1e6 < value < 1e6 else _large(value)
-
-
-@lru_cache(maxsize=8192)
-def _large(value: float) -> str:
-    """Return ``number`` of a value beyond a million; a snapshot tells the same time repeatedly."""
-    if 1e6 <= value < 1e10 and value == int(value):
-        return _scientific(str(int(value)))
-    return _in_go(value)
-
-
-_COUNTS: dict[float, str] = {count: f"{count}.0" for count in range(1000)}
-_in_go: Callable[[float], str] = floatToGoString
-
-
-def _scientific(digits: str, rest: str = "") -> str:
-    """Return a number from a million on as Go writes it; rest: its digits behind the point."""
-    figures = f"{digits}{rest}".rstrip("0")
-    point = "." if len(figures) > 1 else ""
-    return f"{digits[0]}{point}{figures[1:]}e+{len(digits) - 1:02d}"
 
 
 def escaped(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -54,48 +27,6 @@ def escaped(values: tuple[str, ...]) -> tuple[str, ...]:
     if "\\" in text or '"' in text or "\n" in text:
         return tuple([value.translate(_ESCAPES) for value in values])
     return values
-
-
-_FRACTIONS = tuple(f".{ms:03d}".rstrip("0") if ms else ".0" for ms in range(1000))
-_LONG = 1_000_000_000
-"""Milliseconds, a million seconds: Go writes what is longer with an exponent."""
-
-
-def _age(milliseconds: int) -> str:
-    """Return ``number`` of an age in seconds, several times as fast: this is done at scrapes."""
-    seconds, rest = divmod(milliseconds, 1000)
-    if milliseconds < _LONG:
-        return f"{seconds}{_FRACTIONS[rest]}"
-    return _scientific(str(seconds), f"{rest:03d}")
-
-
-class Ages:
-    """Lines of which only the value is missing: seconds since a moment, told at the scrape.
-
-    lines: what stands before each value, and the moment in seconds since the epoch. Ages are
-    told to the millisecond.
-    """
-
-    __slots__ = ("_lines",)
-
-    def __init__(self, lines: Iterable[tuple[str, float]]) -> None:
-        self._lines = tuple((start, round(since * 1000)) for start, since in lines)
-
-    def __bool__(self) -> bool:
-        return bool(self._lines)
-
-    def text(self, now: float) -> bytes:
-        """Return the lines as they are at the moment now; no age is below 0."""
-        moment = round(now * 1000)
-        # In line what nearly all ages are: to call a function for each takes a fifth longer.
-        return "".join(
-            [
-                f"{start}{age // 1000}{_FRACTIONS[age % 1000]}\n"
-                if 0 < (age := moment - since) < _LONG
-                else f"{start}{_age(max(age, 0))}\n"
-                for start, since in self._lines
-            ]
-        ).encode()
 
 
 class Identities:

@@ -7,7 +7,7 @@ from operator import attrgetter
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import RenderedCluster, header, pieces, without_cluster
 from exporter.metrics.family import Family
-from exporter.metrics.lines import number
+from exporter.metrics.numbers import number
 from exporter.metrics.telemetry import END_OF_FILE
 
 

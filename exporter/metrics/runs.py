@@ -10,8 +10,9 @@ from itertools import groupby
 from operator import is_
 from typing import Any, Generic, TypeVar
 
+from exporter.metrics.ages import Ages
 from exporter.metrics.deflate import LEVEL, QUICK_LEVEL, Block, deflate, joined
-from exporter.metrics.lines import Ages, Lines
+from exporter.metrics.lines import Lines
 
 T = TypeVar("T")
 

@@ -95,15 +95,10 @@ async def _send(response: web.StreamResponse, parts: Iterable[bytes], turns: Tur
     size = 0
     ends = time.perf_counter() + TURN
     for part in parts:
-        if len(part) >= CHUNK:
-            # As it is: to put it behind the small ones would copy it.
-            await response.write(b"".join(waiting))
-            await response.write(part)
-            waiting, size = [], 0
-        else:
-            waiting.append(part)
-            size += len(part)
+        waiting.append(part)
+        size += len(part)
         if size >= CHUNK:
+            # A large one waits alone, and is not copied by being joined.
             await response.write(b"".join(waiting))
             waiting, size = [], 0
         if time.perf_counter() >= ends:

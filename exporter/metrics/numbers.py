@@ -1,0 +1,33 @@
+"""Numbers as Go writes them, which is how prometheus-client prints them."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from prometheus_client.utils import floatToGoString
+
+
+def number(value: float) -> str:
+    """Return a sample's value as it stands in the text."""
+    if value.__class__ is not float:
+        return _COUNTS.get(value) or number(float(value))
+    # Up to a million Go and Python agree; times are beyond.
+    return repr(value) if -1e6 < value < 1e6 else _large(value)
+
+
+@lru_cache(maxsize=8192)
+def _large(value: float) -> str:
+    """Return ``number`` of a value beyond a million; a snapshot tells the same time repeatedly."""
+    if 1e6 <= value < 1e10 and value == int(value):
+        return scientific(str(int(value)))
+    return _in_go(value)
+
+
+_COUNTS: dict[float, str] = {count: f"{count}.0" for count in range(1000)}
+_in_go: Callable[[float], str] = floatToGoString
+
+
+def scientific(digits: str, rest: str = "") -> str:
+    """Return a number from a million on as Go writes it; rest: its digits behind the point."""
+    figures = f"{digits}{rest}".rstrip("0")
+    point = "." if len(figures) > 1 else ""
+    return f"{digits[0]}{point}{figures[1:]}e+{len(digits) - 1:02d}"
