@@ -17,8 +17,13 @@ _IN_BYTES = tuple(digits.encode() for digits in _FRACTIONS)
 _LONG = 1_000_000_000
 """Milliseconds, a million seconds: Go writes what is longer with an exponent."""
 
-_HERE = b"\xff"
+MARK = b"\xff"
 """Where something is filled in later; no text in UTF-8 has such a byte."""
+
+
+def in_form(text: bytes) -> bytes:
+    """Return a text as it stands between the slots of a form."""
+    return text.replace(b"%", b"%%")
 
 
 def _age(milliseconds: int) -> str:
@@ -44,7 +49,7 @@ class _Form(NamedTuple):
     def filled(self, seconds: int, rest: int) -> bytes:
         """Return the lines as they are so many seconds and milliseconds after the epoch."""
         ages = self.lines % tuple([seconds - since for since in self.since])
-        return ages.replace(_HERE, _IN_BYTES[rest])
+        return ages.replace(MARK, _IN_BYTES[rest])
 
 
 class Ages:
@@ -56,9 +61,9 @@ class Ages:
 
     __slots__ = ("_form", "_since", "_starts")
 
-    def __init__(self, lines: Iterable[tuple[str, float]]) -> None:
+    def __init__(self, lines: Iterable[tuple[bytes, float]]) -> None:
         lines = tuple(lines)
-        self._starts = _HERE.join([start.encode() for start, _ in lines])
+        self._starts = MARK.join([start for start, _ in lines])
         self._since = tuple([round(since * 1000) for _, since in lines])
         self._form: _Form | None = None
 
@@ -84,7 +89,7 @@ class Ages:
 
     def _lines(self) -> Iterator[tuple[bytes, int]]:
         # Not strict: nothing splits into one part that is empty.
-        return zip(self._starts.split(_HERE), self._since, strict=False)
+        return zip(self._starts.split(MARK), self._since, strict=False)
 
     def _form_at(self, moment: int) -> _Form | None:
         """Return the form in which lines stand at a moment; None if they can't be told so."""
@@ -94,7 +99,7 @@ class Ages:
         for start, since in self._lines():
             millions = (moment - since) // _LONG
             begins = since + millions * _LONG
-            lines.append(b"%b%b\n" % (start.replace(b"%", b"%%"), _slot(millions)))
+            lines.append(b"%b%b\n" % (in_form(start), _slot(millions)))
             counted.append(begins // 1000)
             first, last = max(first, begins), min(last, begins + _LONG - 1)
         return _Form(b"".join(lines), tuple(counted), first, last)
@@ -103,6 +108,6 @@ class Ages:
 def _slot(millions: int) -> bytes:
     """Return how an age is written that has so many whole millions of seconds."""
     if not millions:
-        return b"%d." + _HERE
+        return b"%d." + MARK
     digits = str(millions)
-    return f"{digits[0]}.{digits[1:]}%06d".encode() + _HERE + f"e+{len(digits) + 5:02d}".encode()
+    return f"{digits[0]}.{digits[1:]}%06d".encode() + MARK + f"e+{len(digits) + 5:02d}".encode()

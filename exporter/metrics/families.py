@@ -12,6 +12,7 @@ from exporter.metrics.family import (
     AnyFamily,
     Family,
     LabelledFamily,
+    MeasuredFamily,
     RecurringFamily,
     Sample,
 )
@@ -55,14 +56,14 @@ def _condition_rows(conditions: Sequence[tuple[str, str]]) -> tuple[Sample, ...]
     )
 
 
-def _condition_times(snapshot: Snapshot) -> tuple[Sample, ...]:
-    return tuple(
-        [
-            Sample(each.last_transition, (each.type,))
-            for each in snapshot.conditions
-            if each.last_transition is not None
-        ]
-    )
+def _dated_conditions(snapshot: Snapshot) -> tuple[tuple[str], ...]:
+    return tuple([(each.type,) for each in snapshot.conditions if each.last_transition is not None])
+
+
+def _condition_times(snapshot: Snapshot) -> list[float]:
+    return [
+        each.last_transition for each in snapshot.conditions if each.last_transition is not None
+    ]
 
 
 def _ones(names: Sequence[str]) -> tuple[Sample, ...]:
@@ -151,12 +152,13 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[Snapshot], ...] = (
         state=_condition_statuses,
         samples_of=_condition_rows,
     ),
-    LabelledFamily(
+    MeasuredFamily(
         name="palette_vm_snapshot_condition_last_transition_timestamp_seconds",
         help="When the condition last changed, from status.conditions[].lastTransitionTime, in "
         "seconds since the epoch.",
         labels=("condition",),
-        samples=_condition_times,
+        labels_of=_dated_conditions,
+        values=_condition_times,
     ),
     Family(
         name="palette_vm_snapshot_error",

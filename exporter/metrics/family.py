@@ -1,6 +1,6 @@
 """What a metric family is: data, and a pure function from a value to its samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -62,6 +62,24 @@ class RecurringFamily(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredFamily(Generic[T]):
+    """The same, where only the labels recur, and each subject has values of its own.
+
+    labels_of: the labels of each of its samples; hashable. values: of these, in their order.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    labels_of: Callable[[T], tuple[tuple[str, ...], ...]]
+    values: Callable[[T], Sequence[float]]
+
+    def samples(self, subject: T) -> tuple[Sample, ...]:
+        """Return the samples of a subject."""
+        return tuple(map(Sample, self.values(subject), self.labels_of(subject)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgeFamily(Generic[T]):
     """A gauge of the seconds passed since a moment, worked out as a scrape is answered.
 
@@ -74,4 +92,4 @@ class AgeFamily(Generic[T]):
     labels: tuple[str, ...] = ()
 
 
-AnyFamily = Family[T] | LabelledFamily[T] | RecurringFamily[T] | AgeFamily[T]
+AnyFamily = Family[T] | LabelledFamily[T] | RecurringFamily[T] | MeasuredFamily[T] | AgeFamily[T]

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from prometheus_client.utils import floatToGoString
 
 
-def number(value: float) -> str:
+def number(value: float) -> bytes:
     """Return a sample's value as it stands in the text."""
     if value.__class__ is not float:
         return _COUNTS.get(value) or number(float(value))
     # Up to a million Go and Python agree; times are beyond.
-    return repr(value) if -1e6 < value < 1e6 else _large(value)
+    return (repr(value) if -1e6 < value < 1e6 else _large(value)).encode()
 
 
 def _large(value: float) -> str:
@@ -21,7 +21,7 @@ def _large(value: float) -> str:
     return f"{digits[0]}.{digits[1:]}e+09" if seconds % 10 else scientific(digits)
 
 
-_COUNTS: dict[float, str] = {count: f"{count}.0" for count in range(1000)}
+_COUNTS: dict[float, bytes] = {count: f"{count}.0".encode() for count in range(1000)}
 _in_go: Callable[[float], str] = floatToGoString
 
 

@@ -44,14 +44,15 @@ def probe_pieces(
 
     now: seconds since the epoch, what ages are told for.
     """
-    yield "".join(_lines(probe, openmetrics=openmetrics)).encode()
+    yield b"".join(_lines(probe, openmetrics=openmetrics))
     yield from pieces([without_cluster(read)], now, openmetrics=openmetrics)
     if openmetrics:
         yield END_OF_FILE
 
 
-def _lines(probe: Probe, *, openmetrics: bool) -> Iterator[str]:
+def _lines(probe: Probe, *, openmetrics: bool) -> Iterator[bytes]:
     for family in PROBE_FAMILIES:
         value = family.value(probe)
         if value is not None:
-            yield f"{header(family, openmetrics=openmetrics)}{family.name} {number(value)}\n"
+            head = f"{header(family, openmetrics=openmetrics)}{family.name} "
+            yield b"%b%b\n" % (head.encode(), number(value))

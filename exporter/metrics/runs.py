@@ -102,7 +102,7 @@ def _neighbours(
 
 def piece(lines: Lines) -> Piece:
     """Return lines as they are kept."""
-    return lines if isinstance(lines, Ages) else _packed(lines.encode())
+    return lines if isinstance(lines, Ages) else _packed(lines)
 
 
 def _packed(text: bytes) -> Block | bytes:

@@ -24,7 +24,9 @@ def lines(since: list[float], now: float) -> str:
 
 
 def of(since: list[float]) -> Ages:
-    return Ages((f'n{{l="%d {index} 100%"}} ', moment) for index, moment in enumerate(since))
+    return Ages(
+        (f'n{{l="%d {index} 100%"}} '.encode(), moment) for index, moment in enumerate(since)
+    )
 
 
 @given(

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from exporter.metrics.exposition import TABLES, RenderedCluster, Renderer, gzipped, pieces, plain
 from exporter.metrics.families import ListedSnapshot
-from exporter.metrics.family import AgeFamily, AnyFamily, LabelledFamily, RecurringFamily
+from exporter.metrics.family import AgeFamily, AnyFamily, Family
 from exporter.metrics.rollup import Objective, roll_up
 from exporter.snapshot import (
     Cluster,
@@ -102,7 +102,7 @@ def age(since: float) -> float:
 
 
 def samples(family: AnyFamily[Any], subject: Any) -> Iterator[tuple[tuple[str, ...], float]]:
-    if isinstance(family, LabelledFamily | RecurringFamily):
+    if not isinstance(family, Family | AgeFamily):
         yield from ((sample.labels, sample.value) for sample in family.samples(subject))
         return
     value = family.since(subject) if isinstance(family, AgeFamily) else family.value(subject)

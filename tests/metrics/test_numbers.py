@@ -23,4 +23,4 @@ wholes = st.integers(0, 10**6).map(lambda n: n * 10**4) | st.integers(10**8, 10*
 @example(1e6)
 @example(-1e6)
 def test_a_number_is_written_as_prometheus_client_does(value: float) -> None:
-    assert number(value) == _in_go(value)
+    assert number(value).decode() == _in_go(value)
