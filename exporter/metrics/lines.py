@@ -20,7 +20,7 @@ from exporter.metrics.family import (
     MeasuredFamily,
     RecurringFamily,
 )
-from exporter.metrics.numbers import number
+from exporter.metrics.numbers import number, numbers
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ def _plain_lines(family: Family[T], subjects: Sequence[T], identities: Identitie
     name, values = family.name.encode(), list(map(family.value, subjects))
     known = [value for value in values if value is not None]
     if len(known) == len(values):
-        return identities.form.replace(MARK, name) % tuple(map(number, known))
+        return identities.form.replace(MARK, name) % numbers(known)
     return b"".join(
         [
             b"%b{%b} %b\n" % (name, labels, number(value))
@@ -210,7 +210,7 @@ def _measured_lines(family: MeasuredFamily[T], line: _Line) -> _Writer:
         values = map(family.values, subjects)
         return b"".join(
             [
-                lines % tuple([part for value in own for part in (*spans, number(value))])
+                lines % tuple([part for value in numbers(own) for part in (*spans, value)])
                 for lines, own, spans in zip(forms, values, line.cut(identities), strict=True)
             ]
         )

@@ -265,32 +265,38 @@ def _error(entry: RawError | None, read: _Reader) -> SnapshotError | None:
     )
 
 
-def _names(entries: Names) -> tuple[str, ...] | None:
-    return (
-        None if isinstance(entries, UnsetType) else tuple([name for name in entries or () if name])
-    )
+_Known = tuple[str | None, ...] | None
+"""Names as they are written, null among them perhaps; None where they could not be read."""
+
+
+def _known(entries: Names) -> _Known:
+    return None if isinstance(entries, UnsetType) else tuple(entries or ())
+
+
+def _names(known: _Known) -> tuple[str, ...] | None:
+    return None if known is None else tuple([name for name in known if name])
 
 
 @lru_cache(maxsize=1024)
-def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+def _shared_indications(known: _Known) -> tuple[str, ...]:
     """Return names in their order, each once; those of many snapshots share one tuple."""
-    return tuple(sorted(set(names)))
+    return tuple(sorted(set(_names(known) or ())))
 
 
 def _indications(entries: Names) -> tuple[str, ...]:
-    return _in_order(_names(entries) or ())
+    return _shared_indications(_known(entries))
 
 
 def _volumes(lists: SnapshotVolumes | None) -> Volumes | None:
     if lists is None:
         return None
-    return _shared_volumes(_names(lists.included_volumes), _names(lists.excluded_volumes))
+    return _shared_volumes(_known(lists.included_volumes), _known(lists.excluded_volumes))
 
 
 @lru_cache(maxsize=1024)
-def _shared_volumes(included: tuple[str, ...] | None, excluded: tuple[str, ...] | None) -> Volumes:
+def _shared_volumes(included: _Known, excluded: _Known) -> Volumes:
     """Return the volumes; snapshots whose volumes have the same names share them."""
-    return Volumes(included=included, excluded=excluded)
+    return Volumes(included=_names(included), excluded=_names(excluded))
 
 
 def _virtual_machine(item: Item, read: _Reader, *, namespace: str) -> VirtualMachine | None:

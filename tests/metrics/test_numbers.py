@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.numbers import number
+from exporter.metrics.numbers import number, numbers
 
 _in_go: Callable[[float], str] = floatToGoString
 
@@ -24,3 +24,11 @@ wholes = st.integers(0, 10**6).map(lambda n: n * 10**4) | st.integers(10**8, 10*
 @example(-1e6)
 def test_a_number_is_written_as_prometheus_client_does(value: float) -> None:
     assert number(value).decode() == _in_go(value)
+
+
+@given(
+    st.lists(st.floats() | wholes.map(float))
+    | st.lists(st.integers(-(10**12), 10**12) | wholes | st.booleans())
+)
+def test_many_are_written_as_each_is(values: list[float]) -> None:
+    assert list(numbers(values)) == list(map(number, values))
