@@ -79,8 +79,9 @@ def inflated(parts: Iterable[Block | bytes], size: int) -> Iterator[bytes]:
 
 
 def _inflate(pieces: list[bytes], size: int) -> bytes:
-    # Told the size, it makes the room at once instead of growing it.
-    return isal_zlib.decompressobj(RAW).decompress(b"".join(pieces), size)
+    # Told the size, it makes the room at once; one more, or it would make twice as much to see
+    # that nothing follows.
+    return isal_zlib.decompress(b"".join(pieces) + _LAST_BLOCK, RAW, size + 1)
 
 
 def _stored(text: bytes) -> Iterator[bytes]:
@@ -91,12 +92,16 @@ def _stored(text: bytes) -> Iterator[bytes]:
         yield part
 
 
-def gzip(blocks: Iterable[Block]) -> Iterator[bytes]:
-    """Yield the pieces of a gzip file that holds all texts."""
-    yield _HEADER
-    crc = size = 0
+def gzip(blocks: Iterable[Block], size: int) -> Iterator[bytes]:
+    """Yield a gzip file that holds all texts, at least so many bytes at a time."""
+    waiting = [_HEADER]
+    gathered = crc = total = 0
     for block in blocks:
         crc = isal_zlib.crc32_combine(crc, block.crc, block.size)
-        size += block.size
-        yield block.data
-    yield _LAST_BLOCK + struct.pack("<II", crc, size & 0xFFFFFFFF)
+        total += block.size
+        waiting.append(block.data)
+        gathered += len(block.data)
+        if gathered >= size:
+            yield b"".join(waiting)
+            waiting, gathered = [], 0
+    yield b"".join(waiting) + _LAST_BLOCK + struct.pack("<II", crc, total & 0xFFFFFFFF)

@@ -187,6 +187,10 @@ def length(parts: Iterable[Block | bytes]) -> int:
     return sum(len(part) if isinstance(part, bytes) else part.size for part in parts)
 
 
+CHUNK = 32 * 1024
+"""Bytes of a gzip file that are sent at a time, at least."""
+
+
 def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
     """Yield the text of what a scrape is put together from."""
     return inflated(parts, BLOCK_SIZE)
@@ -194,7 +198,7 @@ def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
 
 def gzipped(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
     """Yield the same as a gzip file."""
-    return gzip(_deflated(parts))
+    return gzip(_deflated(parts), CHUNK)
 
 
 def _deflated(parts: Iterable[Block | bytes]) -> Iterator[Block]:

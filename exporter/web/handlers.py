@@ -8,25 +8,21 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
-from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import gzipped, length, plain
+from exporter.metrics.exposition import length, plain
 from exporter.turns import TURN, Turns
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
-from exporter.web.scrapes import Scrapes
+from exporter.web.scrapes import Answer, Scrapes
 
 
-class PartsOf(Protocol):
+class AnswerIn(Protocol):
     """Puts an answer together in one of the formats."""
 
-    def __call__(self, *, openmetrics: bool) -> Iterable[Block | bytes]:
-        """Return the parts of the text."""
+    def __call__(self, *, openmetrics: bool) -> Answer:
+        """Return the answer."""
 
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-CHUNK = 32 * 1024
-"""Bytes sent at a time, at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,22 +51,28 @@ class Handlers:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Answer with all metrics, in the format and encoding that are asked for."""
-        return await exposition(request, self.scrapes.parts, self.turns)
+        return await exposition(request, self.scrapes.answer, self.turns)
 
 
-async def exposition(request: web.Request, parts_of: PartsOf, turns: Turns) -> web.StreamResponse:
+async def exposition(request: web.Request, answer_in: AnswerIn, turns: Turns) -> web.StreamResponse:
     """Answer with metrics, in the format and encoding that are asked for."""
     openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
     compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
-    parts = await turns.over(parts_of(openmetrics=openmetrics))
-    body: Iterable[bytes] = await turns.over(gzipped(parts)) if compressed else plain(parts)
+    answer = answer_in(openmetrics=openmetrics)
+    body: Iterable[bytes]
+    if compressed:
+        body = packed = await turns.over(answer.gzipped)
+        size = sum(map(len, packed))
+    else:
+        parts = await turns.over(answer.parts)
+        body, size = plain(parts), length(parts)
     response = web.StreamResponse()
     response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
     response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
     if compressed:
         response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     # Told the length, aiohttp sends what it is given as it is, and not in HTTP's own chunks.
-    response.content_length = sum(map(len, body)) if compressed else length(parts)
+    response.content_length = size
     # A reader who leaves in the middle is no fault of ours to log.
     with suppress(ConnectionError):
         await response.prepare(request)
@@ -89,19 +91,11 @@ def _header(request: web.Request, name: str) -> str:
     return ",".join(request.headers.getall(name, ()))
 
 
-async def _send(response: web.StreamResponse, parts: Iterable[bytes], turns: Turns) -> None:
-    """Write all parts, small ones together; others have their turn in between."""
-    waiting: list[bytes] = []
-    size = 0
+async def _send(response: web.StreamResponse, body: Iterable[bytes], turns: Turns) -> None:
+    """Write all pieces; others have their turn in between."""
     ends = time.perf_counter() + TURN
-    for part in parts:
-        waiting.append(part)
-        size += len(part)
-        if size >= CHUNK:
-            # A large one waits alone, and is not copied by being joined.
-            await response.write(b"".join(waiting))
-            waiting, size = [], 0
+    for piece in body:
+        await response.write(piece)
         if time.perf_counter() >= ends:
             await turns.next()
             ends = time.perf_counter() + TURN
-    await response.write(b"".join(waiting))

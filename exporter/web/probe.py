@@ -1,12 +1,11 @@
 """Answers /probe: one live reading for the request, in the formats of /metrics."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import Renderer
 from exporter.metrics.probe import Probe, probe_pieces
 from exporter.probing import Prober, Question
@@ -14,6 +13,7 @@ from exporter.snapshot import Cluster
 from exporter.turns import Turns
 from exporter.web.asked import Asked, QueryError, asked, time_limit
 from exporter.web.handlers import exposition
+from exporter.web.scrapes import Answer
 
 PATH = "/probe"
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -69,10 +69,10 @@ class ProbeHandler:
         probe = Probe(success=finding.success, duration=time.perf_counter() - began)
         now = self.wall()
 
-        def parts(*, openmetrics: bool) -> Iterable[Block | bytes]:
-            return probe_pieces(probe, read, now, openmetrics=openmetrics)
+        def answer(*, openmetrics: bool) -> Answer:
+            return Answer(probe_pieces(probe, read, now, openmetrics=openmetrics))
 
-        return await exposition(request, parts, self.turns)
+        return await exposition(request, answer, self.turns)
 
 
 def _question(request: web.Request, probing: Probing) -> Question:

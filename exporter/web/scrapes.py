@@ -2,31 +2,28 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import RenderedCluster, pieces
+from exporter.metrics.exposition import RenderedCluster, gzipped, pieces
 from exporter.metrics.telemetry import END_OF_FILE, Telemetry
 from exporter.store import Store
+
+T = TypeVar("T")
 
 MOMENT = 0.05
 """Seconds in which scrapes are of the same moment, as long as nothing new is published."""
 
 
 @dataclass(slots=True)
-class _Shared:
-    """The parts of an answer, worked out as the first of its readers gets to them."""
+class _Shared(Generic[T]):
+    """What several readers go over, worked out as the first of them gets to it."""
 
-    clusters: tuple[RenderedCluster, ...]
-    now: float
-    source: Iterator[Block | bytes]
-    ready: list[Block | bytes] = field(default_factory=list)
+    source: Iterator[T]
+    ready: list[T] = field(default_factory=list)
     failure: Exception | None = field(default=None, repr=False)
 
-    def is_good_for(self, clusters: tuple[RenderedCluster, ...], now: float) -> bool:
-        """Tell whether a scrape of these clusters may have this answer; now: in seconds."""
-        return self.failure is None and self.clusters == clusters and 0 <= now - self.now < MOMENT
-
-    def __iter__(self) -> Iterator[Block | bytes]:
+    def __iter__(self) -> Iterator[T]:
         index = 0
         while True:
             if index == len(self.ready):
@@ -45,6 +42,46 @@ class _Shared:
             index += 1
 
 
+class Answer:
+    """A text in one of the formats, for any number of readers.
+
+    Plain, it is put together from its parts for each of them: it is too large to be kept.
+    """
+
+    def __init__(self, parts: Iterator[Block | bytes]) -> None:
+        self._parts = _Shared(parts)
+        self._gzipped = _Shared(gzipped(self._parts))
+
+    @property
+    def parts(self) -> Iterable[Block | bytes]:
+        """What the text is put together from."""
+        return self._parts
+
+    @property
+    def gzipped(self) -> Iterable[bytes]:
+        """The pieces of the text as a gzip file."""
+        return self._gzipped
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be worked out to its end."""
+        return self._parts.failure is not None or self._gzipped.failure is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What there was to be told when an answer was begun; now: in seconds."""
+
+    clusters: tuple[RenderedCluster, ...]
+    now: float
+    answer: Answer
+
+    def is_good_for(self, clusters: tuple[RenderedCluster, ...], now: float) -> bool:
+        """Tell whether a scrape of these clusters may have the same answer."""
+        same = self.clusters == clusters and 0 <= now - self.now < MOMENT
+        return same and not self.answer.failed
+
+
 class Scrapes:
     """Puts answers together from the published states. wall: seconds since the epoch."""
 
@@ -54,17 +91,17 @@ class Scrapes:
         self._store = store
         self._telemetry = telemetry
         self._wall = wall
-        self._last: dict[bool, _Shared] = {}
+        self._last: dict[bool, _Moment] = {}
 
-    def parts(self, *, openmetrics: bool) -> Iterable[Block | bytes]:
-        """Return the parts of the text as it is now; they stay of this moment to the end."""
+    def answer(self, *, openmetrics: bool) -> Answer:
+        """Return the text as it is now; it stays of this moment to the end."""
         now = self._wall()
         clusters = tuple(published.text for published in self._store.view())
         last = self._last.get(openmetrics)
         if last is None or not last.is_good_for(clusters, now):
-            last = _Shared(clusters, now, self._source(clusters, now, openmetrics=openmetrics))
-            self._last[openmetrics] = last
-        return last
+            answer = Answer(self._source(clusters, now, openmetrics=openmetrics))
+            last = self._last[openmetrics] = _Moment(clusters, now, answer)
+        return last.answer
 
     def _source(
         self, clusters: tuple[RenderedCluster, ...], now: float, *, openmetrics: bool

@@ -1,5 +1,7 @@
 """What scrapers of the same moment share, and what they do not."""
 
+import gzip
+
 import pytest
 
 from exporter.metrics.exposition import RenderedCluster, Renderer
@@ -26,9 +28,9 @@ def test_an_answer_that_fails_is_nobodys_whole_answer() -> None:
         render=Renderer(), expire=lambda state, _: state, monotonic=lambda: 0.0
     )
     scrapes = Scrapes(store, telemetry, wall=lambda: 0.0)
-    one, same = scrapes.parts(openmetrics=False), scrapes.parts(openmetrics=False)
+    one, same = scrapes.answer(openmetrics=False), scrapes.answer(openmetrics=False)
     assert one is same
-    for shared in (one, same):
+    for shared in (one.parts, one.gzipped, same.parts, same.gzipped):
         with pytest.raises(ZeroDivisionError):
             list(shared)
-    assert b"".join(part for part in scrapes.parts(openmetrics=False) if isinstance(part, bytes))
+    assert gzip.decompress(b"".join(scrapes.answer(openmetrics=False).gzipped))
