@@ -47,7 +47,7 @@ def lines(sizes: Sequence[int], columns: Sequence[Column]) -> Iterable[str]:
 
 
 def _line(name: str, cells: Iterable[str], growth: str) -> str:
-    return f"{name:{NAME}}{''.join(f'{cell:>{COLUMN}}' for cell in cells)}{growth:>12}"
+    return f"{name:{NAME}}{''.join(f'{cell:>{COLUMN}}' for cell in cells)}{growth:>16}"
 
 
 def _growth(sizes: Sequence[int], cells: Sequence[Cell]) -> str:

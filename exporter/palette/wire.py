@@ -243,7 +243,7 @@ def _conditions(entries: list[RawCondition] | None, read: _Reader) -> tuple[Cond
         if known is None or (known.last_transition or 0) <= (condition.last_transition or 0):
             latest[condition.type] = condition
     latest.pop("", None)
-    return tuple([latest[name] for name in sorted(latest)])
+    return tuple(sorted(latest.values()))
 
 
 def _condition(entry: RawCondition, read: _Reader) -> Condition:
