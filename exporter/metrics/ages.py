@@ -38,18 +38,25 @@ class _Form(NamedTuple):
     """Lines with a slot for seconds each, and a mark for the milliseconds.
 
     since: what the seconds of each slot are counted from, in seconds since the epoch.
-    first, last: of the milliseconds since the epoch at which the form is right.
+    first, last: of the milliseconds since the epoch at which the form is right, and its slots
+        are filled with as many digits; size: the bytes of the lines but for the milliseconds.
     """
 
     lines: bytes
     since: tuple[int, ...]
     first: int
     last: int
+    size: int
 
-    def filled(self, seconds: int, rest: int) -> bytes:
-        """Return the lines as they are so many seconds and milliseconds after the epoch."""
+    def filled(self, moment: int) -> bytes:
+        """Return the lines as they are at a moment."""
+        seconds, rest = divmod(moment, 1000)
         ages = self.lines % tuple([seconds - since for since in self.since])
         return ages.replace(MARK, _IN_BYTES[rest])
+
+    def size_at(self, moment: int) -> int:
+        """Return how many bytes the lines have at a moment."""
+        return self.size + len(self.since) * len(_IN_BYTES[moment % 1000])
 
 
 class Ages:
@@ -73,13 +80,16 @@ class Ages:
     def text(self, now: float) -> bytes:
         """Return the lines as they are at the moment now; no age is below 0."""
         moment = round(now * 1000)
-        seconds, rest = divmod(moment, 1000)
-        form = self._form
-        if form is None or not form.first <= moment <= form.last:
-            form = self._form = self._form_at(moment)
-        # In a whole second, Go leaves out what follows the last digit that counts.
-        if form and rest:
-            return form.filled(seconds, rest)
+        form = self._form_at(moment)
+        return form.filled(moment) if form else self._one_by_one(moment)
+
+    def size(self, now: float) -> int:
+        """Return how many bytes these lines have."""
+        moment = round(now * 1000)
+        form = self._form_at(moment)
+        return form.size_at(moment) if form else len(self._one_by_one(moment))
+
+    def _one_by_one(self, moment: int) -> bytes:
         return b"".join(
             [
                 b"%b%b\n" % (start, _age(max(moment - since, 0)).encode())
@@ -92,22 +102,70 @@ class Ages:
         return zip(self._starts.split(MARK), self._since, strict=False)
 
     def _form_at(self, moment: int) -> _Form | None:
-        """Return the form in which lines stand at a moment; None if they can't be told so."""
+        """Return the form that is right at a moment; None where there is none."""
+        # In a whole second, Go leaves out what follows the last digit that counts.
+        if moment % 1000 == 0:
+            return None
+        if self._form is None or not self._form.first <= moment <= self._form.last:
+            self._form = self._made_for(moment)
+        return self._form
+
+    def _made_for(self, moment: int) -> _Form | None:
         if any(since > moment or since % 1000 for since in self._since):
             return None
-        lines, counted, first, last = [], [], 0, moment + _LONG
-        for start, since in self._lines():
-            millions = (moment - since) // _LONG
-            begins = since + millions * _LONG
-            lines.append(b"%b%b\n" % (in_form(start), _slot(millions)))
-            counted.append(begins // 1000)
-            first, last = max(first, begins), min(last, begins + _LONG - 1)
-        return _Form(b"".join(lines), tuple(counted), first, last)
+        slots = [_slot_of(since, moment) for since in self._since]
+        lines = b"".join(
+            [
+                b"%b%b\n" % (in_form(start), slot.text)
+                for slot, (start, _) in zip(slots, self._lines(), strict=True)
+            ]
+        )
+        form = _Form(
+            lines=lines,
+            since=tuple([slot.since for slot in slots]),
+            first=max((slot.first for slot in slots), default=moment),
+            last=min((slot.last for slot in slots), default=moment),
+            size=0,
+        )
+        return form._replace(size=len(form.filled(moment)) - form.size_at(moment))
 
 
-def _slot(millions: int) -> bytes:
-    """Return how an age is written that has so many whole millions of seconds."""
+class _Slot(NamedTuple):
+    """Where an age is filled in; since, first and last as in a form."""
+
+    text: bytes
+    since: int
+    first: int
+    last: int
+
+
+def _slot_of(since: int, moment: int) -> _Slot:
+    """Return the slot for the seconds from one moment to the other, in milliseconds."""
+    millions, rest = divmod(moment - since, _LONG)
     if not millions:
-        return b"%d." + MARK
-    digits = str(millions)
-    return f"{digits[0]}.{digits[1:]}%06d".encode() + MARK + f"e+{len(digits) + 5:02d}".encode()
+        digits = len(str(rest // 1000))
+        shortest, longest = (10**digits * 100 if digits > 1 else 0), 10**digits * 1000
+        return _Slot(b"%d." + MARK, since // 1000, since + shortest, since + longest - 1)
+    begins, figures = since + millions * _LONG, str(millions)
+    mantissa = f"{figures[0]}.{figures[1:]}%06d".encode()
+    exponent = f"e+{len(figures) + 5:02d}".encode()
+    return _Slot(mantissa + MARK + exponent, begins // 1000, begins, begins + _LONG - 1)
+
+
+class AgesNow(NamedTuple):
+    """Ages as they are at a moment; now: in seconds since the epoch.
+
+    Their text is worked out each time it is needed: it takes less time than memory.
+    """
+
+    ages: Ages
+    now: float
+
+    def text(self) -> bytes:
+        """Return the lines."""
+        return self.ages.text(self.now)
+
+    @property
+    def size(self) -> int:
+        """How many bytes of text they have."""
+        return self.ages.size(self.now)

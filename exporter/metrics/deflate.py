@@ -92,16 +92,12 @@ def _stored(text: bytes) -> Iterator[bytes]:
         yield part
 
 
-def gzip(blocks: Iterable[Block], size: int) -> Iterator[bytes]:
-    """Yield a gzip file that holds all texts, at least so many bytes at a time."""
-    waiting = [_HEADER]
-    gathered = crc = total = 0
+def gzip(blocks: Iterable[Block]) -> Iterator[bytes]:
+    """Yield the pieces of a gzip file that holds all texts."""
+    yield _HEADER
+    crc = size = 0
     for block in blocks:
         crc = isal_zlib.crc32_combine(crc, block.crc, block.size)
-        total += block.size
-        waiting.append(block.data)
-        gathered += len(block.data)
-        if gathered >= size:
-            yield b"".join(waiting)
-            waiting, gathered = [], 0
-    yield b"".join(waiting) + _LAST_BLOCK + struct.pack("<II", crc, total & 0xFFFFFFFF)
+        size += block.size
+        yield block.data
+    yield _LAST_BLOCK + struct.pack("<II", crc, size & 0xFFFFFFFF)

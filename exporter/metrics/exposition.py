@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from exporter.metrics.ages import Ages
+from exporter.metrics.ages import Ages, AgesNow
 from exporter.metrics.deflate import Block, deflate, gzip, inflated
 from exporter.metrics.families import (
     CLUSTER_FAMILIES,
@@ -161,9 +161,11 @@ _HEADERS = {
 }
 
 
-def pieces(
-    clusters: Sequence[RenderedCluster], now: float, *, openmetrics: bool
-) -> Iterator[Block | bytes]:
+Part = Block | bytes | AgesNow
+"""What the text of a scrape is put together from."""
+
+
+def pieces(clusters: Sequence[RenderedCluster], now: float, *, openmetrics: bool) -> Iterator[Part]:
     """Yield the text of all families of all clusters, family by family.
 
     now: seconds since the epoch, what ages are told for. A family without a sample is left out.
@@ -173,7 +175,7 @@ def pieces(
         if any(part.size if isinstance(part, Block) else part for part in found):
             yield head
             for part in found:
-                yield part.text(now) if isinstance(part, Ages) else part
+                yield AgesNow(part, now) if isinstance(part, Ages) else part
 
 
 def without_cluster(rendered: RenderedCluster) -> RenderedCluster:
@@ -182,33 +184,36 @@ def without_cluster(rendered: RenderedCluster) -> RenderedCluster:
     return replace(rendered, pieces=(*rendered.pieces[:-count], *[()] * count))
 
 
-def length(parts: Iterable[Block | bytes]) -> int:
-    """Return how many bytes the text of a scrape has."""
-    return sum(len(part) if isinstance(part, bytes) else part.size for part in parts)
+def size(part: Part) -> int:
+    """Return how many bytes of text a part has."""
+    return len(part) if isinstance(part, bytes) else part.size
 
 
-CHUNK = 32 * 1024
-"""Bytes of a gzip file that are sent at a time, at least."""
-
-
-def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
+def plain(parts: Iterable[Part]) -> Iterator[bytes]:
     """Yield the text of what a scrape is put together from."""
-    return inflated(parts, BLOCK_SIZE)
+    return inflated(map(_told, parts), BLOCK_SIZE)
 
 
-def gzipped(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
+def gzipped(parts: Iterable[Part]) -> Iterator[bytes]:
     """Yield the same as a gzip file."""
-    return gzip(_deflated(parts), CHUNK)
+    return gzip(_deflated(map(_told, parts)))
+
+
+def _told(part: Part) -> Block | bytes:
+    return part.text() if isinstance(part, AgesNow) else part
 
 
 def _deflated(parts: Iterable[Block | bytes]) -> Iterator[Block]:
+    """Yield blocks as they are, and what stands between them as one."""
     waiting: list[bytes] = []
+    length = 0
     for part in parts:
         if isinstance(part, bytes):
             waiting.append(part)
-        if waiting and (isinstance(part, Block) or sum(map(len, waiting)) >= BLOCK_SIZE):
+            length += len(part)
+        if waiting and (isinstance(part, Block) or length >= BLOCK_SIZE):
             yield deflate(b"".join(waiting))
-            waiting = []
+            waiting, length = [], 0
         if isinstance(part, Block):
             yield part
     if waiting:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import RenderedCluster, header, pieces, without_cluster
+from exporter.metrics.exposition import Part, RenderedCluster, header, pieces, without_cluster
 from exporter.metrics.family import Family
 from exporter.metrics.numbers import number
 from exporter.metrics.telemetry import END_OF_FILE
@@ -39,7 +38,7 @@ PROBE_FAMILIES: tuple[Family[Probe], ...] = (
 
 def probe_pieces(
     probe: Probe, read: RenderedCluster, now: float, *, openmetrics: bool
-) -> Iterator[Block | bytes]:
+) -> Iterator[Part]:
     """Yield the text of a probe and of what it read, but for what is about the cluster.
 
     now: seconds since the epoch, what ages are told for.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
-from exporter.metrics.exposition import length, plain
+from exporter.metrics.exposition import plain
 from exporter.turns import TURN, Turns
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.scrapes import Answer, Scrapes
@@ -23,6 +23,10 @@ class AnswerIn(Protocol):
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+CHUNK = 32 * 1024
+"""Bytes sent at a time, at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +66,17 @@ async def exposition(request: web.Request, answer_in: AnswerIn, turns: Turns) ->
     body: Iterable[bytes]
     if compressed:
         body = packed = await turns.over(answer.gzipped)
-        size = sum(map(len, packed))
+        length = sum(map(len, packed))
     else:
-        parts = await turns.over(answer.parts)
-        body, size = plain(parts), length(parts)
+        length = sum(await turns.over(answer.sizes))
+        body = plain(answer.parts)
     response = web.StreamResponse()
     response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
     response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
     if compressed:
         response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     # Told the length, aiohttp sends what it is given as it is, and not in HTTP's own chunks.
-    response.content_length = size
+    response.content_length = length
     # A reader who leaves in the middle is no fault of ours to log.
     with suppress(ConnectionError):
         await response.prepare(request)
@@ -92,10 +96,18 @@ def _header(request: web.Request, name: str) -> str:
 
 
 async def _send(response: web.StreamResponse, body: Iterable[bytes], turns: Turns) -> None:
-    """Write all pieces; others have their turn in between."""
+    """Write all pieces, small ones together; others have their turn in between."""
+    waiting: list[bytes] = []
+    size = 0
     ends = time.perf_counter() + TURN
     for piece in body:
-        await response.write(piece)
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            # A large one waits alone, and is not copied by being joined.
+            await response.write(b"".join(waiting))
+            waiting, size = [], 0
         if time.perf_counter() >= ends:
             await turns.next()
             ends = time.perf_counter() + TURN
+    await response.write(b"".join(waiting))

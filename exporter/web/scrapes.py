@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import RenderedCluster, gzipped, pieces
+from exporter.metrics.exposition import Part, RenderedCluster, gzipped, pieces, size
 from exporter.metrics.telemetry import END_OF_FILE, Telemetry
 from exporter.store import Store
 
@@ -45,27 +44,24 @@ class _Shared(Generic[T]):
 class Answer:
     """A text in one of the formats, for any number of readers.
 
-    Plain, it is put together from its parts for each of them: it is too large to be kept.
+    parts: what it is put together from; sizes: the bytes of text of each; gzipped: the pieces of
+    it as a gzip file. The text itself is too large to be kept, and each reader's own.
     """
 
-    def __init__(self, parts: Iterator[Block | bytes]) -> None:
-        self._parts = _Shared(parts)
-        self._gzipped = _Shared(gzipped(self._parts))
-
-    @property
-    def parts(self) -> Iterable[Block | bytes]:
-        """What the text is put together from."""
-        return self._parts
-
-    @property
-    def gzipped(self) -> Iterable[bytes]:
-        """The pieces of the text as a gzip file."""
-        return self._gzipped
+    def __init__(self, parts: Iterator[Part]) -> None:
+        self._shared = (
+            together := _Shared(parts),
+            sizes := _Shared(map(size, together)),
+            packed := _Shared(gzipped(together)),
+        )
+        self.parts: Iterable[Part] = together
+        self.sizes: Iterable[int] = sizes
+        self.gzipped: Iterable[bytes] = packed
 
     @property
     def failed(self) -> bool:
         """Whether it could not be worked out to its end."""
-        return self._parts.failure is not None or self._gzipped.failure is not None
+        return any(each.failure is not None for each in self._shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ class Scrapes:
 
     def _source(
         self, clusters: tuple[RenderedCluster, ...], now: float, *, openmetrics: bool
-    ) -> Iterator[Block | bytes]:
+    ) -> Iterator[Part]:
         yield from pieces(clusters, now, openmetrics=openmetrics)
         yield self._telemetry.text(openmetrics=openmetrics)
         if openmetrics:

@@ -34,6 +34,7 @@ def of(since: list[float]) -> Ages:
     st.lists(moments),
 )
 @example([NOW - 999_999, NOW - 9_999_999, NOW - 12_345_678], [NOW + 0.1, NOW + 0.999, NOW + 1.12])
+@example([NOW - 1_500_000], [NOW + 0.5, NOW + 600_000.5])
 @example([NOW - 999_999, NOW], [NOW + 1.5, NOW + 0.5, NOW - 0.5, NOW + 1.5])
 def test_the_same_lines_tell_ages_of_any_size_at_any_moment(
     since: list[float], moments: list[float]
@@ -42,3 +43,4 @@ def test_the_same_lines_tell_ages_of_any_size_at_any_moment(
     assert bool(kept) == bool(since)
     for now in moments:
         assert kept.text(now).decode() == lines(since, now)
+        assert kept.size(now) == len(kept.text(now)) == len(of(since).text(now))
