@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from exporter.palette import wire
-from exporter.palette.decoding import decoded
+from exporter.palette.decoding import Decoder
 from exporter.palette.memory import Memory
 from exporter.palette.paging import whole_list
 from exporter.palette.transport import RETRY_FOR, Transport
@@ -23,18 +23,24 @@ PAGE_SIZE = 50
 class Palette:
     """Palette's API in values.
 
-    report: told of each value that could not be read.
+    report: told of each value that could not be read; decoder: shared with whom else it decodes.
     Every call takes the project's uid to send as its scope (None: the tenant) and how many
     seconds each of its requests may be retried, and raises PaletteError.
     """
 
-    def __init__(self, transport: Transport, report: Callable[[wire.Fault], None]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        report: Callable[[wire.Fault], None],
+        decoder: Decoder | None = None,
+    ) -> None:
         self._transport = transport
         self._report = report
+        self._decoded = decoder or Decoder()
 
     def in_queue(self, name: str) -> "Palette":
         """Return the same, whose requests wait for the same budget in another queue."""
-        return Palette(self._transport.in_queue(name), self._report)
+        return Palette(self._transport.in_queue(name), self._report, self._decoded)
 
     async def snapshot(
         self,
@@ -54,7 +60,7 @@ class Palette:
             retry_for=retry_for,
         )
         decode = partial(wire.snapshot, report=self._report, namespace=namespace, vm=vm, name=name)
-        return await decoded(body, decode)
+        return await self._decoded(body, decode)
 
     async def snapshots(
         self,
@@ -131,7 +137,7 @@ class Palette:
     ) -> tuple[Cluster, ...]:
         """Return the clusters that run virtual machines."""
         body = await self._transport.get(CLUSTERS, project_uid=project_uid, retry_for=retry_for)
-        return await decoded(body, partial(wire.clusters, report=self._report))
+        return await self._decoded(body, partial(wire.clusters, report=self._report))
 
     async def _snapshot_page(
         self,
@@ -150,7 +156,7 @@ class Palette:
             vm=_only(vms),
             memory=memory,
         )
-        return await decoded(body, decode)
+        return await self._decoded(body, decode)
 
     async def _machine_page(
         self,
@@ -166,7 +172,7 @@ class Palette:
             namespace=_only(namespaces),
             memory=memory,
         )
-        return await decoded(body, decode)
+        return await self._decoded(body, decode)
 
     async def _get(self, endpoint: str, scope: "_Scope", query: list[tuple[str, str]]) -> bytes:
         return await self._transport.get(

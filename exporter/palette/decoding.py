@@ -16,13 +16,25 @@ MOST_VALUES = 250_000
 price of some thirty of its bytes."""
 
 
-async def decoded(body: bytes, decode: Callable[[bytes], T]) -> T:
-    """Return what decode makes of a body.
+class Decoder:
+    """Decodes one body at a time, and lets everything else go first.
 
-    Raises InvalidResponse, before decoding, where there are more values than any page has.
+    Answers that come together, as they do after a pause, would else hold the event loop for as
+    long as all of them take.
     """
-    if body.count(b",") >= MOST_VALUES:
-        raise InvalidResponse(f"the answer holds more than {MOST_VALUES} values")
-    if len(body) <= AT_ONCE:
-        return decode(body)
-    return await asyncio.to_thread(decode, body)
+
+    def __init__(self) -> None:
+        self._queue = asyncio.Lock()
+
+    async def __call__(self, body: bytes, decode: Callable[[bytes], T]) -> T:
+        """Return what decode makes of a body.
+
+        Raises InvalidResponse, before decoding, where there are more values than any page has.
+        """
+        if body.count(b",") >= MOST_VALUES:
+            raise InvalidResponse(f"the answer holds more than {MOST_VALUES} values")
+        async with self._queue:
+            await asyncio.sleep(0)
+            if len(body) <= AT_ONCE:
+                return decode(body)
+            return await asyncio.to_thread(decode, body)
