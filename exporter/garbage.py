@@ -23,12 +23,11 @@ class FullPasses:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._due = monotonic() + EVERY
-
-    def begin(self) -> None:
-        """Take over, once most of what stays for long is there."""
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, NEVER)
-        # What is there by now is not looked through at all any more.
+
+    def spare_what_is_there(self) -> None:
+        """Look through it no more, once most of what stays for long is there."""
         gc.freeze()
 
     def make_if_due(self) -> None:

@@ -110,6 +110,6 @@ class Refresher:
             self._news.first_round_ended(clusters=len(self._clusters), requests=self.requests)
             if self._progress:
                 self._progress.cancel()
-            self._passes.begin()
+            self._passes.spare_what_is_there()
         self._passes.make_if_due()
         self._news.takes(seconds)
