@@ -13,7 +13,8 @@ from exporter import __version__, from_settings
 from exporter.palette import auth
 from exporter.palette.access import Access
 from exporter.palette.budget import Budget
-from exporter.palette.transport import Observer, Transport, open_session
+from exporter.palette.session import open_session
+from exporter.palette.transport import Observer, Transport
 from exporter.settings import Credential, Settings, Tls
 
 USER_AGENT = f"palette-snapshot-exporter/{__version__}"

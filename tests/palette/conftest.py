@@ -13,7 +13,8 @@ from aiohttp import web
 
 from exporter.palette.auth import ApiKey
 from exporter.palette.budget import Budget
-from exporter.palette.transport import Transport, open_session
+from exporter.palette.session import open_session
+from exporter.palette.transport import Transport
 
 KEY = "canary-key-7f3a9c51"
 
