@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from exporter.metrics.exposition import Part, RenderedCluster, gzipped, pieces, size
 from exporter.metrics.telemetry import END_OF_FILE, Telemetry
@@ -64,18 +65,20 @@ class Answer:
         return any(each.failure is not None for each in self._shared)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """What there was to be told when an answer was begun; now: in seconds."""
+class _Current(Answer):
+    """An answer that all may have who ask at the same moment; now: in seconds."""
 
-    clusters: tuple[RenderedCluster, ...]
-    now: float
-    answer: Answer
+    def __init__(
+        self, parts: Iterator[Part], clusters: tuple[RenderedCluster, ...], now: float
+    ) -> None:
+        super().__init__(parts)
+        self._clusters = clusters
+        self._now = now
 
     def is_good_for(self, clusters: tuple[RenderedCluster, ...], now: float) -> bool:
-        """Tell whether a scrape of these clusters may have the same answer."""
-        same = self.clusters == clusters and 0 <= now - self.now < MOMENT
-        return same and not self.answer.failed
+        """Tell whether a scrape of these clusters may have it."""
+        same = self._clusters == clusters and 0 <= now - self._now < MOMENT
+        return same and not self.failed
 
 
 class Scrapes:
@@ -87,17 +90,18 @@ class Scrapes:
         self._store = store
         self._telemetry = telemetry
         self._wall = wall
-        self._last: dict[bool, _Moment] = {}
+        # Only as long as somebody reads it: it holds on to states that may be replaced by now.
+        self._current = WeakValueDictionary[bool, _Current]()
 
     def answer(self, *, openmetrics: bool) -> Answer:
         """Return the text as it is now; it stays of this moment to the end."""
         now = self._wall()
         clusters = tuple(published.text for published in self._store.view())
-        last = self._last.get(openmetrics)
-        if last is None or not last.is_good_for(clusters, now):
-            answer = Answer(self._source(clusters, now, openmetrics=openmetrics))
-            last = self._last[openmetrics] = _Moment(clusters, now, answer)
-        return last.answer
+        current = self._current.get(openmetrics)
+        if current is None or not current.is_good_for(clusters, now):
+            parts = self._source(clusters, now, openmetrics=openmetrics)
+            current = self._current[openmetrics] = _Current(parts, clusters, now)
+        return current
 
     def _source(
         self, clusters: tuple[RenderedCluster, ...], now: float, *, openmetrics: bool
