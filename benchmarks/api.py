@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from exporter.demo.api import API_KEY, DemoPalette, Request
 from exporter.demo.world import World
-from exporter.runtime import run
+from exporter.runtime.run import run
 from exporter.settings import load
 
 CLUSTERS, VMS, SNAPSHOTS = 40, 6_600, 20_000

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from benchmarks.documents import large
 from exporter.demo.world import World
-from exporter.garbage import FullPasses
 from exporter.metrics.exposition import Renderer
 from exporter.palette import wire
-from exporter.plan import Filter
-from exporter.reading import Memories
+from exporter.refresh.garbage import FullPasses
+from exporter.refresh.plan import Filter
+from exporter.refresh.reader import Memories
+from exporter.refresh.targets import ALL_NAMES, Coverage, listing
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
-from exporter.targets import ALL_NAMES, Coverage, listing
 
 PAGE = 50
 REPEATS = 3

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import uvloop
 
-from exporter.runtime import run
+from exporter.runtime.run import run
 from exporter.settings import load
 
 BEAT = 0.001

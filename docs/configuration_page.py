@@ -7,9 +7,9 @@ from typing import Any, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from exporter.flags import GENERAL
 from exporter.settings import Leaf, Settings, leaves
 from exporter.settings.environment import API_KEY, HOST
+from exporter.settings.flags import GENERAL
 from exporter.settings.schema import item_of, section_of
 
 INTRODUCTION = f"""\

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exporter import __version__, revision
-from exporter.signals import GRACE, Signals, end_within, leave
+from exporter.runtime.signals import GRACE, Signals, end_within, leave
 
 if TYPE_CHECKING:
-    from exporter.flags import Flags
-    from exporter.origin import Origin
     from exporter.settings import Settings
+    from exporter.settings.flags import Flags
+    from exporter.settings.source import Origin
 
 OK, FAILED, BAD_SETTINGS = 0, 1, 2
 
@@ -42,9 +42,9 @@ def _version() -> str:
 
 
 def _run(arguments: Sequence[str], signals: Signals) -> int:
-    from exporter.flags import parse
-    from exporter.origin import command_line
     from exporter.settings import SettingsError
+    from exporter.settings.flags import parse
+    from exporter.settings.source import command_line
 
     flags = parse(arguments)
     origin = command_line(
@@ -82,7 +82,7 @@ def _check_live(settings: "Settings", *, demo: bool) -> int:
 
     from exporter.check.live import look, look_at_demo
     from exporter.check.outlook import outlook_report
-    from exporter.logs import configure
+    from exporter.runtime.logs import configure
     from exporter.settings import SettingsError
 
     configure(level=settings.log.level, log_format=settings.log.format)
@@ -106,10 +106,10 @@ def _serve(settings: "Settings", origin: "Origin", signals: Signals, *, demo: bo
     import structlog
     import uvloop
 
-    from exporter.logs import configure
-    from exporter.runtime import run
+    from exporter.runtime.logs import configure
+    from exporter.runtime.run import run
     from exporter.settings import SettingsError
-    from exporter.web.entrance import ListenError
+    from exporter.web.guard.listener import ListenError
 
     configure(level=settings.log.level, log_format=settings.log.format)
     log = structlog.get_logger()

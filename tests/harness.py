@@ -21,14 +21,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from exporter import clock as clocks
-from exporter import refresh, runtime
 from exporter.demo.api import API_KEY, DemoPalette, Request
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
-from exporter.origin import Origin
-from exporter.refresh import ClusterRefresh
+from exporter.refresh.cluster import ClusterRefresh, Surroundings
+from exporter.runtime import run
 from exporter.settings import Settings
+from exporter.settings.source import Origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from exporter.demo.calls import Answer
     from exporter.demo.exchange import Exchange
     from exporter.demo.faults import Fault
-    from exporter.fleet import Fleet
+    from exporter.runtime.fleet import Fleet
 
 NOW = 1_800_000_000.0
 """Seconds since the epoch at which tests begin."""
@@ -200,7 +200,7 @@ class Running:
     palette: DemoPalette
     clock: Clock
     exporter: Fleet
-    whole: runtime.Exporter
+    whole: run.Exporter
     logs: list[Any]
     given: Given
     session: aiohttp.ClientSession
@@ -212,7 +212,7 @@ class Running:
         return self.palette.world
 
     @property
-    def shared(self) -> refresh.Surroundings:
+    def shared(self) -> Surroundings:
         return self.exporter.refresher._shared
 
     async def refresh(self, *uids: str) -> Scrape:
@@ -341,7 +341,7 @@ async def exporting(
             url=url, request_timeout=request_timeout, palette=palette or {}, sections=sections
         )
         ours = clocks.Clock(wall=clock.wall, monotonic=clock.monotonic, sleep=clock.sleep)
-        exporter = await runtime._start(given.settings(), ours, stack, Origin(read=given.settings))
+        exporter = await run._start(given.settings(), ours, stack, Origin(read=given.settings))
         listen = next(each["listen"] for each in logs if each["event"] == "starting")
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Running(

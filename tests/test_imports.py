@@ -1,65 +1,38 @@
-"""Who may import whom: data flows one way, and the simulated Palette shares no line with us."""
+"""Which package may import which: data flows one way, and no import runs back up."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 import exporter
 
 PACKAGE = Path(exporter.__file__).parent
 
-VALUES = {"snapshot", "duration"}
-REFRESH = {"palette", "targets", "store", "snapshot", "metrics.telemetry", "turns"}
-MAY_IMPORT: dict[str, set[str] | None] = {
+SMALL = {"clock", "cooperative", "duration", "single_flight"}
+"""Modules of one concept each, which import nothing of ours and are open to all but demo."""
+
+MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "check": {
-        *("settings", "from_settings", "connection", "simulation"),
-        *("palette", "plan", "targets", "snapshot", "duration"),
+    "cli": {"check", "runtime", "settings", "web"},
+    "runtime": {
+        *("web", "refresh", "palette", "store", "metrics", "snapshot", "settings", "demo"),
     },
-    "cli": {
-        *("settings", "flags", "logs", "origin", "runtime", "signals", "check"),
-        "web.entrance",
-    },
-    "clock": set(),
-    "connection": {"settings", "from_settings", "palette"},
-    "demo": set(),
-    "discovery": {"clock", *REFRESH},
-    "duration": set(),
-    "exposure": {"settings"},
-    "flags": {"settings"},
-    "fleet": {"clock", "discovery", "from_settings", "refresh", "refresher", "settings", *REFRESH},
-    "flight": set(),
-    "garbage": set(),
-    "logs": set(),
-    "metrics": VALUES,
-    "palette": VALUES,
-    "from_settings": {"settings", "metrics.rollup", "palette", "targets", "web.door"},
-    "news": {"reading", *REFRESH},
-    "origin": {"settings", "watch"},
-    "parts": {
-        *("clock", "flight", "from_settings", "logs", "metrics", "probing", "reading", "reload"),
-        *("exposure", "settings", "web", *REFRESH),
-    },
-    "plan": {"targets", *VALUES},
-    "probing": {"flight", "plan", "reading", *REFRESH},
-    "reading": {"plan", *REFRESH},
-    "refresh": {"clock", "news", "plan", "reading", *REFRESH},
-    "refresher": {"garbage", "refresh", "rounds", "snapshot", "targets"},
-    "reload": {"metrics.telemetry", "settings"},
-    "rounds": set(),
-    "runtime": None,
-    "settings": {"duration"},
-    "signals": set(),
-    "simulation": {"settings", "demo"},
+    "check": {"runtime", "refresh", "palette", "snapshot", "settings"},
+    "web": {"refresh", "store", "metrics", "snapshot"},
+    "refresh": {"palette", "store", "metrics", "snapshot"},
+    "palette": {"snapshot"},
+    "store": {"snapshot"},
+    "metrics": {"snapshot"},
+    "settings": set(),
     "snapshot": set(),
-    "store": VALUES,
-    "targets": VALUES,
-    "turns": set(),
-    "watch": {"clock", "settings"},
-    "web": {"probing", "refresh", "store", "metrics", "targets", "snapshot", "turns"},
+    "demo": set(),
 }
-"""A module or package of ours -> what of ours it may import; None: everything but cli."""
+"""A package or module at the top -> which others, beside the small ones, it may import."""
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -71,22 +44,50 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name.removeprefix("exporter.") for name in names if name.startswith("exporter.")}
+    ours = {name.removeprefix("exporter.") for name in names if name.startswith("exporter.")}
+    return {module for name in ours if (module := _module(name))}
 
 
-def allowed(owner: str, name: str) -> bool:
-    if name in {"__version__", "revision"} or name.split(".")[0] == owner:
-        return True
-    rule = MAY_IMPORT[owner]
-    if rule is None:
-        return name.split(".")[0] != "cli"
-    return any(name == module or name.startswith(f"{module}.") for module in rule)
+def _module(name: str) -> str:
+    """Return the module that a dotted name is, or is in; "" for the package itself."""
+    while name and name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
-def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    if parts == ("__init__",):
-        assert not imported(path)
-        return
-    assert {name for name in imported(path) if not allowed(parts[0], name)} == set()
+IMPORTS = {name: imported(path) for name, path in MODULES.items() if name != "__init__"}
+
+
+def top(name: str) -> str:
+    return name.split(".")[0]
+
+
+def used() -> dict[str, set[str]]:
+    """Return what each package or module at the top imports of the others."""
+    uses: dict[str, set[str]] = {name: set() for name in (*MAY_IMPORT, *SMALL)}
+    for name, modules in IMPORTS.items():
+        uses[top(name)] |= {top(module) for module in modules} - {top(name)}
+    return uses
+
+
+def test_nothing_is_imported_against_the_flow() -> None:
+    open_to_all = {name: SMALL - {name} for name in used()}
+    open_to_all |= {name: set() for name in ("demo", "snapshot", *SMALL)}
+    granted = {name: MAY_IMPORT.get(name, set()) | open_to_all[name] for name in used()}
+    assert {
+        name: against for name, uses in used().items() if (against := uses - granted[name])
+    } == {}
+
+
+def test_no_row_grants_what_nobody_uses() -> None:
+    assert not {name: unused for name, may in MAY_IMPORT.items() if (unused := may - used()[name])}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    tuple(TopologicalSorter(IMPORTS).static_order())
+
+
+def test_the_package_imports_nothing_of_its_own() -> None:
+    assert (
+        imported(MODULES["__init__"] if "__init__" in MODULES else PACKAGE / "__init__.py") == set()
+    )

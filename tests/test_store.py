@@ -6,9 +6,9 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.refresh.targets import expired, expiring
 from exporter.snapshot import Cluster, ClusterState, Listing, NamedSnapshot, Snapshot
 from exporter.store import Aside, Store
-from exporter.targets import expired, expiring
 from tests.harness import Clock
 
 STALE_AFTER = 300.0

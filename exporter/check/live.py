@@ -7,17 +7,12 @@ from collections.abc import Awaitable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from exporter import from_settings
-from exporter.connection import connect
 from exporter.palette.client import Palette
 from exporter.palette.directory import Directory
 from exporter.palette.errors import PaletteError
 from exporter.palette.wire import Fault, Page
-from exporter.plan import Plan, plan
-from exporter.settings import Settings
-from exporter.simulation import simulated
-from exporter.snapshot import Cluster, Snapshot, VirtualMachine
-from exporter.targets import (
+from exporter.refresh.plan import Plan, plan
+from exporter.refresh.targets import (
     ClusterTargets,
     Share,
     SnapshotTarget,
@@ -25,6 +20,11 @@ from exporter.targets import (
     identity,
     with_discovered,
 )
+from exporter.runtime import from_settings
+from exporter.runtime.connection import connect
+from exporter.runtime.demo import simulated
+from exporter.settings import Settings
+from exporter.snapshot import Cluster, Snapshot, VirtualMachine
 
 PATIENCE = 2.0
 """Seconds for which a request is retried; somebody is waiting at a terminal."""

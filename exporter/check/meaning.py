@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter import from_settings
 from exporter.check.objectives import idle, places
-from exporter.plan import Plan, plan
+from exporter.refresh.plan import Plan, plan
+from exporter.refresh.targets import ClusterTargets, Share, by_cluster
+from exporter.runtime import from_settings
 from exporter.settings import Settings
-from exporter.targets import ClusterTargets, Share, by_cluster
 
 REQUESTS_PER_CLUSTER = 2
 """That a whole cluster takes at least: a page of snapshots and one of virtual machines."""

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from exporter.refresh.targets import ClusterTargets
 from exporter.settings import Objective
-from exporter.targets import ClusterTargets
 
 _EVERYTHING = frozenset({".*", ".*?", "(.*)", "^.*$", "^.*", ".*$"})
 _ANYTHING_NAMED = frozenset({".+", ".+?", "(.+)", "^.+$", "^.+", ".+$"})

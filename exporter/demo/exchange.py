@@ -8,14 +8,16 @@ import socket
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
 if TYPE_CHECKING:
     from exporter.demo.answers import Answers
     from exporter.demo.calls import Answer, Call
-    from exporter.demo.faults import Point
+
+Point = Literal["start", "headers", "middle"]
+"""How far an answer gets: nothing sent, headers sent, half of the body sent."""
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from exporter.demo.calls import Answer, Call
 from exporter.demo.shelf import json_bytes
@@ -18,12 +18,9 @@ from exporter.demo.shelf import json_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.demo.exchange import Exchange
+    from exporter.demo.exchange import Exchange, Point
 
 Fault = Callable[["Exchange"], Awaitable[Answer | None]]
-
-Point = Literal["start", "headers", "middle"]
-"""How far an answer gets: nothing sent, headers sent, half of the body sent."""
 
 _OK = 200
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 
-from exporter.web.auth import authentication, certification
-from exporter.web.door import Doorkeeper
-from exporter.web.entrance import Entrance
-from exporter.web.gate import Gate
-from exporter.web.guests import Guests
+from exporter.web.guard.auth import authentication, certification
+from exporter.web.guard.concurrency_limit import Gate
+from exporter.web.guard.connections import Guests
+from exporter.web.guard.limits import rate_limit, small_bodies
+from exporter.web.guard.listener import Entrance
+from exporter.web.guard.passwords import Passwords
+from exporter.web.guard.web_config import Doorkeeper
 from exporter.web.handlers import Handlers
-from exporter.web.limits import rate_limit, small_bodies
-from exporter.web.passwords import Passwords
 from exporter.web.probe import PATH, ProbeHandler
 from exporter.web.reload import PATH as RELOAD_PATH
 from exporter.web.reload import ReloadHandler

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
+from exporter.cooperative import TURN, Turns
 from exporter.metrics.exposition import plain
-from exporter.turns import TURN, Turns
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.scrapes import Answer, Scrapes
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from exporter.cooperative import Turns
 from exporter.metrics.exposition import Renderer
 from exporter.metrics.probe import Probe, probe_pieces
-from exporter.probing import Prober, Question
+from exporter.refresh.probe import Prober, Question
 from exporter.snapshot import Cluster
-from exporter.turns import Turns
 from exporter.web.asked import Asked, QueryError, asked, time_limit
 from exporter.web.handlers import exposition
 from exporter.web.scrapes import Answer

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from exporter.cli import main
 from exporter.metrics.telemetry import Telemetry
-from exporter.reading import ClusterReader
+from exporter.refresh.reader import ClusterReader
 
 MODULES = ("exporter.", "pydantic", "functools")
 """Whose objects are told of: ours, and those that show what ours hold."""

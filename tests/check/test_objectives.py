@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter import from_settings
 from exporter.check.objectives import Place, idle, places
 from exporter.metrics.rollup import Objective as Applied
+from exporter.refresh.targets import Target, by_cluster
+from exporter.runtime import from_settings
 from exporter.settings import Objective
 from exporter.snapshot import Cluster, VirtualMachine
-from exporter.targets import Target, by_cluster
 
 ANYWHERE = (Place(),)
 CASES: dict[str, tuple[list[dict[str, object]], tuple[Place, ...], dict[int, str]]] = {

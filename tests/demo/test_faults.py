@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.demo.api import DemoPalette
+    from exporter.demo.exchange import Point
 
 SNAPSHOTS = f"/v1/spectroclusters/{EAST}/vms/snapshot?"
 WEST_SNAPSHOTS = f"/v1/spectroclusters/{WEST}/vms/snapshot?"
@@ -122,7 +123,7 @@ async def test_hanging_before_the_headers(client: Client, palette: DemoPalette) 
 
 @pytest.mark.parametrize(("point", "share"), [("headers", 0), ("middle", 0.5)])
 async def test_hanging_after_the_headers_or_amid_the_body(
-    client: Client, palette: DemoPalette, point: faults.Point, share: float
+    client: Client, palette: DemoPalette, point: Point, share: float
 ) -> None:
     palette.faults.add(None, faults.hang(point))
     async with client.open(DASHBOARD) as response:
@@ -173,7 +174,7 @@ async def test_a_reset_before_the_headers(client: Client, palette: DemoPalette) 
 
 @pytest.mark.parametrize("point", ["headers", "middle"])
 async def test_a_reset_after_the_headers(
-    client: Client, palette: DemoPalette, point: faults.Point
+    client: Client, palette: DemoPalette, point: Point
 ) -> None:
     palette.faults.add(None, faults.reset(point))
     with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):

@@ -179,7 +179,7 @@ def _docker_run(arguments: list[str]) -> int:
     ports = [options[at + 1] for at, word in enumerate(options) if word in {"-p", "--publish"}]
     if exposed is None or any(port.rsplit(":", 1)[1] != exposed[1] for port in ports):
         return _fail("a port that the image does not expose")
-    from exporter.flags import parse
+    from exporter.settings.flags import parse
 
     parse(arguments[image + 1 :])
     return 0

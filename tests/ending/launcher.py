@@ -82,7 +82,7 @@ def bug(module: str, *path: str, after: int = 0) -> Callable[[], None]:
 
 def slow_reload() -> None:
     """Let every reading of the settings but the first hang."""
-    origin: Any = importlib.import_module("exporter.origin")
+    origin: Any = importlib.import_module("exporter.settings.source")
     real, began = origin.load, Path(os.environ["BEGAN"])
 
     def hanging(**kwargs: Any) -> Any:
@@ -96,21 +96,21 @@ def slow_reload() -> None:
 
 
 STAGES: dict[str, Callable[[], None]] = {
-    "first-import": on_import("exporter.flags"),
+    "first-import": on_import("exporter.settings.flags"),
     "import-of-settings": on_import("pydantic"),
-    "import-of-all": on_import("exporter.runtime"),
-    "reading-settings": on_call("exporter.origin", "load"),
+    "import-of-all": on_import("exporter.runtime.run"),
+    "reading-settings": on_call("exporter.settings.source", "load"),
     "before-the-loop": on_call("uvloop", "new_event_loop"),
-    "connecting": on_call("exporter.runtime", "connect"),
-    "binding": on_call("exporter.runtime", "served"),
-    "first-refresh": on_call("exporter.refresh", "plan"),
+    "connecting": on_call("exporter.runtime.run", "connect"),
+    "binding": on_call("exporter.runtime.run", "served"),
+    "first-refresh": on_call("exporter.refresh.cluster", "plan"),
 }
 BUGS: dict[str, Callable[[], None]] = {
-    "cluster": bug("exporter.reading", "ClusterReader", "read"),
-    "discovery": bug("exporter.discovery", "Search", "wanted"),
-    "watch": bug("exporter.watch", "Watch", "look", after=1),
-    "reload": bug("exporter.parts", "Publication", "prepare"),
-    "listening": bug("exporter.web.entrance", "Entrance", "listen"),
+    "cluster": bug("exporter.refresh.reader", "ClusterReader", "read"),
+    "discovery": bug("exporter.refresh.discovery", "Search", "wanted"),
+    "watch": bug("exporter.settings.watch", "Watch", "look", after=1),
+    "reload": bug("exporter.runtime.parts", "Publication", "prepare"),
+    "listening": bug("exporter.web.guard.listener", "Entrance", "listen"),
 }
 AMISS = {"nothing": lambda: None, "slow-reload": slow_reload, **STAGES, **BUGS}
 

@@ -15,6 +15,7 @@ import yaml
 from exporter.demo import faults
 from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.documents import vm_document
+from exporter.demo.exchange import Point
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.ending.launcher import BUGS, CANARY, STAGES
@@ -90,7 +91,7 @@ async def test_a_signal_ends_it_well_at_every_stage_of_its_start(
 
 
 @pytest.mark.parametrize("point", ["start", "headers", "middle"])
-async def test_a_signal_ends_it_wherever_palette_hangs(point: faults.Point, tmp_path: Path) -> None:
+async def test_a_signal_ends_it_wherever_palette_hangs(point: Point, tmp_path: Path) -> None:
     async with DemoPalette(tenant(), limits=None) as palette:
         palette.faults.add(None, faults.hang(point))
         async with running(config(tmp_path, palette.url), LISTEN, directory=tmp_path) as exporter:

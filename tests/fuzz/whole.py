@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families as plain_tex
 from exporter.metrics.exposition import Renderer, pieces, plain
 from exporter.metrics.rollup import Objective
 from exporter.metrics.telemetry import END_OF_FILE
+from exporter.refresh.targets import ALL_NAMES, Coverage, SnapshotTarget, keep, listed, listing
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
-from exporter.targets import ALL_NAMES, Coverage, SnapshotTarget, keep, listed, listing
 from tests.fuzz import decoder
 from tests.fuzz.conformity import misfit
 

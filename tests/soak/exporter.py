@@ -13,10 +13,10 @@ from pathlib import Path
 import uvloop
 
 from exporter.clock import Clock
-from exporter.logs import configure
-from exporter.runtime import run
+from exporter.runtime.logs import configure
+from exporter.runtime.run import run
+from exporter.runtime.signals import Signals
 from exporter.settings import load
-from exporter.signals import Signals
 
 EPOCH = 1_800_000_000.0
 """Seconds since the epoch at which a soak begins."""

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from exporter.clock import Clock
 from exporter.demo.api import API_KEY, DemoPalette
-from exporter.runtime import run
+from exporter.runtime.run import run
 from exporter.settings import load
 from tests.process import eventually, ready
 

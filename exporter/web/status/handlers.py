@@ -9,10 +9,10 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from exporter.cooperative import Turns
 from exporter.metrics.exposition import RenderedCluster
 from exporter.snapshot import Cluster
 from exporter.store import Store
-from exporter.turns import Turns
 from exporter.web.status import documents
 from exporter.web.status.board import Boards
 from exporter.web.status.fleet import Standings

@@ -1,0 +1,1 @@
+"""What is read of Palette, when, and what is kept of it."""

@@ -1,0 +1,133 @@
+"""Which calls read what the targets want, in the fewest requests; pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import quote
+
+from exporter.refresh.targets import ClusterTargets, SnapshotTarget
+
+Names = TypeVar("Names", bound=tuple[str, ...])
+
+FILTER_CHARACTERS = 4096
+"""How long the names in one list call may be together, as a URL writes them; proxies refuse
+URLs past 8 KiB."""
+
+PAGE_SIZE = 50
+"""Snapshots or virtual machines on a page; Palette serves no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """The filters of one list call; empty means all."""
+
+    namespaces: tuple[str, ...] = ()
+    vms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The calls of one refresh.
+
+    snapshots, virtual_machines: the list calls for what is covered.
+    listed: the named snapshots that these lists hold too.
+    one_by_one: the other named snapshots.
+    named: the list calls that read them instead, where that takes fewer requests.
+    """
+
+    snapshots: tuple[Filter, ...] = ()
+    virtual_machines: tuple[Filter, ...] = ()
+    listed: tuple[SnapshotTarget, ...] = ()
+    named: tuple[Filter, ...] = ()
+    one_by_one: tuple[SnapshotTarget, ...] = ()
+
+    @property
+    def requests(self) -> int:
+        """How many requests the calls take at least."""
+        named = len(self.named) or len(self.one_by_one)
+        return len(self.snapshots) + len(self.virtual_machines) + named
+
+
+def plan(targets: ClusterTargets, named_pages: int = 0) -> Plan:
+    """Return the calls for one cluster.
+
+    named_pages: how many pages the lists of named snapshots had the last time, 0 where they were
+        never read. How many snapshots a VM has is not told anywhere, so only trying shows it.
+    """
+    coverage = targets.coverage
+    if coverage.everywhere is not None:
+        whole = (Filter(),)
+        return Plan(snapshots=whole, virtual_machines=whole, listed=targets.named)
+    others = tuple(target for target in targets.named if target.vm_key not in coverage)
+    # Where VMs are listed by name anyway, a few more names cost nothing.
+    if coverage.vms and _can_be_listed(others):
+        vms, others = {*coverage.vms, *(target.vm_key for target in others)}, ()
+    else:
+        vms = {*coverage.vms}
+    apart = frozenset(others)
+    return Plan(
+        snapshots=(*_by_namespace(coverage.namespaces), *_by_vm(vms)),
+        virtual_machines=_by_namespace(
+            {*coverage.namespaces, *(vm.namespace for vm in coverage.vms)}
+        ),
+        listed=tuple(target for target in targets.named if target not in apart),
+        named=_named_filters(others, named_pages),
+        one_by_one=others,
+    )
+
+
+def pages(items: int) -> int:
+    """Return how many pages a list of so many items has."""
+    return max(1, -(-items // PAGE_SIZE))
+
+
+def _named_filters(named: Sequence[SnapshotTarget], named_pages: int) -> tuple[Filter, ...]:
+    """Return list calls for named snapshots, none where one by one is no worse."""
+    if not _can_be_listed(named):
+        return ()
+    filters = _by_vm({target.vm_key for target in named})
+    return filters if max(len(filters), named_pages) < len(named) else ()
+
+
+def _can_be_listed(named: Iterable[SnapshotTarget]) -> bool:
+    """Tell whether all names can stand in a filter, whose values a comma separates."""
+    return not any("," in name for target in named for name in target.vm_key)
+
+
+def _by_namespace(namespaces: Collection[str]) -> tuple[Filter, ...]:
+    return tuple(
+        Filter(namespaces=tuple(name for (name,) in group))
+        for group in _batches((name,) for name in sorted(namespaces))
+    )
+
+
+def _by_vm(vms: Collection[tuple[str, str]]) -> tuple[Filter, ...]:
+    return tuple(
+        Filter(
+            namespaces=tuple(sorted({namespace for namespace, _ in group})),
+            vms=tuple(sorted({vm for _, vm in group})),
+        )
+        for group in _batches(sorted(vms))
+    )
+
+
+def _batches(rows: Iterable[Names]) -> Iterator[list[Names]]:
+    """Yield rows in groups whose names, each counted once, fit into one list call."""
+    batch: list[Names] = []
+    names: set[str] = set()
+    size = 0
+    for row in rows:
+        fresh = _length(set(row) - names)
+        if batch and size + fresh > FILTER_CHARACTERS:
+            yield batch
+            batch, names, size = [], set(), 0
+            fresh = _length(set(row))
+        batch.append(row)
+        names.update(row)
+        size += fresh
+    if batch:
+        yield batch
+
+
+def _length(names: Iterable[str]) -> int:
+    return sum(len(quote(f"{name},", safe="")) for name in names)

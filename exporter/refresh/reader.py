@@ -1,0 +1,217 @@
+"""Reads one cluster: the calls of its plan, and what their answers amount to."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from exporter.palette.client import Palette
+from exporter.palette.errors import NotFound, PaletteError, ServerError
+from exporter.palette.memory import Memory
+from exporter.refresh.plan import Filter, Plan, pages
+from exporter.refresh.targets import (
+    Coverage,
+    Missing,
+    Outcome,
+    SnapshotTarget,
+    listed,
+    listing,
+)
+from exporter.snapshot import Listing, Snapshot, SnapshotKey, Unread, VirtualMachine
+
+PATIENCE = 1.0
+"""Seconds after which what was read is handed out while other snapshots still hang."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one refresh read.
+
+    outcomes: of the named snapshots; one that is missing here is still being read.
+    listing: None where there were no lists to read, or they could not be read.
+    failure: why the refresh failed as a whole; None where it succeeded.
+    requests: how many requests the same takes the next time.
+    named_pages: how many pages the lists of named snapshots had; 0 where they were not read.
+    """
+
+    outcomes: Mapping[SnapshotTarget, Outcome] = field(default_factory=dict)
+    listing: Listing | None = None
+    failure: Unread | None = None
+    requests: int = 0
+    named_pages: int = 0
+
+
+class Memories:
+    """What each list of a cluster told the last time."""
+
+    def __init__(self) -> None:
+        self.snapshots: defaultdict[Filter, Memory[Snapshot]] = defaultdict(Memory)
+        self.machines: defaultdict[Filter, Memory[VirtualMachine]] = defaultdict(Memory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterReader:
+    """Reads a cluster in the scope of its project ("": the tenant).
+
+    retry_for: seconds during which each request may be retried.
+    now: seconds on the monotonic clock.
+    memories: of the same cluster, to spare decoding what did not change.
+    """
+
+    palette: Palette
+    uid: str
+    project_uid: str
+    retry_for: float
+    now: Callable[[], float]
+    memories: Memories
+
+    async def read(
+        self, plan: Plan, coverage: Coverage, early: Callable[[Reading], None]
+    ) -> Reading:
+        """Make the calls of the plan; raises nothing that Palette can cause.
+
+        early: given what was read so far where some named snapshots keep the others waiting.
+        """
+        async with asyncio.TaskGroup() as group:
+            lists = group.create_task(self._read_lists(plan, coverage))
+            named = group.create_task(self._read_named(plan, early))
+        covered, others = lists.result(), named.result()
+        return Reading(
+            outcomes={**covered.outcomes, **others.outcomes},
+            listing=covered.listing,
+            failure=covered.failure or _overall(plan, others),
+            requests=covered.requests + others.requests,
+            named_pages=others.named_pages,
+        )
+
+    async def _read_lists(self, plan: Plan, coverage: Coverage) -> Reading:
+        if not plan.snapshots:
+            return Reading()
+        failure = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                snapshots = group.create_task(self._snapshots(plan.snapshots))
+                machines = group.create_task(self._machines(plan.virtual_machines))
+        except* PaletteError as errors:
+            failure = _unread(_first(errors))
+        if failure:
+            return Reading(
+                outcomes=dict.fromkeys(plan.listed, failure),
+                failure=failure,
+                requests=len(plan.snapshots) + len(plan.virtual_machines),
+            )
+        (found, snapshot_pages), (vms, machine_pages) = snapshots.result(), machines.result()
+        return Reading(
+            outcomes=listed(plan.listed, found),
+            listing=listing(
+                coverage,
+                found.values(),
+                vms,
+                namespaces=(name for each in plan.virtual_machines for name in each.namespaces),
+                now=self.now(),
+            ),
+            requests=snapshot_pages + machine_pages,
+        )
+
+    async def _read_named(self, plan: Plan, early: Callable[[Reading], None]) -> Reading:
+        if plan.named:
+            try:
+                found, count = await self._snapshots(plan.named)
+            except PaletteError as error:
+                # A list that names a VM which is gone may answer 500, as the call for one
+                # snapshot does: read one by one, that VM hinders no other.
+                if not isinstance(error, ServerError) or error.retryable:
+                    failure = _unread(error)
+                    unread = dict.fromkeys(plan.one_by_one, failure)
+                    return Reading(outcomes=unread, failure=failure, requests=len(plan.named))
+            else:
+                return Reading(
+                    outcomes=listed(plan.one_by_one, found), requests=count, named_pages=count
+                )
+        reading = await self._read_one_by_one(plan, early)
+        # Where the lists were tried in vain, they will be tried again.
+        return replace(reading, requests=reading.requests + len(plan.named[:1]))
+
+    async def _read_one_by_one(self, plan: Plan, early: Callable[[Reading], None]) -> Reading:
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                target: group.create_task(self._read_snapshot(target)) for target in plan.one_by_one
+            }
+            if tasks:
+                await asyncio.wait(tasks.values(), timeout=PATIENCE)
+            done = {target: task.result() for target, task in tasks.items() if task.done()}
+            if len(done) < len(tasks) and any(not isinstance(o, Unread) for o in done.values()):
+                early(Reading(outcomes=done))
+        outcomes = {target: task.result() for target, task in tasks.items()}
+        return Reading(outcomes=outcomes, requests=len(outcomes))
+
+    async def _read_snapshot(self, target: SnapshotTarget) -> Outcome:
+        try:
+            return await self.palette.snapshot(
+                self.uid, target, project_uid=self.project_uid or None, retry_for=self.retry_for
+            )
+        except NotFound:
+            return Missing()
+        except PaletteError as error:
+            return _unread(error)
+
+    async def _snapshots(
+        self, filters: Iterable[Filter]
+    ) -> tuple[dict[SnapshotKey, Snapshot], int]:
+        """Return the snapshots of several lists, and how many pages these had."""
+        found: dict[SnapshotKey, Snapshot] = {}
+        count = 0
+        for each in filters:
+            snapshots = await self.palette.snapshots(
+                self.uid,
+                namespaces=each.namespaces,
+                vms=each.vms,
+                project_uid=self.project_uid or None,
+                retry_for=self.retry_for,
+                memory=self.memories.snapshots[each],
+            )
+            found.update((snapshot.key, snapshot) for snapshot in snapshots)
+            count += pages(len(snapshots))
+        return found, count
+
+    async def _machines(self, filters: Iterable[Filter]) -> tuple[list[VirtualMachine], int]:
+        """Return the virtual machines of several lists, and how many pages these had."""
+        found: list[VirtualMachine] = []
+        count = 0
+        for each in filters:
+            machines = await self.palette.virtual_machines(
+                self.uid,
+                namespaces=each.namespaces,
+                project_uid=self.project_uid or None,
+                retry_for=self.retry_for,
+                memory=self.memories.machines[each],
+            )
+            found += machines
+            count += pages(len(machines))
+        return found, count
+
+
+def _overall(plan: Plan, named: Reading) -> Unread | None:
+    """Return why a refresh failed though the lists of what is covered did not.
+
+    Named snapshots stand each for itself; but where there is nothing else and none of them got
+    an answer, nothing was read at all.
+    """
+    if named.failure:
+        return named.failure
+    unread = [outcome for outcome in named.outcomes.values() if isinstance(outcome, Unread)]
+    if plan.snapshots or not unread or len(unread) < len(named.outcomes):
+        return None
+    reasons = Counter(outcome.reason for outcome in unread)
+    most = reasons.most_common(1)[0][0]
+    return next(outcome for outcome in unread if outcome.reason == most)
+
+
+def _unread(error: PaletteError) -> Unread:
+    return Unread(error.reason, str(error))
+
+
+def _first(errors: BaseExceptionGroup[PaletteError]) -> PaletteError:
+    for error in errors.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    raise AssertionError("an exception group is never empty")

@@ -1,0 +1,1 @@
+"""Builds everything from settings, runs it, reloads it and stops it."""

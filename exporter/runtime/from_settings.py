@@ -1,0 +1,103 @@
+"""Settings, said in the words of the modules that do not know them."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from exporter import settings as configuration
+from exporter.metrics.rollup import Objective
+from exporter.palette import auth
+from exporter.refresh.targets import Names, Target
+from exporter.web.guard.web_config import Door, DoorError, content_of, in_one_form
+
+LOGIN_RETRY = 0.9
+"""The part of the refresh interval that passes before a refused log-in is tried again."""
+
+
+def login_retry(settings: configuration.Settings) -> float:
+    """Return the seconds after which a refused log-in is tried again."""
+    return LOGIN_RETRY * settings.refresh.interval
+
+
+def credential(
+    settings: configuration.Settings, given: configuration.Credential, clock: Callable[[], float]
+) -> auth.Credential:
+    """Return what the client authenticates with; given: as read; clock: seconds."""
+    if isinstance(given, configuration.Login):
+        return auth.Login(
+            given.username,
+            given.password.get_secret_value(),
+            given.org or "",
+            retry_after=login_retry(settings),
+            clock=clock,
+        )
+    return auth.ApiKey(given.key.get_secret_value())
+
+
+def targets(settings: configuration.Settings) -> list[Target]:
+    """Return the targets, "" for what they leave off."""
+    return [
+        Target(
+            cluster_uid=target.cluster_uid,
+            cluster_name=target.cluster_name or "",
+            project_uid=target.project_uid or "",
+            namespace=target.namespace or "",
+            vm=target.vm or "",
+            snapshot=target.snapshot or "",
+        )
+        for target in settings.targets
+    ]
+
+
+def names(include: Iterable[str], exclude: Iterable[str]) -> Names:
+    """Return the names that match an expression to include and none to exclude."""
+    return Names(tuple(map(re.compile, include)), tuple(map(re.compile, exclude)))
+
+
+def objective(setting: configuration.Objective) -> Objective:
+    """Return an objective with its expressions compiled."""
+
+    def compiled(pattern: str | None) -> re.Pattern[str] | None:
+        return None if pattern is None else re.compile(pattern)
+
+    return Objective(
+        max_age=setting.max_age,
+        cluster=compiled(setting.cluster),
+        namespace=compiled(setting.namespace),
+        vm=compiled(setting.vm),
+        labels=tuple((name, re.compile(pattern)) for name, pattern in setting.labels.items()),
+    )
+
+
+def door(settings: configuration.Settings) -> Door:
+    """Return who is let in and how, its files read anew at each call; raises DoorError."""
+    web = settings.web
+    if web.config_file is None:
+        return Door(open_health_paths=web.open_health_paths)
+    try:
+        return _door_of(web.config_file, open_health_paths=web.open_health_paths)
+    except configuration.FileError as error:
+        reason = "; ".join(f"web.config_file: {fault}" for fault in error.faults)
+    except ValueError as error:
+        reason = f"web.config_file: tls_server_config: {error}"
+    raise DoorError(reason)
+
+
+def _door_of(path: Path, *, open_health_paths: bool) -> Door:
+    files = (path, *configuration.read_web_file(path).tls_server_config.files)
+    content = content_of(files)
+    # Read only now for good, so that no change between the two goes unnoticed.
+    said = configuration.read_web_file(path)
+    tls, users = said.tls_server_config, said.basic_auth_users
+    sans = tls.client_allowed_sans
+    return Door(
+        users={name: hashed.get_secret_value().encode() for name, hashed in users.items()},
+        headers=said.http_server_config.headers,
+        context=tls.context() if tls.enabled else None,
+        allowed_names=None if sans is None else frozenset(map(in_one_form, sans)),
+        interval=said.rate_limit.interval,
+        burst=said.rate_limit.burst,
+        open_health_paths=open_health_paths,
+        files=files,
+        content=content,
+    )

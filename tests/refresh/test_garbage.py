@@ -1,0 +1,48 @@
+"""Full passes of the garbage collector hold the event loop, so they are made seldom."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from exporter.refresh.garbage import EVERY, FullPasses
+from tests.harness import Clock
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+@pytest.fixture
+def passes() -> Iterator[list[int]]:
+    """The generations that are collected, as it happens."""
+    made: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            made.append(info["generation"])
+
+    gc.callbacks.append(note)
+    yield made
+    gc.callbacks.remove(note)
+
+
+def test_a_full_pass_is_made_once_an_hour_and_not_when_python_likes(passes: list[int]) -> None:
+    clock = Clock()
+    full = FullPasses(clock.monotonic)
+    passes.clear()
+    kept = [[number] for number in range(200_000)]
+    full.spare_what_is_there()
+    assert gc.get_freeze_count() > len(kept)
+    kept += [[number] for number in range(200_000)]
+    full.make_if_due()
+    assert 1 in passes
+    assert 2 not in passes
+    clock.advance(EVERY)
+    full.make_if_due()
+    full.make_if_due()
+    assert passes.count(2) == 1

@@ -1,0 +1,101 @@
+"""One search for all who ask the same at the same time."""
+
+import asyncio
+
+import pytest
+
+from exporter.single_flight import Flights
+
+Ours = Flights[str, int]
+
+
+class Search:
+    """What is called to find an answer; it waits until told how it ends."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.cancelled = 0
+        self.ends: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self) -> int:
+        self.calls += 1
+        try:
+            return await asyncio.shield(self.ends)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+async def turns() -> None:
+    """Let everybody come to a stop."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_all_who_ask_at_the_same_time_share_one_search() -> None:
+    search = Search()
+    async with Ours() as flights, asyncio.TaskGroup() as group:
+        askers = [group.create_task(flights.join("same", search)) for _ in range(10)]
+        await turns()
+        search.ends.set_result(42)
+    assert [asker.result() for asker in askers] == [42] * 10
+    assert search.calls == 1
+
+
+async def test_another_question_and_a_later_one_are_searched_anew() -> None:
+    search = Search()
+    search.ends.set_result(1)
+    async with Ours() as flights:
+        await asyncio.gather(flights.join("one", search), flights.join("other", search))
+        await flights.join("one", search)
+    assert search.calls == 3
+
+
+async def test_an_asker_who_leaves_takes_nothing_from_the_others() -> None:
+    search = Search()
+    async with Ours() as flights, asyncio.TaskGroup() as group:
+        first, second = (group.create_task(flights.join("same", search)) for _ in range(2))
+        await turns()
+        first.cancel()
+        await turns()
+        assert first.cancelled()
+        assert not search.cancelled
+        search.ends.set_result(42)
+    assert second.result() == 42
+
+
+async def test_the_last_one_who_leaves_ends_the_search() -> None:
+    search, again = Search(), Search()
+    again.ends.set_result(7)
+    async with Ours() as flights, asyncio.TaskGroup() as group:
+        askers = [group.create_task(flights.join("same", search)) for _ in range(2)]
+        await turns()
+        for asker in askers:
+            asker.cancel()
+        await turns()
+        assert search.cancelled == 1
+        # Who comes now does not get the search that is being given up.
+        assert await flights.join("same", again) == 7
+
+
+async def test_a_fault_of_ours_reaches_every_asker_and_stops_nothing_else() -> None:
+    broken, sound = Search(), Search()
+    sound.ends.set_result(7)
+    async with Ours() as flights:
+        asked = asyncio.gather(
+            *(flights.join("same", broken) for _ in range(2)), return_exceptions=True
+        )
+        await turns()
+        broken.ends.set_exception(ZeroDivisionError())
+        assert [type(each) for each in await asked] == [ZeroDivisionError] * 2
+        assert await flights.join("same", sound) == 7
+
+
+async def test_the_end_leaves_no_search_behind() -> None:
+    search = Search()
+    async with Ours() as flights:
+        asker = asyncio.ensure_future(flights.join("same", search))
+        await turns()
+    assert search.cancelled == 1
+    with pytest.raises(asyncio.CancelledError):
+        await asker
