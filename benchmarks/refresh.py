@@ -8,7 +8,7 @@ import gc
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from benchmarks.documents import large
@@ -16,15 +16,12 @@ from exporter.demo.world import World
 from exporter.metrics.exposition import Renderer
 from exporter.palette import wire
 from exporter.refresh.garbage import FullPasses
-from exporter.refresh.plan import Filter
-from exporter.refresh.reader import Memories
 from exporter.refresh.targets import ALL_NAMES, Coverage, listing
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
 
 PAGE = 50
 REPEATS = 3
-NO_FILTER = Filter()
 EVERYTHING = Coverage(everywhere=ALL_NAMES)
 
 
@@ -37,20 +34,17 @@ class Costs(NamedTuple):
 
 @dataclass
 class Answers:
-    """The bodies that Palette sends of one cluster, and what the exporter knows of the last."""
+    """The bodies that Palette sends of one cluster."""
 
     cluster: Cluster
     snapshots: list[bytes]
     machines: list[bytes]
-    memory: Memories = field(default_factory=Memories)
 
 
 def costs(snapshots: int) -> Costs:
     """Return the least that was seen in some rounds: other programs only add to it."""
     fleets = [fleet(snapshots, seed) for seed in (1, 2)]
     # Two states of the same fleet, so that going from one to the other changes every snapshot.
-    for one, other in zip(*fleets, strict=True):
-        other.memory = one.memory
     store = Store(render=Renderer(), expire=lambda state, _: state, monotonic=time.monotonic)
     refreshed(fleets[1], store)
     before = gc.get_threshold()
@@ -95,19 +89,10 @@ def refreshed(fleet: list[Answers], store: Store[Any]) -> float:
     """Decode and publish all clusters once; return the processor seconds that took."""
     started = time.process_time()
     for each in fleet:
-        known, machines = each.memory.snapshots[NO_FILTER], each.memory.machines[NO_FILTER]
-        found = [
-            item
-            for body in each.snapshots
-            for item in wire.snapshot_page(body, ignore, memory=known).items
-        ]
+        found = [item for body in each.snapshots for item in wire.snapshot_page(body, ignore).items]
         vms = [
-            item
-            for body in each.machines
-            for item in wire.virtual_machine_page(body, ignore, memory=machines).items
+            item for body in each.machines for item in wire.virtual_machine_page(body, ignore).items
         ]
-        known.turn()
-        machines.turn()
         told = listing(EVERYTHING, found, vms, namespaces=(), now=0.0)
         store.publish(ClusterState(cluster=each.cluster, up=True, listing=told))
     return time.process_time() - started

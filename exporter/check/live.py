@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from exporter.palette.client import Palette
-from exporter.palette.directory import Directory
+from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.errors import PaletteError
 from exporter.palette.wire import Fault, Page
 from exporter.refresh.plan import Plan, plan
@@ -128,7 +128,7 @@ class _Looker:
         self._settings = settings
         self._palette = palette
         self._project_uid = settings.palette.project_uid or ""
-        self._directory = Directory(palette, clock=time.monotonic, ask_again_after=math.inf)
+        self._directory = ClusterDirectory(palette, clock=time.monotonic, ask_again_after=math.inf)
 
     async def dashboard(self) -> tuple[Sight | None, tuple[Cluster, ...]]:
         """Return what discovery would see, and the clusters among it that are wanted."""

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from exporter.palette import wire
 from exporter.palette.decoding import Decoder
-from exporter.palette.memory import Memory
 from exporter.palette.paging import whole_list
 from exporter.palette.transport import RETRY_FOR, Transport
 from exporter.snapshot import Cluster, Snapshot, VirtualMachine
@@ -70,20 +69,10 @@ class Palette:
         vms: Sequence[str] = (),
         project_uid: str | None = None,
         retry_for: float = RETRY_FOR,
-        memory: Memory[Snapshot] | None = None,
     ) -> tuple[Snapshot, ...]:
-        """Return a cluster's snapshots, of these namespaces and VMs only where any are named.
-
-        memory: of this list with these filters; what did not change is taken from it.
-        """
-        memory = Memory() if memory is None else memory
-        memory.begin()
+        """Return a cluster's snapshots, of these namespaces and VMs only where any are named."""
         scope = _Scope(cluster_uid, project_uid, retry_for)
-        snapshots = await whole_list(
-            lambda token: self._snapshot_page(scope, token, namespaces, vms, memory)
-        )
-        memory.turn()
-        return snapshots
+        return await whole_list(lambda token: self._snapshot_page(scope, token, namespaces, vms))
 
     async def first_snapshots(
         self,
@@ -96,7 +85,7 @@ class Palette:
     ) -> wire.Page[Snapshot]:
         """Return the first page of what ``snapshots`` returns the whole of."""
         scope = _Scope(cluster_uid, project_uid, retry_for)
-        return await self._snapshot_page(scope, None, namespaces, vms, Memory())
+        return await self._snapshot_page(scope, None, namespaces, vms)
 
     async def virtual_machines(
         self,
@@ -105,20 +94,10 @@ class Palette:
         namespaces: Sequence[str] = (),
         project_uid: str | None = None,
         retry_for: float = RETRY_FOR,
-        memory: Memory[VirtualMachine] | None = None,
     ) -> tuple[VirtualMachine, ...]:
-        """Return a cluster's virtual machines, of these namespaces only where any are named.
-
-        memory: of this list with these filters; what did not change is taken from it.
-        """
-        memory = Memory() if memory is None else memory
-        memory.begin()
+        """Return a cluster's virtual machines, of these namespaces only where any are named."""
         scope = _Scope(cluster_uid, project_uid, retry_for)
-        machines = await whole_list(
-            lambda token: self._machine_page(scope, token, namespaces, memory)
-        )
-        memory.turn()
-        return machines
+        return await whole_list(lambda token: self._machine_page(scope, token, namespaces))
 
     async def first_virtual_machines(
         self,
@@ -130,7 +109,7 @@ class Palette:
     ) -> wire.Page[VirtualMachine]:
         """Return the first page of what ``virtual_machines`` returns the whole of."""
         scope = _Scope(cluster_uid, project_uid, retry_for)
-        return await self._machine_page(scope, None, namespaces, Memory())
+        return await self._machine_page(scope, None, namespaces)
 
     async def clusters(
         self, *, project_uid: str | None = None, retry_for: float = RETRY_FOR
@@ -145,7 +124,6 @@ class Palette:
         token: str | None,
         namespaces: Sequence[str],
         vms: Sequence[str],
-        memory: Memory[Snapshot],
     ) -> wire.Page[Snapshot]:
         query = _query(token, namespace=namespaces, vmName=vms)
         body = await self._get(SNAPSHOTS, scope, query)
@@ -154,7 +132,6 @@ class Palette:
             report=self._report,
             namespace=_only(namespaces),
             vm=_only(vms),
-            memory=memory,
         )
         return await self._decoded(body, decode)
 
@@ -163,14 +140,12 @@ class Palette:
         scope: "_Scope",
         token: str | None,
         namespaces: Sequence[str],
-        memory: Memory[VirtualMachine],
     ) -> wire.Page[VirtualMachine]:
         body = await self._get(VIRTUAL_MACHINES, scope, _query(token, namespace=namespaces))
         decode = partial(
             wire.virtual_machine_page,
             report=self._report,
             namespace=_only(namespaces),
-            memory=memory,
         )
         return await self._decoded(body, decode)
 

@@ -30,7 +30,6 @@ from exporter.palette.document import (
     raw_items,
 )
 from exporter.palette.errors import InvalidResponse
-from exporter.palette.memory import Memory
 from exporter.palette.values import Fault, Report, encodable, parse_time, where
 from exporter.snapshot import (
     DEFAULT_FAILURE_DEADLINE,
@@ -134,14 +133,12 @@ def snapshot_page(
     *,
     namespace: str = "",
     vm: str = "",
-    memory: Memory[Snapshot] | None = None,
 ) -> Page[Snapshot]:
     """Decode a page of the snapshot list; namespace and vm stand in where an item lacks them.
 
-    memory: of the same list.
     Raises InvalidResponse where the body is no list, or does not tell whether it is complete.
     """
-    return _page(body, report, partial(_snapshot, namespace=namespace, vm=vm, name=""), memory)
+    return _page(body, report, partial(_snapshot, namespace=namespace, vm=vm, name=""))
 
 
 def virtual_machine_page(
@@ -149,14 +146,12 @@ def virtual_machine_page(
     report: Report,
     *,
     namespace: str = "",
-    memory: Memory[VirtualMachine] | None = None,
 ) -> Page[VirtualMachine]:
     """Decode a page of the VM list; namespace stands in where an item lacks it.
 
-    memory: of the same list.
     Raises InvalidResponse where the body is no list, or does not tell whether it is complete.
     """
-    return _page(body, report, partial(_virtual_machine, namespace=namespace), memory)
+    return _page(body, report, partial(_virtual_machine, namespace=namespace))
 
 
 def clusters(body: bytes, report: Report) -> tuple[Cluster, ...]:
@@ -164,14 +159,12 @@ def clusters(body: bytes, report: Report) -> tuple[Cluster, ...]:
 
     Raises InvalidResponse where the body is no list.
     """
-    return _page(body, report, _cluster, None).items
+    return _page(body, report, _cluster).items
 
 
-def _page(body: bytes, report: Report, read: Read[T], memory: Memory[T] | None) -> Page[T]:
+def _page(body: bytes, report: Report, read: Read[T]) -> Page[T]:
     answer = decode_list(body)
-    decode = partial(_decoded, read)
-    remembering = Memory[T]() if memory is None else memory
-    values = [remembering.decode(raw, decode, report) for raw in raw_items(answer)]
+    values = [_decoded(read, raw, report) for raw in raw_items(answer)]
     token = answer.metadata.continue_token if answer.metadata else None
     if token and not encodable(token):
         raise InvalidResponse("the list has a continue token that cannot be sent back")

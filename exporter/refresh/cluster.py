@@ -8,11 +8,11 @@ from exporter.clock import Clock, Rest
 from exporter.cooperative import Turns
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.client import Palette
-from exporter.palette.directory import Directory
+from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.log import ClusterNews
 from exporter.refresh.plan import plan
-from exporter.refresh.reader import ClusterReader, Memories, Reading
+from exporter.refresh.reader import ClusterReader, Reading
 from exporter.refresh.targets import (
     ClusterTargets,
     Share,
@@ -38,7 +38,7 @@ class Surroundings:
     """
 
     palette: Palette
-    directory: Directory
+    directory: ClusterDirectory
     store: Store[Any]
     telemetry: Telemetry
     clock: Clock
@@ -84,7 +84,6 @@ class ClusterRefresh:
     def retarget(self, targets: ClusterTargets) -> None:
         """Want something else of the same cluster, from the next refresh on, which is due."""
         self.targets = targets
-        self._memories = Memories()
         self.cluster = self._identity()
         self._named_pages = 0  # they were of other lists
         self._overdue = True
@@ -155,7 +154,6 @@ class ClusterRefresh:
             project_uid=cluster.project_uid,
             retry_for=self._shared.retry_for,
             now=self._shared.clock.monotonic,
-            memories=self._memories,
         )
 
     async def _ask_for_name(self) -> None:

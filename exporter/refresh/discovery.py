@@ -7,7 +7,7 @@ import structlog
 
 from exporter.clock import Clock, Rest
 from exporter.metrics.telemetry import Telemetry
-from exporter.palette.directory import Directory
+from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.errors import PaletteError
 from exporter.refresh.targets import ClusterTargets, Names, with_discovered
 from exporter.snapshot import Cluster
@@ -27,7 +27,7 @@ class Search:
     configured: the clusters that are wanted anyway.
     """
 
-    directory: Directory
+    directory: ClusterDirectory
     interval: float
     retry_for: float
     project_uid: str

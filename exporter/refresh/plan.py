@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
+from exporter.palette.client import PAGE_SIZE
 from exporter.refresh.targets import ClusterTargets, SnapshotTarget
 
 Names = TypeVar("Names", bound=tuple[str, ...])
@@ -12,9 +13,6 @@ Names = TypeVar("Names", bound=tuple[str, ...])
 FILTER_CHARACTERS = 4096
 """How long the names in one list call may be together, as a URL writes them; proxies refuse
 URLs past 8 KiB."""
-
-PAGE_SIZE = 50
-"""Snapshots or virtual machines on a page; Palette serves no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

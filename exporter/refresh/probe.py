@@ -9,7 +9,7 @@ import structlog
 from exporter.palette.client import Palette
 from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.plan import plan
-from exporter.refresh.reader import ClusterReader, Memories, Reading
+from exporter.refresh.reader import ClusterReader, Reading
 from exporter.refresh.targets import ClusterTargets, Coverage, SnapshotTarget, keep
 from exporter.single_flight import Flights
 from exporter.snapshot import Cluster, ClusterState, Unread, VirtualMachineKey
@@ -82,7 +82,6 @@ class Prober:
             # Whoever has less time leaves earlier, and with the last one the request ends.
             retry_for=RETRY_FOR,
             now=self.monotonic,
-            memories=Memories(),
         )
         targets = question.targets
         return await reader.read(plan(targets), targets.coverage, lambda early: None)

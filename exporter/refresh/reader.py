@@ -1,13 +1,12 @@
 """Reads one cluster: the calls of its plan, and what their answers amount to."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.palette.client import Palette
 from exporter.palette.errors import NotFound, PaletteError, ServerError
-from exporter.palette.memory import Memory
 from exporter.refresh.plan import Filter, Plan, pages
 from exporter.refresh.targets import (
     Coverage,
@@ -41,21 +40,12 @@ class Reading:
     named_pages: int = 0
 
 
-class Memories:
-    """What each list of a cluster told the last time."""
-
-    def __init__(self) -> None:
-        self.snapshots: defaultdict[Filter, Memory[Snapshot]] = defaultdict(Memory)
-        self.machines: defaultdict[Filter, Memory[VirtualMachine]] = defaultdict(Memory)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterReader:
     """Reads a cluster in the scope of its project ("": the tenant).
 
     retry_for: seconds during which each request may be retried.
     now: seconds on the monotonic clock.
-    memories: of the same cluster, to spare decoding what did not change.
     """
 
     palette: Palette
@@ -63,7 +53,6 @@ class ClusterReader:
     project_uid: str
     retry_for: float
     now: Callable[[], float]
-    memories: Memories
 
     async def read(
         self, plan: Plan, coverage: Coverage, early: Callable[[Reading], None]
@@ -168,7 +157,6 @@ class ClusterReader:
                 vms=each.vms,
                 project_uid=self.project_uid or None,
                 retry_for=self.retry_for,
-                memory=self.memories.snapshots[each],
             )
             found.update((snapshot.key, snapshot) for snapshot in snapshots)
             count += pages(len(snapshots))
@@ -184,7 +172,6 @@ class ClusterReader:
                 namespaces=each.namespaces,
                 project_uid=self.project_uid or None,
                 retry_for=self.retry_for,
-                memory=self.memories.machines[each],
             )
             found += machines
             count += pages(len(machines))

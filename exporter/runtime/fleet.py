@@ -7,7 +7,7 @@ from typing import Any
 from exporter.clock import Clock
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.client import Palette
-from exporter.palette.directory import Directory
+from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.refresh.cluster import Surroundings
 from exporter.refresh.clusters import Refresher
 from exporter.refresh.discovery import Discovery, Search
@@ -104,7 +104,7 @@ def surroundings(
     interval = settings.refresh.interval
     return Surroundings(
         palette=palette,
-        directory=Directory(palette, clock=clock.monotonic, ask_again_after=interval / 2),
+        directory=ClusterDirectory(palette, clock=clock.monotonic, ask_again_after=interval / 2),
         store=store,
         telemetry=telemetry,
         clock=clock,

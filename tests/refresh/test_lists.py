@@ -278,16 +278,3 @@ async def test_of_a_list_that_fails_what_is_no_longer_wanted_goes(world: World) 
         assert scrape.value("palette_cluster_up") == 0
         assert scrape.rows("palette_vm_snapshots", "namespace", "vm") == {("test", "other"): 1}
         assert scrape.rows("palette_vm_snapshot_ready", "snapshot") == {"elsewhere": 1}
-
-
-async def test_pages_before_one_that_keeps_failing_are_not_gathered_up(world: World) -> None:
-    async with exporting(world, targets=EVERYTHING) as exporter:
-        await exporter.refresh()
-        exporter.palette.faults.add(Match(endpoint="list_vms", page=2), faults.status(500))
-        (memory,) = exporter.cluster(EAST)._memories.machines.values()
-        remembered = []
-        for number in range(3):
-            put(world, "vm-00", labels={"change": str(number)})
-            await exporter.refresh()
-            remembered.append(len(memory))
-        assert len(set(remembered)) == 1

@@ -12,7 +12,7 @@ from exporter.snapshot import Cluster
 log = structlog.get_logger()
 
 
-class Directory:
+class ClusterDirectory:
     """Asks the dashboard once for all that want to know, one question per scope at a time.
 
     clock: seconds.
