@@ -14,9 +14,14 @@ Render = Callable[[ClusterState, Text | None], Generator[None, None, Text]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published(Generic[Text]):
-    """A cluster's state and what was rendered of it."""
+    """A cluster's state and the text of its series.
+
+    state: what the series show: without what has expired.
+    last_known: the same with everything that was read last, however old; for the status page.
+    """
 
     state: ClusterState
+    last_known: ClusterState
     text: Text
 
 
@@ -56,8 +61,9 @@ class Store(Generic[Text]):
         while render is not self._render:
             # In the meantime, others may have been told to render otherwise.
             render, last = self._render, self._published.get(state.cluster.uid)
-            text = yield from render(state, last.text if last else None)
-        self._published[state.cluster.uid] = Published(state=state, text=text)
+            shown = self._current(state)
+            text = yield from render(shown, last.text if last else None)
+        self._published[state.cluster.uid] = Published(state=shown, last_known=state, text=text)
 
     def rendering(self, render: Render[Text]) -> Generator[None, None, Aside[Text]]:
         """Render aside, in steps, all that is published, and what is published meanwhile."""
@@ -87,17 +93,17 @@ class Store(Generic[Text]):
         """
         same, self._render, self._expire = render is self._render, render, expire
         for uid, published in tuple(self._published.items()):
-            state = reschedule(published.state)
+            state, last_known = reschedule(published.state), reschedule(published.last_known)
             source, text = ready.get(uid, (None, published.text))
             if same or source is published:
-                self._published[uid] = Published(state=state, text=text)
+                self._published[uid] = Published(state=state, last_known=last_known, text=text)
             else:
-                self.publish(state)
+                self.publish(last_known)
 
     def get(self, uid: str) -> ClusterState | None:
-        """Return a cluster's state, None before its first refresh has ended."""
+        """Return a cluster's last known state, None before its first refresh has ended."""
         published = self._published.get(uid)
-        return published.state if published else None
+        return published.last_known if published else None
 
     def remove(self, uid: str) -> None:
         """Forget a cluster with all its series."""
@@ -106,12 +112,18 @@ class Store(Generic[Text]):
     def view(self) -> tuple[Published[Text], ...]:
         """Return all clusters as they are now, in the order of their uids.
 
-        What has been kept too long goes here, so that no scrape shows it even if a refresh is
-        still on its way.
+        The series of what has been kept too long end here, so that no scrape shows them even while
+        a refresh is running.
         """
         now = self._monotonic()
         for published in tuple(self._published.values()):
             expires_at = published.state.expires_at
             if expires_at is not None and expires_at <= now:
-                self.publish(self._expire(published.state, now))
+                self.publish(published.last_known)
         return tuple(self._published[uid] for uid in sorted(self._published))
+
+    def _current(self, state: ClusterState) -> ClusterState:
+        """Return the state without what has expired."""
+        now = self._monotonic()
+        expired = state.expires_at is not None and state.expires_at <= now
+        return self._expire(state, now) if expired else state

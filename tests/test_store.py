@@ -1,6 +1,7 @@
 """States are swapped whole, and what is kept too long is in no view."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 
 from hypothesis import given
@@ -87,7 +88,28 @@ def test_a_view_shows_nothing_that_was_kept_so_long(read_after: float, passed: f
     stale = read_at + STALE_AFTER <= clock.monotonic()
     assert (seen.state.listing is None) == stale
     assert seen.text.endswith("down:0 " if stale else "down:1 ")
-    assert shelf.get("c") == seen.state
+    assert seen.last_known.listing is not None
+    assert shelf.get("c") == seen.last_known
+
+
+def test_the_last_known_state_outlives_its_series_and_every_failed_refresh() -> None:
+    clock = Clock()
+    shelf = store(clock)
+    first = state(read_at=clock.monotonic())
+    shelf.publish(first)
+    for _ in range(3):
+        clock.advance(2 * STALE_AFTER)
+        last = shelf.get("c")
+        assert last is not None
+        assert last.listing is not None
+        failed = replace(last, up=False, listing=replace(last.listing, current=False))
+        shelf.publish(expiring(failed, STALE_AFTER))
+        (seen,) = shelf.view()
+        assert seen.state.listing is None
+        assert seen.text.endswith("down:0 ")
+        assert seen.last_known.snapshots == first.snapshots
+    shelf.remove("c")
+    assert shelf.get("c") is None
 
 
 def test_a_good_state_is_shown_however_old() -> None:
