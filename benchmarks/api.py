@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-from exporter.demo.api import API_KEY, DemoPalette, Request
 from exporter.demo.world import World
 from exporter.runtime.run import run
 from exporter.settings import load
+from tests.palette_server.server import API_KEY, PaletteServer, Request
 
 CLUSTERS, VMS, SNAPSHOTS = 40, 6_600, 20_000
 PAGE, RATE, BURST = 50, 40, 50
@@ -36,7 +36,7 @@ def least_requests(world: World) -> int:
     )
 
 
-async def read(palette: DemoPalette, *, seconds: float, interval: str) -> list[Request]:
+async def read(palette: PaletteServer, *, seconds: float, interval: str) -> list[Request]:
     """Run the exporter for so many seconds, and return what Palette was asked."""
     settings = load(
         flags={
@@ -62,7 +62,7 @@ def sustained(requests: Sequence[Request]) -> float:
 
 async def alone(world: World, needed: int) -> None:
     """Read the fleet once, with nobody else about."""
-    async with DemoPalette(world) as palette:
+    async with PaletteServer(world) as palette:
         requests = await read(palette, seconds=needed / RATE + 5, interval="1h")
     codes = Counter(each.status for each in requests)
     rate = sustained(requests)
@@ -74,7 +74,7 @@ async def alone(world: World, needed: int) -> None:
 
 async def beside_another(world: World) -> None:
     """Read it again and again while another client takes half of the budget."""
-    async with DemoPalette(world) as palette:
+    async with PaletteServer(world) as palette:
         other = asyncio.create_task(take_half(palette))
         started = time.monotonic()
         requests = await read(palette, seconds=90, interval="1s")
@@ -89,7 +89,7 @@ async def beside_another(world: World) -> None:
     print(f"  rounds completed        {min(begun.values()) - 1} by every cluster")
 
 
-async def take_half(palette: DemoPalette) -> None:
+async def take_half(palette: PaletteServer) -> None:
     """Spend what another client would, ten times a second."""
     spent, started = 0, time.monotonic()
     while True:

@@ -9,9 +9,9 @@ import sys
 import time
 
 from benchmarks.documents import large
-from exporter.demo.api import DemoPalette
 from exporter.demo.documents import timestamp
 from exporter.demo.world import World
+from tests.palette_server.server import PaletteServer
 
 
 def change_all(world: World) -> None:
@@ -38,7 +38,7 @@ async def main() -> None:
     for cluster in world.clusters():
         for vm in world.vms(cluster.uid):
             world.put_vm(cluster.uid, large(vm))
-    async with DemoPalette(world, limits=None) as palette:
+    async with PaletteServer(world, limits=None) as palette:
         print(palette.url, flush=True)
         loop = asyncio.get_running_loop()
         while await loop.run_in_executor(None, sys.stdin.readline):

@@ -21,7 +21,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from exporter import clock as clocks
-from exporter.demo.api import API_KEY, DemoPalette, Request
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
@@ -29,14 +28,15 @@ from exporter.refresh.cluster import ClusterRefresh, Surroundings
 from exporter.runtime import run
 from exporter.settings import Settings
 from exporter.settings.source import Origin
+from tests.palette_server.server import API_KEY, PaletteServer, Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from exporter.demo.calls import Answer
-    from exporter.demo.exchange import Exchange
-    from exporter.demo.faults import Fault
     from exporter.runtime.fleet import Fleet
+    from tests.palette_server.exchange import Exchange
+    from tests.palette_server.faults import Fault
 
 NOW = 1_800_000_000.0
 """Seconds since the epoch at which tests begin."""
@@ -197,7 +197,7 @@ class Given:
 class Running:
     """An exporter that listens; its loops run inside ``loops`` only."""
 
-    palette: DemoPalette
+    palette: PaletteServer
     clock: Clock
     exporter: Fleet
     whole: run.Exporter
@@ -323,10 +323,10 @@ async def exporting(
 
     request_timeout: in seconds, shorter than settings would allow, for tests of what hangs.
     palette, and other sections by their names: as in the configuration file.
-    demo: of the DemoPalette; up: whether it is started.
+    demo: of the PaletteServer; up: whether it is started.
     """
     clock = Clock()
-    simulated = DemoPalette(
+    simulated = PaletteServer(
         world, **{"limits": None, "clock": clock.monotonic, "now": clock.wall, **(demo or {})}
     )
     async with AsyncExitStack() as stack:

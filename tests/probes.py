@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from asyncio import Event
 
     from exporter.demo.calls import Answer
-    from exporter.demo.exchange import Exchange
+    from tests.palette_server.exchange import Exchange
 
 SUCCESS, DURATION = "palette_probe_success", "palette_probe_duration_seconds"
 UP = "palette_vm_snapshot_up"

@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from exporter import __version__
-from exporter.demo import faults
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
+from tests.palette_server import faults
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import (
     DEV,
     MODULE,
@@ -280,9 +280,9 @@ async def test_a_busy_port_is_a_clear_error(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def served(tmp_path: Path) -> AsyncIterator[tuple[DemoPalette, str]]:
+async def served(tmp_path: Path) -> AsyncIterator[tuple[PaletteServer, str]]:
     """A Palette, and the flag for a configuration that watches one snapshot of it."""
-    async with DemoPalette(world(), limits=None) as palette:
+    async with PaletteServer(world(), limits=None) as palette:
         yield palette, config(tmp_path, palette.url, refresh={"interval": "1s"})
 
 
@@ -349,7 +349,7 @@ async def test_an_api_that_is_down_at_the_start_is_told_once_and_waited_for(
     tmp_path: Path,
 ) -> None:
     port = free_port()
-    palette = DemoPalette(world(), limits=None)
+    palette = PaletteServer(world(), limits=None)
     flag = config(tmp_path, f"http://127.0.0.1:{port}", refresh={"interval": "1s"})
     async with running(flag, LISTEN, directory=tmp_path) as exporter:
         url = await exporter.url()
@@ -404,7 +404,7 @@ async def test_log_lines_parse_whatever_palette_calls_its_things(
     tenant = world()
     tenant.put_vm(CLUSTER, vm_document(name=names["vm"], namespace=names["namespace"]))
     async with (
-        DemoPalette(tenant, limits=None) as palette,
+        PaletteServer(tenant, limits=None) as palette,
         running(
             flag,
             LISTEN,
@@ -466,7 +466,7 @@ def command_line(pid: int) -> bytes:
 async def test_a_key_is_told_to_palette_and_to_nobody_else(tmp_path: Path) -> None:
     """Refused by Palette, which repeats it in its answer: not logged, shown, or in the metrics."""
     (tmp_path / "key").write_text(CANARY)
-    async with DemoPalette(world(), api_keys=[CANARY], limits=None) as palette:
+    async with PaletteServer(world(), api_keys=[CANARY], limits=None) as palette:
         flag = config(tmp_path, palette.url, refresh={"interval": "1s"})
         (tmp_path / "key").write_text(CANARY)
         echo = faults.respond(401, {"code": "Unauthorized", "message": f"bad key {CANARY}"})

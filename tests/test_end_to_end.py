@@ -13,8 +13,8 @@ import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.world import World
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import (
     SCRIPT,
     Running,
@@ -56,7 +56,7 @@ async def configured(tmp_path: Path) -> AsyncIterator[tuple[Running, str]]:
         for document in world.snapshots(cluster.uid)
     ]
     (tmp_path / "key").write_text(API_KEY)
-    async with DemoPalette(world) as palette:
+    async with PaletteServer(world) as palette:
         tree = {
             "palette": {"url": palette.url, "api_key_file": "key"},
             "refresh": {"interval": "1s", "stale_after": "10s"},

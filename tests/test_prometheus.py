@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.monitoring import prometheus, query
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import binary, eventually, ready, running
 from tests.web.running import target
 
@@ -45,7 +45,7 @@ async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> Non
     for document in documents:
         world.put_vm(CLUSTER, vm_document(name=document["spec"]["source"]["name"]))
         world.put_snapshot(CLUSTER, document)
-    async with DemoPalette(world, limits=None) as palette:
+    async with PaletteServer(world, limits=None) as palette:
         tree = {
             "palette": {"url": palette.url, "api_key": API_KEY},
             "refresh": {"interval": "1s"},

@@ -11,7 +11,7 @@ from exporter.demo.calls import Call, RefusalError
 from exporter.demo.shelf import json_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable
 
     from exporter.demo.shelf import Cluster
     from exporter.demo.world import World
@@ -69,10 +69,10 @@ class Scope:
     project_uid: str
 
     @classmethod
-    def of(cls, call: Call, world: World, forbidden: Container[str]) -> Scope:
-        """The scope asked for; refuses with 403 one that is forbidden or does not exist."""
+    def of(cls, call: Call, world: World) -> Scope:
+        """The requested scope; refuses with 403 one that is forbidden or does not exist."""
         uid = call.headers.get("ProjectUid", "")
-        if uid and (uid not in world.projects or uid in forbidden):
+        if uid and (uid not in world.projects or uid in world.forbidden_projects):
             raise RefusalError(403, "OperationForbidden", f"No access to project '{uid}'")
         return cls(uid)
 

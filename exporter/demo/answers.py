@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,6 @@ class Answers:
     credentials: Credentials
     clock: Callable[[], float]
     token_lifetime: float
-    forbidden_projects: set[str] = field(default_factory=set)
     generation: int = 0
     """Continue tokens of an earlier generation have expired, whatever their age."""
 
@@ -45,7 +44,7 @@ class Answers:
         if call.endpoint == "authenticate":
             return self._authenticate(call)
         self.credentials.check(call)
-        scope = Scope.of(call, self.world, self.forbidden_projects)
+        scope = Scope.of(call, self.world)
         if call.endpoint == "list_clusters":
             return _clusters(self.world, scope)
         return self._of_cluster(call, self._cluster(call, scope))

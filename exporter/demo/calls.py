@@ -12,6 +12,8 @@ from exporter.demo.shelf import json_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp import web
+
 Endpoint = Literal[
     "get_snapshot", "list_snapshots", "list_vms", "list_clusters", "authenticate", "unknown"
 ]
@@ -87,6 +89,23 @@ class RefusalError(Exception):
         """The refusal as it is sent."""
         body = {"code": self.code, "details": None, "message": self.message, "ref": "pV2rXq"}
         return Answer(status=self.status, body=json_bytes(body), headers=self.headers)
+
+
+async def call_of(request: web.BaseRequest) -> Call:
+    """Read a request to its end and return what it asks."""
+    raw_path = request.rel_url.raw_path
+    endpoint, (cluster_uid, vm, snapshot) = endpoint_of(raw_path)
+    return Call(
+        method=request.method,
+        raw_path=raw_path,
+        endpoint=endpoint,
+        query=dict(request.query),
+        headers=request.headers,
+        body=await request.read(),
+        cluster_uid=cluster_uid,
+        vm=vm,
+        snapshot=snapshot,
+    )
 
 
 def endpoint_of(raw_path: str) -> tuple[Endpoint, tuple[str, str, str]]:

@@ -29,6 +29,7 @@ class World:
     ) -> None:
         self._clusters: dict[str, Cluster] = {}
         self.projects: set[str] = set()
+        self.forbidden_projects: set[str] = set()
         rng = Random(seed)  # noqa: S311
         for index in range(clusters):
             self.add_cluster(*cluster_identity(index))

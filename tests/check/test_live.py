@@ -17,11 +17,11 @@ import trustme
 import yaml
 
 from exporter.check.hints import HINTS, hint
-from exporter.demo import faults
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.palette import errors
 from exporter.palette.errors import PaletteError
 from tests.harness import EAST, NORTH, NORTH_PROJECT, WEST, put, target, tenant
+from tests.palette_server import faults
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import (
     MODULE,
     ROOT,
@@ -69,14 +69,14 @@ async def check(directory: Path, url: str, **sections: Any) -> Check:
 
 
 @asynccontextmanager
-async def palette_of(**options: Any) -> AsyncIterator[DemoPalette]:
+async def palette_of(**options: Any) -> AsyncIterator[PaletteServer]:
     """A tenant of three clusters: 60 machines with snapshots, one without, and an empty one."""
     world = tenant()
     for number in range(60):
         put(world, f"vm-{number:02d}", f"nightly-{number:02d}")
     put(world, "db-01", cluster=WEST)
     world.add_cluster(NORTH, "edge-north", NORTH_PROJECT)
-    async with DemoPalette(world, **{"limits": None, **options}) as palette:
+    async with PaletteServer(world, **{"limits": None, **options}) as palette:
         yield palette
 
 
@@ -141,7 +141,7 @@ async def test_one_list_that_is_forbidden_is_told_beside_the_one_that_is_not(
     assert "Result: 2 of 2 clusters could not be read" in done.stdout
 
 
-Spoil = Callable[[DemoPalette], object]
+Spoil = Callable[[PaletteServer], object]
 FAILURES: dict[str, tuple[Spoil, type[PaletteError]]] = {
     "a key that is refused, and repeated": (
         lambda p: p.faults.add(None, faults.respond(401, {"message": f"bad key {CANARY}"})),
@@ -284,7 +284,7 @@ async def test_whoever_interrupts_it_gets_no_traceback(tmp_path: Path) -> None:
             assert process.stderr.read_text() == ""
 
 
-async def hanging(palette: DemoPalette) -> bool:
+async def hanging(palette: PaletteServer) -> bool:
     return palette.in_flight > 0
 
 

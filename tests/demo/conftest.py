@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from exporter.demo.api import DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
+from tests.palette_server.server import PaletteServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,15 +100,15 @@ def world() -> World:
 
 
 @pytest.fixture
-async def palette(world: World, clock: Clock) -> AsyncIterator[DemoPalette]:
+async def palette(world: World, clock: Clock) -> AsyncIterator[PaletteServer]:
     users = dict([USER])
-    async with DemoPalette(
+    async with PaletteServer(
         world, api_keys=[KEY], users=users, clock=clock, now=lambda: 0.0
     ) as palette:
         yield palette
 
 
 @pytest.fixture
-async def client(palette: DemoPalette) -> AsyncIterator[Client]:
+async def client(palette: PaletteServer) -> AsyncIterator[Client]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield Client(session, palette.url)

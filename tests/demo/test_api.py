@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 import trustme
 
-from exporter.demo.api import DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.limits import Limits
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
+from tests.palette_server.server import PaletteServer
 
 from .conftest import EAST, EAST_PROJECT, KEY, WEST, WEST_PROJECT, Client, Clock
 
@@ -139,7 +139,7 @@ async def test_a_token_is_good_for_its_own_query_only(client: Client) -> None:
     assert status == 400
 
 
-async def test_continue_tokens_expire(client: Client, palette: DemoPalette, clock: Clock) -> None:
+async def test_continue_tokens_expire(client: Client, palette: PaletteServer, clock: Clock) -> None:
     _, page = await client.get(SNAPSHOTS)
     path = f"{SNAPSHOTS}continue={page['metadata']['continue']}"
     clock.advance(299)
@@ -164,7 +164,7 @@ async def test_a_wrong_key_is_refused_and_echoed(client: Client) -> None:
     assert KEY in body["message"]
 
 
-async def test_a_key_can_be_rotated(client: Client, palette: DemoPalette) -> None:
+async def test_a_key_can_be_rotated(client: Client, palette: PaletteServer) -> None:
     palette.api_keys.clear()
     palette.api_keys.add("new")
     assert (await client.get(DASHBOARD))[0] == 401
@@ -172,7 +172,7 @@ async def test_a_key_can_be_rotated(client: Client, palette: DemoPalette) -> Non
 
 
 async def test_a_token_lives_a_quarter_of_an_hour(
-    client: Client, palette: DemoPalette, clock: Clock
+    client: Client, palette: PaletteServer, clock: Clock
 ) -> None:
     status, body, headers = await client.log_in()
     assert (status, body["isMfa"], "Set-Cookie" in headers) == (200, False, False)
@@ -196,7 +196,7 @@ async def test_a_wrong_password_is_refused_and_echoed(client: Client) -> None:
         assert response.status == 400
 
 
-async def test_scope_hides_what_belongs_to_others(client: Client, palette: DemoPalette) -> None:
+async def test_scope_hides_what_belongs_to_others(client: Client, palette: PaletteServer) -> None:
     def scoped(uid: str) -> dict[str, str]:
         return {"ApiKey": KEY, "ProjectUid": uid}
 
@@ -234,7 +234,7 @@ async def test_past_the_burst_comes_429_until_time_refills_it(
 
 
 async def test_budgets_are_apart_and_shared_with_other_clients(
-    client: Client, palette: DemoPalette, clock: Clock
+    client: Client, palette: PaletteServer, clock: Clock
 ) -> None:
     assert palette.take("/v1/spectroclusters", 249) == 249
     assert (await client.get("/v1/spectroclusters/nope/vms"))[0] == 404
@@ -251,8 +251,8 @@ async def test_budgets_are_apart_and_shared_with_other_clients(
 
 
 async def test_limits_may_name_a_time_or_be_lifted(world: World, clock: Clock) -> None:
-    limited = DemoPalette(world, clock=clock, now=clock, limits=Limits(retry_after=7))
-    free = DemoPalette(world, clock=clock, now=clock, limits=None)
+    limited = PaletteServer(world, clock=clock, now=clock, limits=Limits(retry_after=7))
+    free = PaletteServer(world, clock=clock, now=clock, limits=None)
     async with limited, free, aiohttp.ClientSession(headers={"ApiKey": "demo"}) as session:
         limited.take("/v1/dashboard", 50)
         async with session.get(limited.url + DASHBOARD) as response:
@@ -262,7 +262,7 @@ async def test_limits_may_name_a_time_or_be_lifted(world: World, clock: Clock) -
                 assert response.status == 200
 
 
-async def test_gzip_comes_to_those_who_accept_it(client: Client, palette: DemoPalette) -> None:
+async def test_gzip_comes_to_those_who_accept_it(client: Client, palette: PaletteServer) -> None:
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         for accepted, on in (("gzip", True), ("br", True), ("gzip", False)):
             palette.gzip = on
@@ -275,7 +275,7 @@ async def test_gzip_comes_to_those_who_accept_it(client: Client, palette: DemoPa
 
 
 async def test_requests_are_remembered_without_their_secrets(
-    client: Client, palette: DemoPalette, clock: Clock
+    client: Client, palette: PaletteServer, clock: Clock
 ) -> None:
     _, page = await client.get(SNAPSHOTS + "limit=50")
     clock.advance(5)
@@ -294,7 +294,7 @@ async def test_requests_are_remembered_without_their_secrets(
 
 
 async def test_only_so_many_requests_are_remembered(world: World) -> None:
-    async with DemoPalette(world, remembered=3) as palette, aiohttp.ClientSession() as session:
+    async with PaletteServer(world, remembered=3) as palette, aiohttp.ClientSession() as session:
         for number in range(5):
             async with session.get(f"{palette.url}/{number}") as response:
                 assert response.status == 404
@@ -304,7 +304,7 @@ async def test_only_so_many_requests_are_remembered(world: World) -> None:
 async def test_the_fleet_lives_by_the_clock_given(clock: Clock) -> None:
     world = World(now=clock())
     async with (
-        DemoPalette(world, now=clock) as palette,
+        PaletteServer(world, now=clock) as palette,
         aiohttp.ClientSession(palette.url, headers={"ApiKey": "demo"}) as session,
     ):
         path = f"/v1/spectroclusters/{world.clusters()[0].uid}/vms/snapshot"
@@ -317,7 +317,7 @@ async def test_the_fleet_lives_by_the_clock_given(clock: Clock) -> None:
 
 
 async def test_it_can_be_stopped_and_started_again_in_its_place(
-    client: Client, palette: DemoPalette
+    client: Client, palette: PaletteServer
 ) -> None:
     assert (await client.get(DASHBOARD))[0] == 200
     await palette.stop()
@@ -334,7 +334,7 @@ async def test_it_speaks_tls(world: World) -> None:
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     async with (
-        DemoPalette(world, ssl_context=server) as palette,
+        PaletteServer(world, ssl_context=server) as palette,
         aiohttp.ClientSession(headers={"ApiKey": "demo"}) as session,
     ):
         assert palette.url.startswith("https://127.0.0.1:")

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from exporter.demo import faults
 from exporter.demo.calls import Answer
-from exporter.demo.faultbook import Match
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
 
 from .conftest import EAST, KEY, WEST, Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.demo.api import DemoPalette
-    from exporter.demo.exchange import Point
+    from tests.palette_server.exchange import Point
+    from tests.palette_server.server import PaletteServer
 
 SNAPSHOTS = f"/v1/spectroclusters/{EAST}/vms/snapshot?"
 WEST_SNAPSHOTS = f"/v1/spectroclusters/{WEST}/vms/snapshot?"
@@ -27,7 +27,7 @@ DASHBOARD = "/v1/dashboard/spectroclusters/vms"
 
 
 async def test_no_fault_strikes_after_its_times_or_its_removal(
-    client: Client, palette: DemoPalette
+    client: Client, palette: PaletteServer
 ) -> None:
     twice = palette.faults.add(None, faults.status(503), times=2)
     lasting = palette.faults.add("list_clusters", faults.status(502))
@@ -41,7 +41,7 @@ async def test_no_fault_strikes_after_its_times_or_its_removal(
     assert (await client.get(DASHBOARD))[0] == 200
 
 
-async def test_a_fault_strikes_what_it_is_meant_for(client: Client, palette: DemoPalette) -> None:
+async def test_a_fault_strikes_what_it_is_meant_for(client: Client, palette: PaletteServer) -> None:
     async def statuses() -> list[int]:
         return [(await client.get(p))[0] for p in (SNAPSHOTS, WEST_SNAPSHOTS, DASHBOARD)]
 
@@ -60,7 +60,7 @@ async def test_a_fault_strikes_what_it_is_meant_for(client: Client, palette: Dem
         planned.remove()
 
 
-async def test_a_fault_can_wait_for_a_page(client: Client, palette: DemoPalette) -> None:
+async def test_a_fault_can_wait_for_a_page(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(Match(page=2), faults.status(500))
     status, page = await client.get(SNAPSHOTS)
     assert status == 200
@@ -68,7 +68,7 @@ async def test_a_fault_can_wait_for_a_page(client: Client, palette: DemoPalette)
 
 
 @pytest.mark.parametrize("code", [401, 403, 410, 429, 500, 502, 503, 504])
-async def test_error_statuses(client: Client, palette: DemoPalette, code: int) -> None:
+async def test_error_statuses(client: Client, palette: PaletteServer, code: int) -> None:
     palette.faults.add(None, faults.status(code))
     palette.faults.add(None, faults.status(code, retry_after="3"))
     async with client.open(DASHBOARD) as response:
@@ -80,7 +80,7 @@ async def test_error_statuses(client: Client, palette: DemoPalette, code: int) -
     assert palette.requests[-1].status == code
 
 
-async def test_other_bodies(client: Client, palette: DemoPalette) -> None:
+async def test_other_bodies(client: Client, palette: PaletteServer) -> None:
     async def answer(fault: faults.Fault) -> tuple[int, str, bytes]:
         palette.faults.add(None, fault, times=1)
         async with client.open(DASHBOARD) as response:
@@ -96,7 +96,7 @@ async def test_other_bodies(client: Client, palette: DemoPalette) -> None:
         assert (response.status, response.headers["Location"]) == (302, "http://elsewhere.invalid/")
 
 
-async def test_a_delay_is_waited_for(client: Client, palette: DemoPalette) -> None:
+async def test_a_delay_is_waited_for(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(None, faults.delay(0.1))
     started = time.monotonic()
     assert (await client.get(DASHBOARD))[0] == 200
@@ -113,7 +113,7 @@ async def read_until_silence(response: aiohttp.ClientResponse) -> bytes:
             return got
 
 
-async def test_hanging_before_the_headers(client: Client, palette: DemoPalette) -> None:
+async def test_hanging_before_the_headers(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(None, faults.hang())
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(client.get(DASHBOARD), 0.1)
@@ -123,7 +123,7 @@ async def test_hanging_before_the_headers(client: Client, palette: DemoPalette) 
 
 @pytest.mark.parametrize(("point", "share"), [("headers", 0), ("middle", 0.5)])
 async def test_hanging_after_the_headers_or_amid_the_body(
-    client: Client, palette: DemoPalette, point: Point, share: float
+    client: Client, palette: PaletteServer, point: Point, share: float
 ) -> None:
     palette.faults.add(None, faults.hang(point))
     async with client.open(DASHBOARD) as response:
@@ -140,7 +140,9 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("never happened")
 
 
-async def test_a_server_stops_at_once_whatever_hangs(client: Client, palette: DemoPalette) -> None:
+async def test_a_server_stops_at_once_whatever_hangs(
+    client: Client, palette: PaletteServer
+) -> None:
     palette.faults.add("list_clusters", faults.hang())
     palette.faults.add(WEST, faults.hang("middle"))
     palette.faults.add(EAST, faults.drip())
@@ -156,14 +158,14 @@ async def test_a_server_stops_at_once_whatever_hangs(client: Client, palette: De
     assert palette.in_flight == 0
 
 
-async def test_a_drip_is_slow_and_complete(client: Client, palette: DemoPalette) -> None:
+async def test_a_drip_is_slow_and_complete(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(None, faults.drip(0.0005))
     status, body = await client.get(DASHBOARD)
     assert status == 200
     assert len(body["items"]) == 2
 
 
-async def test_a_reset_before_the_headers(client: Client, palette: DemoPalette) -> None:
+async def test_a_reset_before_the_headers(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(
         None, faults.reset(), times=2
     )  # aiohttp's client tries a second time by itself
@@ -174,20 +176,20 @@ async def test_a_reset_before_the_headers(client: Client, palette: DemoPalette) 
 
 @pytest.mark.parametrize("point", ["headers", "middle"])
 async def test_a_reset_after_the_headers(
-    client: Client, palette: DemoPalette, point: Point
+    client: Client, palette: PaletteServer, point: Point
 ) -> None:
     palette.faults.add(None, faults.reset(point))
     with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
         await client.get(DASHBOARD)
 
 
-async def test_a_truncated_body(client: Client, palette: DemoPalette) -> None:
+async def test_a_truncated_body(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(None, faults.truncate(0.5))
     with pytest.raises(aiohttp.ClientPayloadError):
         await client.get(DASHBOARD)
 
 
-async def test_a_gzip_bomb_is_small_and_grows(client: Client, palette: DemoPalette) -> None:
+async def test_a_gzip_bomb_is_small_and_grows(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(None, faults.gzip_bomb(8 << 20))
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         async with session.get(client.base + DASHBOARD, headers={"ApiKey": KEY}) as response:
@@ -213,7 +215,7 @@ async def tokens_and_names(client: Client, pages: int) -> tuple[list[str], list[
 
 @pytest.mark.parametrize(("new_items", "distinct"), [(False, 1), (True, 6)])
 async def test_endless_paging(
-    client: Client, palette: DemoPalette, new_items: bool, distinct: int
+    client: Client, palette: PaletteServer, new_items: bool, distinct: int
 ) -> None:
     palette.faults.add(EAST, faults.endless_pages(new_items=new_items))
     tokens, firsts = await tokens_and_names(client, 6)
@@ -221,7 +223,7 @@ async def test_endless_paging(
     assert len(set(firsts)) == distinct
 
 
-async def test_a_token_that_repeats_itself(client: Client, palette: DemoPalette) -> None:
+async def test_a_token_that_repeats_itself(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(None, faults.repeated_token())
     tokens, _ = await tokens_and_names(client, 4)
     assert len(set(tokens)) == 1
@@ -230,7 +232,7 @@ async def test_a_token_that_repeats_itself(client: Client, palette: DemoPalette)
     assert (await client.get(f"{WEST_SNAPSHOTS}continue=again"))[1]["items"] == page["items"]
 
 
-async def test_a_body_can_be_changed(client: Client, palette: DemoPalette) -> None:
+async def test_a_body_can_be_changed(client: Client, palette: PaletteServer) -> None:
     def spoil(page: Any) -> Any:
         page["items"][0] = {"metadata": {}}
         return page
@@ -242,14 +244,14 @@ async def test_a_body_can_be_changed(client: Client, palette: DemoPalette) -> No
     assert (await client.get(f"{SNAPSHOTS}limit=x"))[0] == 400
 
 
-async def test_foreign_items_come_unasked(client: Client, palette: DemoPalette) -> None:
+async def test_foreign_items_come_unasked(client: Client, palette: PaletteServer) -> None:
     path = f"{SNAPSHOTS}vmName=vm-1&namespace=ns-1"
     assert len((await client.get(path))[1]["items"]) == 10
     palette.faults.add(EAST, faults.foreign_items())
     assert len((await client.get(path))[1]["items"]) == 50
 
 
-async def test_a_fault_of_ones_own(client: Client, palette: DemoPalette) -> None:
+async def test_a_fault_of_ones_own(client: Client, palette: PaletteServer) -> None:
     async def teapot(exchange: Any) -> Answer:
         assert exchange.call.endpoint == "list_clusters"
         return Answer(status=418, body=b"{}")

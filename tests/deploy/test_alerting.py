@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from aiohttp import web
 
-from exporter.demo import faults, stages
-from exporter.demo.api import API_KEY, DemoPalette
+from exporter.demo import stages
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.deploy import hurried
 from tests.monitoring import alertmanager, prometheus_with_rules, query
+from tests.palette_server import faults
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import Running, binary, eventually, get, ready, running
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Operation:
 
     prometheus: str
     alertmanager: str
-    palette: DemoPalette
+    palette: PaletteServer
     exporter: Running
     receiver: Receiver
 
@@ -144,7 +145,7 @@ async def operation(world: World, directory: Path) -> AsyncIterator[Operation]:
     binary("alertmanager", "prometheus-alertmanager")
     receiver = Receiver()
     async with AsyncExitStack() as stack:
-        palette = await stack.enter_async_context(DemoPalette(world, limits=None))
+        palette = await stack.enter_async_context(PaletteServer(world, limits=None))
         at = await stack.enter_async_context(listening(receiver))
         manager = await stack.enter_async_context(alertmanager(directory, hurried.routing(at)))
         flag = f"--config.file={settings(palette, directory)}"
@@ -165,7 +166,7 @@ def bare(url: str) -> str:
     return url.removeprefix("http://")
 
 
-def settings(palette: DemoPalette, directory: Path) -> Path:
+def settings(palette: PaletteServer, directory: Path) -> Path:
     named = {"namespace": "vms", "vm": "db-01", "snapshot": "before-upgrade"}
     clusters = [{"cluster_uid": uid, "cluster_name": name} for uid, name in NAMES.items()]
     tree = {
@@ -200,7 +201,7 @@ def healthy(now: float) -> World:
     return world
 
 
-def break_everything(palette: DemoPalette, now: float) -> None:
+def break_everything(palette: PaletteServer, now: float) -> None:
     world = palette.world
     asked = requested(name="db-01-adhoc", vm="db-01", at=now - 400)
     world.put_snapshot(EAST, stages.failed(stages.started(asked, now - 398, "u"), now - 99))
@@ -209,7 +210,7 @@ def break_everything(palette: DemoPalette, now: float) -> None:
     palette.faults.add(WEST, faults.status(500))
 
 
-def mend_everything(palette: DemoPalette, now: float) -> None:
+def mend_everything(palette: PaletteServer, now: float) -> None:
     world = palette.world
     palette.faults.clear()
     world.delete_snapshot(EAST, "vms", "db-01-adhoc")

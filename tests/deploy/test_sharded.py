@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from exporter.demo.api import DemoPalette
 from exporter.demo.world import World
 from tests.deploy import hurried
 from tests.deploy.rules import ROOT
 from tests.monitoring import prometheus_with_rules, query
+from tests.palette_server.server import PaletteServer
 from tests.process import Running, Series, binary, eventually, ready, running, scrape, series
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Asked:
 
 async def exporter(
     stack: AsyncExitStack,
-    palette: DemoPalette,
+    palette: PaletteServer,
     asked: Asked,
     directory: Path,
     *more: str,
@@ -99,7 +99,7 @@ async def exporter(
     return Shard(url=url, asked=asked.by_key[key], process=process)
 
 
-def settings(palette: DemoPalette, directory: Path, key: str) -> Mapping[str, Any]:
+def settings(palette: PaletteServer, directory: Path, key: str) -> Mapping[str, Any]:
     shipped: dict[str, Any] = yaml.safe_load(OVERLAY.read_text())
     (directory / "api-key").write_text(key)
     shipped["palette"] |= {"url": palette.url, "api_key_file": "api-key"}
@@ -112,7 +112,7 @@ async def test_four_shards_are_one_exporter_and_one_of_them_is_missed(tmp_path: 
     world = World.fleet(clusters=CLUSTERS, vms=120, snapshots=240, now=time.time())
     asked = Asked()
     async with AsyncExitStack() as stack:
-        palette = await stack.enter_async_context(DemoPalette(world))
+        palette = await stack.enter_async_context(PaletteServer(world))
         palette.faults.add(asked.note, palette_never_fails)
         async with AsyncExitStack() as alone:
             whole = await (await exporter(alone, palette, asked, tmp_path, *ALONE)).told()
@@ -196,7 +196,7 @@ async def only_its_share_is_lost(server: str, shards: list[Shard], told: list[Se
     assert found["PaletteExporterDown"]["instance"] in shards[KILLED].url
 
 
-def they_stayed_within_the_limit(palette: DemoPalette, seconds: float) -> None:
+def they_stayed_within_the_limit(palette: PaletteServer, seconds: float) -> None:
     assert {request.status for request in palette.requests} == {200}
     counted = [each for each in palette.requests if "/v1/spectroclusters" in each.raw_path]
     assert len(counted) / seconds < PALETTES_RATE

@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 import yaml
 
-from exporter.demo import faults
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.documents import vm_document
-from exporter.demo.exchange import Point
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.ending.launcher import BUGS, CANARY, STAGES
+from tests.palette_server import faults
+from tests.palette_server.exchange import Point
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import Running, eventually, ready, running
 
 LAUNCHER = (sys.executable, "-m", "tests.ending.launcher")
@@ -75,7 +75,7 @@ async def test_a_signal_ends_it_well_at_every_stage_of_its_start(
     stage: str, number: signal.Signals, tmp_path: Path
 ) -> None:
     async with (
-        DemoPalette(tenant(), limits=None) as palette,
+        PaletteServer(tenant(), limits=None) as palette,
         running(
             stage,
             config(tmp_path, palette.url),
@@ -92,7 +92,7 @@ async def test_a_signal_ends_it_well_at_every_stage_of_its_start(
 
 @pytest.mark.parametrize("point", ["start", "headers", "middle"])
 async def test_a_signal_ends_it_wherever_palette_hangs(point: Point, tmp_path: Path) -> None:
-    async with DemoPalette(tenant(), limits=None) as palette:
+    async with PaletteServer(tenant(), limits=None) as palette:
         palette.faults.add(None, faults.hang(point))
         async with running(config(tmp_path, palette.url), LISTEN, directory=tmp_path) as exporter:
             await exporter.url()
@@ -122,7 +122,7 @@ async def test_a_signal_ends_it_while_a_slow_reader_drains_a_large_answer(
     tmp_path: Path,
 ) -> None:
     async with (
-        DemoPalette(tenant(4000), limits=None) as palette,
+        PaletteServer(tenant(4000), limits=None) as palette,
         running(config(tmp_path, palette.url), LISTEN, directory=tmp_path) as exporter,
     ):
         url = await exporter.url()
@@ -138,7 +138,7 @@ async def test_a_signal_ends_it_during_a_reload_that_hangs(tmp_path: Path) -> No
     """Even in a thread, which the interpreter would wait for."""
     began = tmp_path / "began"
     async with (
-        DemoPalette(tenant(), limits=None) as palette,
+        PaletteServer(tenant(), limits=None) as palette,
         running(
             "slow-reload",
             config(tmp_path, palette.url),
@@ -168,7 +168,7 @@ async def test_a_signal_ends_it_during_a_reload_that_hangs(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_second_signal_ends_it_at_once(number: signal.Signals, tmp_path: Path) -> None:
-    async with DemoPalette(tenant(), limits=None) as palette:
+    async with PaletteServer(tenant(), limits=None) as palette:
         palette.faults.add(None, faults.hang())
         async with running(config(tmp_path, palette.url), LISTEN, directory=tmp_path) as exporter:
             url = await exporter.url()
@@ -188,7 +188,7 @@ async def test_a_second_signal_ends_it_at_once(number: signal.Signals, tmp_path:
 
 async def test_a_hang_up_during_the_start_is_a_reload_and_not_the_end(tmp_path: Path) -> None:
     async with (
-        DemoPalette(tenant(), limits=None) as palette,
+        PaletteServer(tenant(), limits=None) as palette,
         running(
             "import-of-all",
             config(tmp_path, palette.url),
@@ -214,7 +214,7 @@ async def ask_for_reload(url: str) -> None:
 @pytest.mark.parametrize("where", BUGS)
 async def test_a_bug_in_any_loop_ends_it_with_one_clear_line(where: str, tmp_path: Path) -> None:
     async with (
-        DemoPalette(tenant(), api_keys=[CANARY], limits=None) as palette,
+        PaletteServer(tenant(), api_keys=[CANARY], limits=None) as palette,
         running(
             where,
             config(tmp_path, palette.url, CANARY),

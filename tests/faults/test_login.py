@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faultbook import Match
-from exporter.demo.faults import Fault
 from tests.faults.watch import ALL, UP, Course, fleet, request_timeout, watching
 from tests.harness import EAST, INTERVAL, Running, meanwhile, put
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
+from tests.palette_server.faults import Fault
 
 USER = "someone@example.com"
 PASSWORD = "a-password"

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faultbook import Match
-from exporter.demo.faults import Fault
 from exporter.palette import paging
 from tests.faults.watch import LAST_SUCCESS, WAYS, Course, fleet, request_timeout, watching
 from tests.harness import EAST, INTERVAL
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
+from tests.palette_server.faults import Fault
 
 MANY_PAGES = 25
 """Instead of ten thousand, which take a while."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import yaml
 
-from exporter.demo.api import API_KEY, DemoPalette
-from exporter.demo.faultbook import Match
 from exporter.demo.world import World
 from tests.faults.health import healthy_throughout
 from tests.faults.test_matrix import MATRIX
 from tests.harness import Scrape, put
+from tests.palette_server.faultbook import Match
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import eventually, ready, running, scrape
 
 GOOD = ("good-1", "good-2")
@@ -49,7 +49,7 @@ async def test_every_fault_at_once_neither_holds_the_process_nor_stales_what_is_
 ) -> None:
     (tmp_path / "key").write_text(API_KEY)
     (tmp_path / "key").chmod(0o600)
-    async with DemoPalette(fleet(), limits=None) as palette:
+    async with PaletteServer(fleet(), limits=None) as palette:
         tree = {
             "palette": {
                 "url": palette.url,

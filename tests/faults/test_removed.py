@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from exporter.demo.calls import Answer
-from exporter.demo.exchange import Exchange
-from exporter.demo.faultbook import Match
 from tests.faults.health import healthy_throughout
 from tests.faults.watch import ALL, UP, fleet, watching
 from tests.harness import EAST, INTERVAL, LOOK_EVERY, exporting, until
+from tests.palette_server.exchange import Exchange
+from tests.palette_server.faultbook import Match
 
 
 class Hold:

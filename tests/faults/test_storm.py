@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.demo import faults
 from exporter.demo.limits import Limit, Limits
 from exporter.demo.world import World
 from tests.faults.health import healthy_throughout
 from tests.harness import INTERVAL, NOW, Running, exporting, put, target
+from tests.palette_server import faults
 
 RATE, BURST = 300.0, 8
 """What the exporter is told to keep to: requests per second, and at once."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from exporter.demo.api import DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.world import World
+from tests.palette_server.server import PaletteServer
 from tests.payloads import SNAPSHOTS, payload
 from tests.process import scrape
 from tests.web.running import exporter_of, target
@@ -45,7 +45,7 @@ async def exposed(
     documents: Iterable[Mapping[str, Any]], targets: list[dict[str, str]], call: str
 ) -> list[str]:
     """Return the text about machines and snapshots; call: the only one that may be made."""
-    async with DemoPalette(world_of(documents)) as palette:
+    async with PaletteServer(world_of(documents)) as palette:
         async with exporter_of(palette, targets, wall=lambda: NOW) as exporter:
             await exporter.ready()
             text = await scrape(exporter.url)
@@ -109,7 +109,7 @@ async def test_what_is_not_there_is_not_up_and_nothing_else() -> None:
         'namespace="vms",snapshot="db-01-nightly",vm="db-01"} 0.0'
     )
     async with (
-        DemoPalette(machine_only) as palette,
+        PaletteServer(machine_only) as palette,
         exporter_of(palette, [named(gone)], wall=lambda: NOW) as exporter,
     ):
         await exporter.ready()

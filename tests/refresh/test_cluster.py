@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faultbook import Match
 from exporter.demo.world import World
 from tests.harness import (
     EAST,
@@ -24,6 +22,8 @@ from tests.harness import (
     tenant,
     until,
 )
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
 
 CLUSTER_UP = "palette_cluster_up"
 FAILURES = "palette_exporter_refresh_failures_total"

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faultbook import Match
 from exporter.demo.world import World
 from tests.harness import (
     EAST,
@@ -24,6 +22,8 @@ from tests.harness import (
     target,
     tenant,
 )
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
 
 CLUSTER_UP = "palette_cluster_up"
 DISCOVERY_UP = "palette_discovery_up"

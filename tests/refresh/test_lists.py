@@ -5,9 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faultbook import Match
-from exporter.demo.faults import Fault
 from exporter.demo.world import World
 from exporter.palette import paging
 from tests.harness import (
@@ -22,6 +19,9 @@ from tests.harness import (
     tenant,
     until,
 )
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
+from tests.palette_server.faults import Fault
 
 VMS = 52
 FAILURES = "palette_exporter_refresh_failures_total"

@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-from exporter.demo.faultbook import Match
-from exporter.demo.faults import delay, hang, status
 from exporter.demo.world import World
 from exporter.refresh import reader as reading
 from tests.harness import (
@@ -19,6 +17,8 @@ from tests.harness import (
     tenant,
     until,
 )
+from tests.palette_server.faultbook import Match
+from tests.palette_server.faults import delay, hang, status
 
 UP = "palette_vm_snapshot_up"
 READY = "palette_vm_snapshot_ready"

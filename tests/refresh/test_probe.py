@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.demo import faults
 from exporter.demo.documents import vm_document
-from exporter.demo.faultbook import Match
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from exporter.refresh.targets import Share
@@ -25,6 +23,8 @@ from tests.harness import (
     target,
     tenant,
 )
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
 from tests.probes import DURATION, SUCCESS, UP, probe
 
 VM = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01"}

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from exporter.demo import faults
 from exporter.demo.world import World
 from tests.harness import (
     EAST,
@@ -21,6 +20,7 @@ from tests.harness import (
     tenant,
     until,
 )
+from tests.palette_server import faults
 from tests.probes import UP, Gate, probe
 
 VM = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01"}

@@ -6,9 +6,9 @@ from pathlib import Path
 import aiohttp
 import yaml
 
-from exporter.demo import faults
-from exporter.demo.api import API_KEY, DemoPalette
 from tests.harness import EAST, put, target, tenant, until
+from tests.palette_server import faults
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.probes import probe
 from tests.process import eventually, ready, running
 
@@ -18,7 +18,7 @@ ASKED = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01", "snapshot": "ni
 async def test_a_probe_that_hangs_does_not_delay_the_end(tmp_path: Path) -> None:
     world = tenant()
     put(world, "db-01", "nightly")
-    async with DemoPalette(world, limits=None) as palette:
+    async with PaletteServer(world, limits=None) as palette:
         tree = {
             "palette": {"url": palette.url, "api_key": API_KEY, "timeout": "60s"},
             "targets": [target(EAST)],

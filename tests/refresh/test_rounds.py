@@ -5,8 +5,6 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faultbook import Match
 from exporter.demo.world import World
 from tests.harness import (
     EAST,
@@ -19,6 +17,8 @@ from tests.harness import (
     target,
     tenant,
 )
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
 
 ROUND = "palette_exporter_round_seconds"
 STRETCHED = "a round takes longer than the refresh interval and is stretched"

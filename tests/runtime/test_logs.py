@@ -4,10 +4,7 @@ import asyncio
 
 import pytest
 
-from exporter.demo import faults
 from exporter.demo.calls import Answer
-from exporter.demo.exchange import Exchange
-from exporter.demo.faultbook import Match
 from exporter.demo.world import World
 from tests.harness import (
     EAST,
@@ -21,6 +18,9 @@ from tests.harness import (
     tenant,
     until,
 )
+from tests.palette_server import faults
+from tests.palette_server.exchange import Exchange
+from tests.palette_server.faultbook import Match
 
 BOTH = [target(EAST, cluster_name="prod-east"), target(WEST, cluster_name="prod-west")]
 MISSING = target(f"{EAST}/vms/db-01/not-there", cluster_name="prod-east")

@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 import yaml
 
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import Running, eventually, finished, get, ready, running, scrape, series
 
 EAST, WEST = "6540a1", "6540a2"
@@ -58,7 +58,7 @@ def configuration(url: str, *clusters: str, **more: Any) -> str:
 @asynccontextmanager
 async def exporting(
     directory: Path, *flags: str
-) -> AsyncIterator[tuple[DemoPalette, Mount, Running, str]]:
+) -> AsyncIterator[tuple[PaletteServer, Mount, Running, str]]:
     """Run an exporter of the cluster EAST, all of whose files are in a mount."""
     world = World.empty()
     for uid in (EAST, WEST):
@@ -66,7 +66,7 @@ async def exporting(
         world.put_vm(uid, vm_document(name="db-01"))
         world.put_snapshot(uid, snapshot_document(name="nightly", vm="db-01"))
     mount = Mount(directory / "mount")
-    async with DemoPalette(world, limits=None) as palette:
+    async with PaletteServer(world, limits=None) as palette:
         mount.put(**{"config.yaml": configuration(palette.url, EAST), "key": API_KEY})
         config = f"--config.file={mount.directory / 'config.yaml'}"
         async with running(config, LISTEN, *flags, directory=directory) as exporter:
@@ -219,7 +219,7 @@ async def test_what_cannot_change_is_refused_with_a_sentence(
     (tmp_path / "key").write_text(API_KEY)
     config = tmp_path / "config.yaml"
     listen = {"listen_address": "127.0.0.1:0"}
-    async with DemoPalette(world, limits=None) as palette:
+    async with PaletteServer(world, limits=None) as palette:
         config.write_text(configuration(palette.url, EAST, web=listen))
         async with running(f"--config.file={config}", directory=tmp_path) as exporter:
             url = await exporter.url()
@@ -263,7 +263,7 @@ async def test_without_a_file_the_key_is_read_again(tmp_path: Path) -> None:
     world = World.empty()
     world.add_cluster(EAST, "prod-east", "65f0")
     async with (
-        DemoPalette(world, limits=None) as palette,
+        PaletteServer(world, limits=None) as palette,
         running(
             LISTEN,
             f"--palette.url={palette.url}",

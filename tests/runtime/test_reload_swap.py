@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.api import API_KEY, DemoPalette
-from exporter.demo.faultbook import Match
 from exporter.demo.world import World
 from tests.harness import (
     EAST,
@@ -25,6 +22,9 @@ from tests.harness import (
     tenant,
     until,
 )
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
+from tests.palette_server.server import API_KEY, PaletteServer
 
 CLUSTER_UP = "palette_cluster_up"
 FAILURES = "palette_exporter_refresh_failures_total"
@@ -187,7 +187,7 @@ async def test_an_unchanged_login_keeps_its_token_and_a_new_password_is_used(
 async def test_a_key_is_never_shown_to_the_palette_before(world: World) -> None:
     """A call that is tried again goes where the key belongs that it is signed with."""
     async with (
-        DemoPalette(world, api_keys=["theirs"], limits=None) as other,
+        PaletteServer(world, api_keys=["theirs"], limits=None) as other,
         exporting(world, targets=EAST_ONLY) as exporter,
         exporter.loops(),
     ):

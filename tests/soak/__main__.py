@@ -17,7 +17,7 @@ from statistics import median
 
 import aiohttp
 
-from exporter.demo.api import API_KEY, DemoPalette
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.soak.exporter import EPOCH
 from tests.soak.fleet import Fleet, spoil
 from tests.soak.watched import Sample, Watched, scraped, watched
@@ -58,7 +58,7 @@ class Stage:
 class Soak:
     """All that takes part."""
 
-    palette: DemoPalette
+    palette: PaletteServer
     fleet: Fleet
     exporter: Watched
     session: aiohttp.ClientSession
@@ -164,7 +164,7 @@ async def soak(seconds: float, folder: Path) -> list[str]:
     origin = time.monotonic()
     fleet = Fleet.new(EPOCH)
     async with (
-        DemoPalette(fleet.world, limits=None, now=lambda: EPOCH) as palette,
+        PaletteServer(fleet.world, limits=None, now=lambda: EPOCH) as palette,
         aiohttp.ClientSession() as session,
     ):
         config = configuration(folder, palette.url)

@@ -7,17 +7,17 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
-from exporter.demo import faults
 from exporter.demo.documents import vm_document
-from exporter.demo.faultbook import Match
 from exporter.demo.stages import deleting, failed, lost, snapshot_document, with_error
 from exporter.demo.world import World
+from tests.palette_server import faults
+from tests.palette_server.faultbook import Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.demo.api import DemoPalette
     from exporter.demo.documents import Document
+    from tests.palette_server.server import PaletteServer
 
 CLUSTERS, VMS, SNAPSHOTS = 6, 240, 960
 """Of the whole fleet, at any time."""
@@ -119,7 +119,7 @@ def _in_trouble(document: Document, now: float) -> Document:
     return with_error(document, now, "the volume is busy")
 
 
-def spoil(palette: DemoPalette, fleet: Fleet) -> None:
+def spoil(palette: PaletteServer, fleet: Fleet) -> None:
     """Let one cluster, or the dashboard, fail in some way, in the place of what failed before."""
     palette.faults.clear()
     uids = [cluster.uid for cluster in palette.world.clusters()]

@@ -11,9 +11,9 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from exporter.clock import Clock
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.runtime.run import run
 from exporter.settings import load
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import eventually, ready
 
 
@@ -31,7 +31,7 @@ class Exporter:
 
 @asynccontextmanager
 async def exporter_of(
-    palette: DemoPalette,
+    palette: PaletteServer,
     targets: Sequence[Mapping[str, str]],
     /,
     *,

@@ -14,11 +14,11 @@ from multidict import CIMultiDict
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.demo import faults
-from exporter.demo.api import DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
+from tests.palette_server import faults
+from tests.palette_server.server import PaletteServer
 from tests.process import eventually, get, labels_of, scrape, series
 from tests.web.running import Exporter, exporter_of, target
 from tests.web.test_negotiation import PROMETHEUS_2, PROMETHEUS_3
@@ -49,13 +49,13 @@ def world() -> World:
 
 
 @pytest.fixture
-async def palette(world: World) -> AsyncIterator[DemoPalette]:
-    async with DemoPalette(world, limits=None) as palette:
+async def palette(world: World) -> AsyncIterator[PaletteServer]:
+    async with PaletteServer(world, limits=None) as palette:
         yield palette
 
 
 @pytest.fixture
-async def exporter(palette: DemoPalette) -> AsyncIterator[Exporter]:
+async def exporter(palette: PaletteServer) -> AsyncIterator[Exporter]:
     async with exporter_of(palette, [ONE]) as exporter:
         await exporter.ready()
         yield exporter
@@ -159,7 +159,7 @@ async def test_other_methods_are_405_and_other_paths_404(exporter: Exporter) -> 
         assert b"Traceback" not in body
 
 
-async def test_the_first_page_links_to_what_there_is(palette: DemoPalette) -> None:
+async def test_the_first_page_links_to_what_there_is(palette: PaletteServer) -> None:
     async with exporter_of(palette, [ONE], web={"telemetry_path": "/own/metrics"}) as exporter:
         await exporter.ready()
         response, body = await answer(f"{exporter.url}/")
@@ -169,7 +169,7 @@ async def test_the_first_page_links_to_what_there_is(palette: DemoPalette) -> No
         assert (await get(f"{exporter.url}/metrics"))[0] == 404
 
 
-async def test_it_answers_before_the_first_refresh_but_is_not_ready(palette: DemoPalette) -> None:
+async def test_it_answers_before_the_first_refresh_but_is_not_ready(palette: PaletteServer) -> None:
     """Also while Palette hangs: nothing that is asked of the exporter waits for it."""
     hang = palette.faults.add(None, faults.hang())
     two = {**ONE, "cluster_uid": "other"}
@@ -197,7 +197,7 @@ async def test_it_answers_before_the_first_refresh_but_is_not_ready(palette: Dem
         assert ups == {CLUSTER: 1.0, "other": 0.0}
 
 
-async def test_an_age_is_worked_out_as_the_scrape_is_answered(palette: DemoPalette) -> None:
+async def test_an_age_is_worked_out_as_the_scrape_is_answered(palette: PaletteServer) -> None:
     taken = 1_795_140_014.0  # 14 seconds after it was asked for
     wall = Wall(taken + 10)
     async with exporter_of(palette, [ONE], wall=wall) as exporter:
@@ -241,7 +241,7 @@ async def test_a_reader_who_leaves_in_the_middle_leaves_no_trace(
     uid = world.clusters()[0].uid
     caplog.set_level(logging.DEBUG)
     async with (
-        DemoPalette(world, limits=None) as palette,
+        PaletteServer(world, limits=None) as palette,
         exporter_of(palette, [{"cluster_uid": uid}]) as exporter,
     ):
         await exporter.ready()
@@ -309,7 +309,7 @@ async def test_names_of_any_kind_come_back_the_same(by: str) -> None:
         (each["cluster_uid"], each["namespace"], each["vm"], each["snapshot"]) for each in targets
     }
     async with (
-        DemoPalette(world, limits=None) as palette,
+        PaletteServer(world, limits=None) as palette,
         exporter_of(palette, targets) as exporter,
     ):
         await exporter.ready()
@@ -335,7 +335,7 @@ async def test_names_of_any_kind_come_back_the_same(by: str) -> None:
     assert endpoints == {by, "list_clusters"}
 
 
-async def test_a_configured_name_of_a_cluster_is_escaped_too(palette: DemoPalette) -> None:
+async def test_a_configured_name_of_a_cluster_is_escaped_too(palette: PaletteServer) -> None:
     name = 'the "best"\\cluster\nof ünï'
     async with exporter_of(palette, [{**ONE, "cluster_name": name}]) as exporter:
         await exporter.ready()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.world import World
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import Running, eventually, get, ready, running
 
 SCRAPERS, SLOW_READERS, SNAPSHOTS = 200, 50, 2_000
@@ -39,7 +39,7 @@ class Answer:
 async def exporter(tmp_path: Path) -> AsyncIterator[tuple[Running, str]]:
     fleet = World.fleet(clusters=2, vms=SNAPSHOTS // 3, snapshots=SNAPSHOTS, now=time.time())
     async with (
-        DemoPalette(fleet, limits=None) as palette,
+        PaletteServer(fleet, limits=None) as palette,
         running(
             "--web.listen-address=127.0.0.1:0",
             f"--palette.url={palette.url}",

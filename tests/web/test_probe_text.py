@@ -10,11 +10,11 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.demo.api import DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.monitoring import prometheus, query
+from tests.palette_server.server import PaletteServer
 from tests.probes import DURATION, SUCCESS, Answered, probe
 from tests.process import ROOT, binary, eventually
 from tests.web.running import Exporter, exporter_of
@@ -40,7 +40,7 @@ def world() -> World:
 @pytest.fixture
 async def exporter(world: World) -> AsyncIterator[Exporter]:
     async with (
-        DemoPalette(world, limits=None) as palette,
+        PaletteServer(world, limits=None) as palette,
         exporter_of(palette, [{"cluster_uid": CLUSTER}]) as exporter,
     ):
         await exporter.ready()

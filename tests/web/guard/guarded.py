@@ -12,10 +12,10 @@ import bcrypt
 import trustme
 import yaml
 
-from exporter.demo.api import DemoPalette
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
+from tests.palette_server.server import PaletteServer
 from tests.web.running import Exporter, exporter_of
 
 CLUSTER = "6540a1"
@@ -82,7 +82,7 @@ async def guarded(web_file: WebFile | None = None, **web: object) -> AsyncIterat
     if web_file is not None:
         web["config_file"] = str(web_file.path)
     async with (
-        DemoPalette(world(), limits=None) as palette,
+        PaletteServer(world(), limits=None) as palette,
         exporter_of(palette, [ONE], web=web) as exporter,
     ):
         yield exporter

@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import expect
 
-from exporter.demo import faults
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.machines import cluster_identity
 from exporter.demo.stages import failed, started
 from exporter.demo.world import World
 from tests.harness import EAST, NOW, Running, exporting, put, target, tenant
+from tests.palette_server import faults
 from tests.web.status.browser import PHONE, chromium, visit
 
 FLEET = tuple(cluster_identity(index)[0] for index in range(3))

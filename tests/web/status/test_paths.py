@@ -6,12 +6,12 @@ from urllib.parse import quote
 import pytest
 from yarl import URL
 
-from exporter.demo import faults
-from exporter.demo.api import API_KEY
 from exporter.demo.documents import requested
 from exporter.demo.stages import failed, started
 from exporter.demo.world import World
 from tests.harness import EAST, INTERVAL, NOW, WEST, Running, exporting, put, target, tenant
+from tests.palette_server import faults
+from tests.palette_server.server import API_KEY
 
 ODD = "a/b c?d#e%2F&é"
 PATHS = ("/", "/api/v1/status", "/config", "/docs", "/docs/metrics.md", "/status.css")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.demo.calls import Call
 
 if TYPE_CHECKING:
-    from exporter.demo.faults import Fault
+    from tests.palette_server.faults import Fault
 
 Predicate = Callable[[Call], bool]
 

@@ -18,7 +18,7 @@ from exporter.demo.shelf import json_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.demo.exchange import Exchange, Point
+    from tests.palette_server.exchange import Exchange, Point
 
 Fault = Callable[["Exchange"], Awaitable[Answer | None]]
 

@@ -1,0 +1,4 @@
+"""The demo's Palette for tests: it records requests, and it fails on request.
+
+`server` has the server, `faults` the ways to fail, and `faultbook` the calls that fail.
+"""

@@ -1,0 +1,164 @@
+"""A simulated Palette that records requests, fails on request and shows its limits."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from exporter.demo.api import API_KEY, DemoPalette
+from exporter.demo.calls import call_of
+from tests.palette_server.exchange import Exchange
+from tests.palette_server.faultbook import FaultBook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.demo.calls import Answer, Call
+    from exporter.demo.world import World
+
+__all__ = ["API_KEY", "PaletteServer", "Request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request as it was received; `at` is by the server's clock.
+
+    `status` is None until an answer is chosen, and stays None for faults that send on their own.
+    """
+
+    method: str
+    raw_path: str
+    endpoint: str
+    query: Mapping[str, str]
+    page: int
+    project_uid: str | None
+    has_api_key: bool
+    has_authorization: bool
+    accept_encoding: str
+    at: float
+    status: int | None = None
+
+
+class PaletteServer(DemoPalette):
+    """A DemoPalette with test hooks.
+
+    `gzip`: compress answers for clients that accept it. `remembered`: how many requests are
+    recorded; the oldest are dropped. `options`: of DemoPalette.
+    """
+
+    def __init__(
+        self, world: World, *, gzip: bool = True, remembered: int = 50_000, **options: Any
+    ) -> None:
+        super().__init__(world, **options)
+        self.faults = FaultBook()
+        self.gzip = gzip
+        self._remembered = remembered
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self._requests: dict[int, Request] = {}
+        self._serials = itertools.count()
+        self._stopping = asyncio.Event()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen, on a free port where `port` is 0, and return the base URL."""
+        self._stopping = asyncio.Event()
+        return await super().start(host, port)
+
+    async def stop(self) -> None:
+        """Stop within a second, whatever hangs."""
+        self._stopping.set()
+        await super().stop()
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests received, oldest first."""
+        return list(self._requests.values())
+
+    @property
+    def api_keys(self) -> set[str]:
+        """The keys that are accepted; change the set to rotate them."""
+        return self._credentials.keys
+
+    @property
+    def users(self) -> dict[str, str]:
+        """The users who can log in, with their passwords; can be changed."""
+        return self._credentials.users
+
+    @property
+    def forbidden_projects(self) -> set[str]:
+        """The projects that answer 403; can be changed."""
+        return self.world.forbidden_projects
+
+    def forget_requests(self) -> None:
+        """Empty the record of requests."""
+        self._requests.clear()
+
+    def expire_tokens(self) -> None:
+        """Refuse every log-in token issued so far (401)."""
+        self._credentials.expire_tokens()
+
+    def expire_continue_tokens(self) -> None:
+        """Refuse every continue token issued so far (410)."""
+        self._answers.generation += 1
+
+    def take(self, prefix: str, requests: int) -> int:
+        """Spend budget as another client would; return how many requests were left to spend."""
+        return requests if self._limiter is None else self._limiter.take(prefix, requests)
+
+    def remaining(self, prefix: str) -> float:
+        """Return how many requests `prefix` allows now; infinite without limits."""
+        return float("inf") if self._limiter is None else self._limiter.remaining(prefix)
+
+    async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, with the first fault that is planned for it."""
+        serial = next(self._serials)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            call = await call_of(request)
+            self._record(serial, call)
+            self.world.advance(self._now())
+            return await self._exchanged(serial, request, call)
+        finally:
+            self.in_flight -= 1
+
+    async def _exchanged(
+        self, serial: int, request: web.BaseRequest, call: Call
+    ) -> web.StreamResponse:
+        exchange = Exchange(
+            request=request,
+            call=call,
+            answers=self._answers,
+            stopping=self._stopping,
+            gzip=self.gzip,
+        )
+        answer = self.refusal(call) or await self._answer(exchange)
+        if answer is None:
+            return exchange.response or web.Response()
+        if serial in self._requests:
+            self._requests[serial] = replace(self._requests[serial], status=answer.status)
+        return exchange.response_for(answer)
+
+    async def _answer(self, exchange: Exchange) -> Answer | None:
+        fault = self.faults.strike(exchange.call)
+        return exchange.answer() if fault is None else await fault(exchange)
+
+    def _record(self, serial: int, call: Call) -> None:
+        self._requests[serial] = Request(
+            method=call.method,
+            raw_path=call.raw_path,
+            endpoint=call.endpoint,
+            query=call.query,
+            page=call.page,
+            project_uid=call.headers.get("ProjectUid"),
+            has_api_key="ApiKey" in call.headers,
+            has_authorization="Authorization" in call.headers,
+            accept_encoding=call.headers.get("Accept-Encoding", ""),
+            at=self._clock(),
+        )
+        if len(self._requests) > self._remembered:
+            del self._requests[next(iter(self._requests))]
