@@ -1,7 +1,7 @@
 """Finds the clusters that run virtual machines, again and again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -10,7 +10,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.errors import PaletteError
 from exporter.refresh.targets import ClusterTargets, Names, with_discovered
-from exporter.snapshot import Cluster
+from exporter.snapshot import Cluster, Unread
 
 log = structlog.get_logger()
 
@@ -41,14 +41,30 @@ class Search:
         return with_discovered(self.configured, chosen, self.namespaces)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoveryState:
+    """What the attempts so far amount to; times are seconds since the epoch.
+
+    up: whether the last attempt succeeded; None before the first one has ended.
+    last_failure: why an attempt failed last, and when.
+    found, selected: the clusters that Palette listed last, and those of them that are read.
+    """
+
+    up: bool | None = None
+    last_success: float | None = None
+    last_failure: tuple[Unread, float] | None = None
+    found: int = 0
+    selected: int = 0
+
+
 class Discovery:
     """Adds what Palette's dashboard lists to the configured clusters.
 
-    ended: whether the first attempt has, well or badly.
+    state: what the attempts so far amount to.
     """
 
     def __init__(self, search: Search, telemetry: Telemetry, clock: Clock) -> None:
-        self.ended = False
+        self.state = DiscoveryState()
         self._search = search
         self._telemetry = telemetry
         self._clock = clock
@@ -57,6 +73,11 @@ class Discovery:
         self._failing = ""
         self._looked_at = 0.0
         self._overdue = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether the first attempt has ended, well or badly."""
+        return self.state.up is not None
 
     @property
     def wanted(self) -> tuple[ClusterTargets, ...]:
@@ -89,11 +110,19 @@ class Discovery:
             if error.reason != self._failing:
                 log.warning("discovery failing", reason=error.reason, error=str(error))
             self._failing = error.reason
+            failure = Unread(error.reason, str(error)), self._clock.wall()
+            self.state = replace(self.state, up=False, last_failure=failure)
         else:
             self._telemetry.discovered(self._clock.wall())
             if self._failing:
                 log.info("discovery recovered")
             self._failing = ""
             self._found = found
+            self.state = replace(
+                self.state,
+                up=True,
+                last_success=self._clock.wall(),
+                found=len(found),
+                selected=sum(each.name in search.clusters for each in found),
+            )
             apply(self.wanted)
-        self.ended = True

@@ -40,6 +40,7 @@ class Reloader:
     parts: in the order in which they change.
     wall: seconds since the epoch.
     asked: whether somebody asked who does not wait for the outcome.
+    refused: why the last reload was refused; "" when it succeeded, and before the first.
     """
 
     read: Callable[[], Settings]
@@ -48,7 +49,7 @@ class Reloader:
     wall: Callable[[], float]
     asked: asyncio.Event
     _askers: list[asyncio.Future[str]] = field(default_factory=list, init=False)
-    _refused: str = field(default="", init=False)
+    refused: str = field(default="", init=False)
 
     async def reload(self) -> str:
         """Return "" once the settings as they are now are in force, or why they were refused."""
@@ -83,16 +84,16 @@ class Reloader:
             return str(error)
         for commit in commits:
             commit()
-        self._refused = ""
+        self.refused = ""
         self.telemetry.configured(self.wall())
         log.info("configuration reloaded")
         return ""
 
     def _refuse(self, reason: str) -> None:
         self.telemetry.refused()
-        if reason != self._refused:
+        if reason != self.refused:
             log.error("configuration refused; the one before stays in force", reason=reason)
-        self._refused = reason
+        self.refused = reason
 
 
 def _tell(askers: Sequence[asyncio.Future[str]], outcome: str) -> None:
