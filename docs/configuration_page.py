@@ -126,7 +126,7 @@ def _default(leaf: Leaf) -> str:
         return "required"
     value: Any = leaf.field.default
     if isinstance(value, tuple | dict):
-        return f"`{json.dumps(value)}`"
+        return f"`{json.dumps(value, default=lambda pattern: pattern.pattern)}`"
     return f"`{leaf.default}`" if leaf.default else "none"
 
 

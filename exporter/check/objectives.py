@@ -52,12 +52,19 @@ def _of_cluster(targets: ClusterTargets) -> Iterator[Place]:
 
 def idle(objectives: Sequence[Objective], watched: Sequence[Place]) -> Iterator[tuple[int, str]]:
     """Yield the index of each objective that can match nothing, and why."""
-    selections = [
-        _Selection((each.cluster, each.namespace, each.vm), each.labels) for each in objectives
-    ]
+    selections = [_selection(each) for each in objectives]
     for index, selection in enumerate(selections):
         if why := _why_idle(selection, selections[:index], watched):
             yield index, why
+
+
+def _selection(objective: Objective) -> _Selection:
+    cluster, namespace, vm = (
+        None if pattern is None else pattern.pattern
+        for pattern in (objective.cluster, objective.namespace, objective.vm)
+    )
+    labels = {name: pattern.pattern for name, pattern in objective.labels.items()}
+    return _Selection((cluster, namespace, vm), labels)
 
 
 def _why_idle(

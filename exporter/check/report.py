@@ -1,11 +1,14 @@
 """What ``--config.check`` prints."""
 
+import re
 from collections.abc import Iterator
 
 from exporter.check.meaning import REQUESTS_PER_CLUSTER, Meaning, meaning
 from exporter.check.table import comment, table
 from exporter.duration import format_duration
 from exporter.settings import Settings
+
+Patterns = tuple[re.Pattern[str], ...]
 
 
 def report(settings: Settings) -> str:
@@ -100,10 +103,14 @@ def _discovery(found: Meaning) -> str:
     )
 
 
-def _named(include: tuple[str, ...], exclude: tuple[str, ...]) -> str:
-    wanted = " or ".join(include) or "(nothing: the list is empty)"
-    unwanted = f" but not {' or '.join(exclude)}" if exclude else ""
+def _named(include: Patterns, exclude: Patterns) -> str:
+    wanted = _alternatives(include) or "(nothing: the list is empty)"
+    unwanted = f" but not {_alternatives(exclude)}" if exclude else ""
     return f"named {wanted}{unwanted}"
+
+
+def _alternatives(patterns: Patterns) -> str:
+    return " or ".join(pattern.pattern for pattern in patterns)
 
 
 def _shard(found: Meaning) -> str:

@@ -1,7 +1,7 @@
 """Settings, said in the words of the modules that do not know them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from exporter import settings as configuration
@@ -49,23 +49,20 @@ def targets(settings: configuration.Settings) -> list[Target]:
     ]
 
 
-def names(include: Iterable[str], exclude: Iterable[str]) -> Names:
+def names(include: tuple[re.Pattern[str], ...], exclude: tuple[re.Pattern[str], ...] = ()) -> Names:
     """Return the names that match an expression to include and none to exclude."""
-    return Names(tuple(map(re.compile, include)), tuple(map(re.compile, exclude)))
+    return Names(include, exclude)
 
 
 def objective(setting: configuration.Objective) -> Objective:
-    """Return an objective with its expressions compiled."""
-
-    def compiled(pattern: str | None) -> re.Pattern[str] | None:
-        return None if pattern is None else re.compile(pattern)
-
+    """Return an objective that promises an age."""
+    assert setting.max_age is not None
     return Objective(
         max_age=setting.max_age,
-        cluster=compiled(setting.cluster),
-        namespace=compiled(setting.namespace),
-        vm=compiled(setting.vm),
-        labels=tuple((name, re.compile(pattern)) for name, pattern in setting.labels.items()),
+        cluster=setting.cluster,
+        namespace=setting.namespace,
+        vm=setting.vm,
+        labels=tuple(setting.labels.items()),
     )
 
 

@@ -193,5 +193,6 @@ class Probes:
 
 
 def objectives(settings: Settings) -> list[Objective]:
-    """Return the objectives, compiled."""
-    return [from_settings.objective(each) for each in settings.objectives]
+    """Return the objectives that promise an age."""
+    promised = (each for each in settings.objectives if each.max_age is not None)
+    return [from_settings.objective(each) for each in promised]

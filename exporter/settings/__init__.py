@@ -5,12 +5,15 @@ from exporter.settings.faults import FileError, SettingsError
 from exporter.settings.load import files, has_secret, load
 from exporter.settings.model import (
     Discovery,
+    Labels,
     Log,
+    Metrics,
     Objective,
     Palette,
     Probe,
     Refresh,
     Settings,
+    Shard,
     Target,
     Web,
 )
@@ -23,9 +26,11 @@ __all__ = [
     "Credential",
     "Discovery",
     "FileError",
+    "Labels",
     "Leaf",
     "Log",
     "Login",
+    "Metrics",
     "Objective",
     "Palette",
     "Probe",

@@ -60,7 +60,10 @@ def spell(place: Place, source: str = "") -> str:
 
 def of_validation(error: ValidationError) -> list[Fault]:
     """Say in plain words what pydantic found."""
-    return [fault for detail in error.errors(include_url=False) for fault in _of_detail(detail)]
+    details = error.errors(include_url=False)
+    # A default that depends on a refused key is no fault of its own.
+    own = (detail for detail in details if detail["type"] != "default_factory_not_called")
+    return [fault for detail in own for fault in _of_detail(detail)]
 
 
 def _of_detail(detail: Mapping[str, Any]) -> list[Fault]:
@@ -71,7 +74,9 @@ def _of_detail(detail: Mapping[str, Any]) -> list[Fault]:
 
 
 def _of_cause(detail: Mapping[str, Any], cause: object) -> Fault:
-    place, context = tuple(detail["loc"]), detail.get("ctx", {})
+    # Pydantic marks the key of a mapping like this, where it is the key that is wrong.
+    place = tuple(part for part in detail["loc"] if part != "[key]")
+    context = detail.get("ctx", {})
     if isinstance(cause, SectionError):
         return Fault((*place, cause.key), str(cause))
     if cause is not None:

@@ -30,7 +30,10 @@ from exporter.settings.values import (
     Count,
     FlagName,
     HeaderText,
+    HostName,
     Interval,
+    LabelName,
+    Limit,
     ListenAddress,
     Name,
     Ordinal,
@@ -43,6 +46,8 @@ from exporter.settings.values import (
     ReadableFile,
     TelemetryPath,
     Text,
+    UserName,
+    ValuePattern,
     parse_address,
 )
 from exporter.settings.web_file import read_web_file
@@ -89,7 +94,7 @@ class Palette(Section):
         default=None,
         description="The API key itself; in the configuration file only. Prefer api_key_file.",
     )
-    username: Text | None = Field(
+    username: UserName | None = Field(
         default=None, description="Log in as this user (an e-mail address) instead of with a key."
     )
     password_file: PasswordFile | None = Field(
@@ -144,6 +149,10 @@ class Palette(Section):
         raise SettingsError([fault])
 
 
+def _five_intervals(given: dict[str, float]) -> float:
+    return max(300.0, 5 * given["interval"])
+
+
 class Refresh(Section):
     """How often the clusters are read."""
 
@@ -151,9 +160,9 @@ class Refresh(Section):
         default=60.0, description="Time from one reading of a cluster to the next; at least 1s."
     )
     stale_after: Interval = Field(
-        default=300.0,
-        description="How long the last good state of a cluster is kept while reading it fails; "
-        "not below interval.",
+        default_factory=_five_intervals,
+        description="How long the series of a cluster stay while reading it fails; not below "
+        "interval. Without it: five intervals, at least 5m.",
     )
 
     @model_validator(mode="after")
@@ -197,6 +206,9 @@ class Target(Section):
         return self
 
 
+_ALL = (re.compile(".*"),)
+
+
 class Discovery(Section):
     """Finding the clusters that run virtual machines, without naming them."""
 
@@ -209,14 +221,14 @@ class Discovery(Section):
         default=300.0, description="Time from one look for clusters to the next; at least 1s."
     )
     clusters: tuple[Pattern, ...] = Field(
-        default=(".*",),
+        default=_ALL,
         description="Regular expressions; one of them matches a cluster's whole name.",
     )
     exclude_clusters: tuple[Pattern, ...] = Field(
         default=(), description="Names of clusters to leave out, likewise."
     )
     namespaces: tuple[Pattern, ...] = Field(
-        default=(".*",), description="Names of the namespaces to watch, likewise."
+        default=_ALL, description="Names of the namespaces to watch, likewise."
     )
     exclude_namespaces: tuple[Pattern, ...] = Field(
         default=(), description="Names of namespaces to leave out, likewise."
@@ -224,16 +236,89 @@ class Discovery(Section):
 
 
 class Objective(Section):
-    """How old the newest restorable snapshot of certain virtual machines may be."""
+    """What is promised of certain virtual machines."""
 
-    max_age: PositiveDuration = Field(description="The greatest age that is good.")
     cluster: Pattern | None = Field(
         default=None, description="Regular expression for the whole name of the cluster."
     )
-    namespace: Pattern | None = Field(default=None, description="Likewise for the namespace.")
-    vm: Pattern | None = Field(default=None, description="Likewise for the virtual machine.")
-    labels: dict[str, Pattern] = Field(
-        default={}, description="Likewise for labels of the virtual machine, by their names."
+    namespace: Pattern | None = Field(
+        default=None, description="Regular expression for the whole name of the namespace."
+    )
+    vm: Pattern | None = Field(
+        default=None, description="Regular expression for the whole name of the virtual machine."
+    )
+    labels: dict[LabelName, ValuePattern] = Field(
+        default={},
+        description="Labels of the virtual machine, each with a regular expression for its whole "
+        "value.",
+    )
+    exempt: bool = Field(
+        default=False, description="The virtual machines need no snapshots; no other promise."
+    )
+    max_age: PositiveDuration | None = Field(
+        default=None, description="Maximum age of the newest restorable snapshot (the RPO)."
+    )
+    min_snapshots: Count | None = Field(
+        default=None, description="Minimum number of restorable snapshots."
+    )
+    max_snapshots: Count | None = Field(default=None, description="Maximum number of snapshots.")
+    max_snapshot_age: PositiveDuration | None = Field(
+        default=None, description="Maximum age of each snapshot."
+    )
+    quiesced: bool = Field(
+        default=False,
+        description="The newest restorable snapshot was taken with a quiesced file system, or "
+        "while the virtual machine was off.",
+    )
+    ignore_volumes: tuple[Pattern, ...] = Field(
+        default=(),
+        description="Regular expressions for whole names of volumes that need no snapshot.",
+    )
+
+    @model_validator(mode="after")
+    def _one_promise_at_least(self) -> Self:
+        given = [key for key in _PROMISES if getattr(self, key)]
+        if self.exempt and given:
+            raise SectionError(given[0], "conflicts with exempt. Remove one of them")
+        if not self.exempt and not given:
+            others = ", ".join(key for key in _PROMISES if key != "max_age")
+            raise SectionError("max_age", f"is required, or another promise: exempt, {others}")
+        least, most = self.min_snapshots, self.max_snapshots
+        if least is not None and most is not None and least > most:
+            raise SectionError("min_snapshots", f"should be at most max_snapshots, {most}")
+        return self
+
+
+_PROMISES = (
+    *("max_age", "min_snapshots", "max_snapshots", "max_snapshot_age"),
+    *("quiesced", "ignore_volumes"),
+)
+
+
+class Labels(Section):
+    """Kubernetes labels of virtual machines that series carry."""
+
+    owner: LabelName | None = Field(
+        default=None,
+        description="Label whose value becomes the label owner of every series of virtual "
+        "machines and snapshots, so that alerts can be routed by it.",
+    )
+    vm: tuple[LabelName, ...] = Field(
+        default=(), description="Labels that palette_vm_labels shows; a list of names."
+    )
+
+
+class Metrics(Section):
+    """Which metrics are exported."""
+
+    deny: tuple[Pattern, ...] = Field(
+        default=(),
+        description="Regular expressions for whole names of metric families to leave out.",
+    )
+    max_series: Limit = Field(
+        default=0,
+        description="Number of series above which the exporter warns; no series is ever left out. "
+        "0 sets no limit.",
     )
 
 
@@ -298,6 +383,14 @@ class Web(Section):
         default=False,
         description="Whether /-/healthy and /-/ready answer without a user and password.",
     )
+    enable_lifecycle: bool = Field(
+        default=True, description="Allow a reload over HTTP, at /-/reload."
+    )
+    allowed_hosts: tuple[HostName, ...] = Field(
+        default=(),
+        description="Host names, in addition to addresses, localhost and the host of "
+        "listen_address, under which pages, JSON and reload answer while no users are configured.",
+    )
     max_requests: Count = Field(
         default=40,
         description="Most scrapes, probes and pages that are answered at the same time, probes "
@@ -347,8 +440,13 @@ class Settings(BaseSettings):
     )
     objectives: tuple[Objective, ...] = Field(
         default=(),
-        description="How old the newest restorable snapshot may be; the first that matches counts.",
+        description="What is promised of virtual machines; the first objective that matches one "
+        "applies to it.",
     )
+    labels: Labels = Field(
+        default=Labels(), description="Kubernetes labels of virtual machines that series carry."
+    )
+    metrics: Metrics = Field(default=Metrics(), description="Which metrics are exported.")
     shard: Shard = Field(
         default=Shard(), description="One of several exporters that share the clusters."
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from exporter.duration import format_duration
 from exporter.settings.values import FILE, SECRET, FlagName, Kind
@@ -51,7 +52,7 @@ class Leaf:
     @property
     def default(self) -> str:
         """The default as it is written in a file; "" where there is none."""
-        if self.field.default in (None, ()) or self.field.is_required():
+        if self.field.default in (None, (), PydanticUndefined):
             return ""
         if isinstance(self.field.default, bool):
             return str(self.field.default).lower()

@@ -82,16 +82,38 @@ PositiveDuration = Annotated[Duration, AfterValidator(_above_zero)]
 """Seconds, above 0."""
 
 
-def _compiles(text: str) -> str:
+def _compiled(value: object) -> re.Pattern[str]:
+    if isinstance(value, re.Pattern):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("should be a string: put it in quotes")  # noqa: TRY004
     try:
-        re.compile(text)
+        return re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"should be a regular expression: {error}") from None
-    return text
 
 
-Pattern = Annotated[str, AfterValidator(_compiles), Kind("regex")]
-"""A regular expression in Python's language, which is to match from end to end."""
+def _not_blank(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    # Names are never empty, so this would match nothing.
+    if not pattern.pattern:
+        raise ValueError("should not be empty")
+    return pattern
+
+
+def _source(pattern: re.Pattern[str]) -> str:
+    return pattern.pattern
+
+
+ValuePattern = Annotated[
+    re.Pattern[str],
+    BeforeValidator(_compiled),
+    PlainSerializer(_source, return_type=str),
+    Kind("regex"),
+]
+"""A regular expression in Python's language for the whole value of a label, which can be empty."""
+
+Pattern = Annotated[ValuePattern, AfterValidator(_not_blank)]
+"""A regular expression in Python's language for a whole name."""
 
 
 def _ordinal(value: object) -> object:
@@ -125,6 +147,9 @@ Rate = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, allow_inf_nan
 Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=1_000_000)]
 """From 1 to a million."""
 
+Limit = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=1_000_000_000)]
+"""From 0, which sets no limit, to a thousand million."""
+
 
 def _not_empty(text: str) -> str:
     if not text:
@@ -136,7 +161,35 @@ def _path_segment(text: str) -> str:
     # In the path of a request these would mean another resource, however they are encoded.
     if text in (".", ".."):
         raise ValueError("should be a name, not '.' or '..'")
+    if set(text) & set("/\\%"):
+        raise ValueError("should have no '/', '\\' or '%'")
     return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("should have no control characters or other invisible characters")
+    return text
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        raise ValueError(
+            "begins and ends with a quote. Remove the quotes: docker's --env-file keeps them"
+        )
+    return text
+
+
+def _label_name(text: str) -> str:
+    prefix, slash, name = text.rpartition("/")
+    good = _LABEL_NAME.fullmatch(name) and (not slash or _LABEL_PREFIX.fullmatch(prefix))
+    if not good:
+        raise ValueError("should be the name of a Kubernetes label, such as example.com/owner")
+    return text
+
+
+_LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def _header(text: str) -> str:
@@ -145,10 +198,13 @@ def _header(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_not_empty)]
+Text = Annotated[str, AfterValidator(_not_empty), AfterValidator(_printable)]
+UserName = Annotated[Text, AfterValidator(_unquoted)]
 Name = Annotated[Text, AfterValidator(_path_segment)]
-"""What stands in the path of a request, percent-encoded; any characters."""
-HeaderText = Annotated[Text, AfterValidator(_header)]
+"""A segment of the path of a request; it is percent-encoded there."""
+LabelName = Annotated[str, AfterValidator(_label_name)]
+"""The name of a Kubernetes label, with or without a prefix."""
+HeaderText = Annotated[str, AfterValidator(_not_empty), AfterValidator(_header)]
 """What is sent as an HTTP header."""
 
 
@@ -255,6 +311,12 @@ def parse_address(text: str) -> tuple[str | None, int]:
     return found["ipv6"] or found["host"] or None, int(found["port"])
 
 
+def _host_name(text: str) -> str:
+    if not _host_is_well_formed(text.removeprefix("[").removesuffix("]")):
+        raise ValueError("should be a host name without a port, such as metrics.example.com")
+    return text.lower()
+
+
 def _address(text: str) -> str:
     parse_address(text)
     return text
@@ -279,3 +341,5 @@ def _telemetry_path(text: str) -> str:
 
 ListenAddress = Annotated[str, AfterValidator(_address), ADDRESS]
 TelemetryPath = Annotated[str, AfterValidator(_telemetry_path), URL_PATH]
+HostName = Annotated[str, AfterValidator(_host_name)]
+"""A host name in lower case, or an address; no port."""

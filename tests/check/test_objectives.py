@@ -128,7 +128,10 @@ def first(
 
 @given(st.text(min_size=1, max_size=8))
 def test_a_name_taken_literally_is_known_as_that_name(name: str) -> None:
-    objectives = [Objective(max_age=60, vm=re.escape(name)), Objective(max_age=60, vm=".*")]
+    objectives = [
+        Objective(max_age=60, vm=re.compile(re.escape(name))),
+        Objective(max_age=60, vm=re.compile(".*")),
+    ]
     assert dict(idle(objectives, [Place("c", "n", name)])).keys() == {1}
 
 

@@ -135,9 +135,9 @@ def test_an_objective_that_can_match_nothing_is_warned_of() -> None:
 
 def test_a_name_cannot_leave_its_comment() -> None:
     name = "evil\npalette:\n  api_key: x\r\x1b31m\u2028"
-    lines = said(targets=[target(EAST, cluster_name=name)], objectives=[{"vm": name, "max_age": 1}])
+    lines = said(targets=[target(EAST)], discovery={"enabled": True, "clusters": [name]})
     assert all(each.isprintable() for each in lines)
-    assert r"evil\npalette" in row(lines, EAST)
+    assert r"evil\npalette" in "".join(lines)
 
 
 def test_the_command_prints_it_and_says_nothing_of_secrets(tmp_path: Path) -> None:

@@ -492,9 +492,13 @@ def test_a_bad_target_is_named_by_its_index(
     assert fault.startswith(message)
 
 
-def test_any_characters_may_stand_in_a_name(home: Home) -> None:
-    odd = {**TARGET, "vm": "a/b c%2F€?"}
-    assert home.load({"targets": [odd]}).targets[0].vm == odd["vm"]
+@pytest.mark.parametrize("key", ["cluster_uid", "namespace", "vm", "snapshot"])
+def test_a_name_that_could_reach_another_path_is_refused(home: Home, key: str) -> None:
+    for name in ("a/b", "a%2Fb", "a\\b", "a\nb", "a\x00", "..", "\ufeffa"):
+        (fault,) = home.refused({"targets": [{**TARGET, key: name}]})
+        assert fault.startswith(f"targets[0].{key}: should ")
+    odd = {**TARGET, key: "a b€?;"}
+    assert getattr(home.load({"targets": [odd]}).targets[0], key) == odd[key]
 
 
 def test_two_targets_that_mean_the_same_are_refused(home: Home) -> None:
@@ -816,6 +820,94 @@ def test_a_regular_expression_or_an_age_that_makes_no_sense_is_named(home: Home)
         "objectives[1].max_age",
         "objectives[2].max_age",
     ]
+
+
+# Objectives, labels and metrics
+
+
+def test_every_kind_of_promise_is_read(home: Home) -> None:
+    gold = {
+        "cluster": ".*-east",
+        "namespace": "prod-.*",
+        "vm": "db-.*",
+        "labels": {"example.com/tier": "gold|"},
+        "max_age": "26h",
+        "min_snapshots": 3,
+        "max_snapshots": 14,
+        "max_snapshot_age": "30d",
+        "quiesced": True,
+        "ignore_volumes": [".*-scratch"],
+    }
+    exempt = {"namespace": "scratch-.*", "exempt": True}
+    first, second = home.load({**TARGETS, "objectives": [gold, exempt]}).objectives
+    assert (first.max_age, first.max_snapshot_age) == (26 * 3600, 30 * 86400)
+    assert (first.min_snapshots, first.max_snapshots, first.quiesced) == (3, 14, True)
+    assert first.ignore_volumes[0].fullmatch("db-scratch")
+    assert first.labels["example.com/tier"].fullmatch("")
+    assert not first.exempt
+    assert second.exempt
+
+
+@pytest.mark.parametrize(
+    ("objective", "fault"),
+    [
+        ({"vm": "a"}, "max_age: is required, or another promise: exempt, min_snapshots"),
+        ({"exempt": False}, "max_age: is required, or another promise"),
+        ({"exempt": True, "max_age": "1d"}, "max_age: conflicts with exempt"),
+        ({"exempt": True, "quiesced": True}, "quiesced: conflicts with exempt"),
+        ({"min_snapshots": 3, "max_snapshots": 2}, "min_snapshots: should be at most max_"),
+        ({"min_snapshots": 0}, "min_snapshots: should be at least 1"),
+        ({"max_snapshots": True}, "max_snapshots: should be a number"),
+        ({"max_snapshot_age": 0}, "max_snapshot_age: should be above 0"),
+        ({"max_age": 1, "ignore_volumes": ["("]}, "ignore_volumes[0]: should be a regular exp"),
+        ({"max_age": 1, "ignore_volumes": "a"}, "ignore_volumes: should be a list"),
+        ({"max_age": 1, "namespace": ""}, "namespace: should not be empty"),
+        ({"max_age": 1, "labels": {"a b": "x"}}, "labels.a b: should be the name of a Kubernetes"),
+        ({"max_age": 1, "labels": {"tier": 5}}, "labels.tier: should be a string: put it in"),
+    ],
+)
+def test_an_objective_that_promises_nothing_or_too_much_is_refused(
+    home: Home, objective: dict[str, object], fault: str
+) -> None:
+    (found,) = home.refused({**TARGETS, "objectives": [objective]})
+    assert found.startswith(f"objectives[0].{fault}")
+
+
+def test_labels_and_metrics_have_their_own_sections(home: Home) -> None:
+    config = {
+        **TARGETS,
+        "labels": {"owner": "example.com/owner", "vm": ["tier", "app.kubernetes.io/part-of"]},
+        "metrics": {"deny": ["palette_vm_.*_condition"], "max_series": 100_000},
+    }
+    settings = home.load(config)
+    assert settings.labels.owner == "example.com/owner"
+    assert settings.labels.vm == ("tier", "app.kubernetes.io/part-of")
+    assert settings.metrics.deny[0].fullmatch("palette_vm_snapshot_condition")
+    assert settings.metrics.max_series == 100_000
+    defaults = home.load()
+    assert (defaults.labels.owner, defaults.labels.vm) == (None, ())
+    assert (defaults.metrics.deny, defaults.metrics.max_series) == ((), 0)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "/x", "example.com/", "-a", "Example.com/a", "a" * 64])
+def test_what_cannot_name_a_label_is_refused(home: Home, name: str) -> None:
+    faults = home.refused(section("labels", owner=name, vm=["tier", name]))
+    assert [fault.partition(":")[0] for fault in faults] == ["labels.owner", "labels.vm[1]"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "stale_after"), [("1m", 300), ("10m", 3000), ("61s", 305), ("1s", 300)]
+)
+def test_stale_after_follows_the_interval(home: Home, interval: str, stale_after: float) -> None:
+    assert home.load(section("refresh", interval=interval)).refresh.stale_after == stale_after
+    null = section("refresh", interval=interval, stale_after=None)
+    assert home.load(null).refresh.stale_after == stale_after
+
+
+def test_everything_that_is_public_can_be_imported() -> None:
+    names: dict[str, object] = {}
+    exec("from exporter.settings import *", names)
+    assert {"Shard", "Objective", "Settings"} <= names.keys()
 
 
 # What others may write
