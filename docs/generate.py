@@ -48,10 +48,11 @@ def metrics_page() -> str:
 
 
 def _table(families: Sequence[AnyFamily[Any]]) -> Iterator[str]:
-    yield "| name | further labels | what it tells |"
-    yield "|---|---|---|"
+    yield "| name | further labels | meaning | source |"
+    yield "|---|---|---|---|"
     for family in families:
-        yield f"| `{family.name}` | {_code(family.labels)} | {_cell(family.help)} |"
+        meaning, source = _cell(family.help), _cell(family.source)
+        yield f"| `{family.name}` | {_code(family.labels)} | {meaning} | {source} |"
 
 
 def _own_table() -> Iterator[str]:

@@ -1,29 +1,34 @@
-"""Text exposition: rendered when a cluster's state changes, only joined when a scrape asks."""
+"""The text exposition of clusters: rendered when a listing changes, concatenated at a scrape."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
 
-from exporter.metrics.ages import Ages, AgesNow
 from exporter.metrics.deflate import Block, deflate, gzip, inflated
 from exporter.metrics.families import (
     CLUSTER_FAMILIES,
     NAMED_FAMILIES,
-    ORPHAN_FAMILIES,
     SNAPSHOT_FAMILIES,
     VM_FAMILIES,
-    ListedSnapshot,
+    SnapshotRow,
 )
-from exporter.metrics.family import CLUSTER_LABELS, SNAPSHOT_LABELS, VM_LABELS, AnyFamily
-from exporter.metrics.lines import Lines, Table, escaped
+from exporter.metrics.family import (
+    CLUSTER_LABELS,
+    SNAPSHOT_LABELS,
+    VM_LABELS,
+    AgeFamily,
+    Ages,
+    AnyFamily,
+    escape_label,
+)
 from exporter.metrics.rollup import Objective, VirtualMachineRow, roll_up
-from exporter.metrics.runs import BLOCK_SIZE, Piece, Runs, piece, rendered
-from exporter.snapshot import Cluster, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
+from exporter.snapshot import ClusterState, NamedSnapshot, Snapshot
+
+T = TypeVar("T")
 
 TABLES: tuple[tuple[str, Sequence[str], Sequence[AnyFamily[Any]]], ...] = (
     ("Snapshots", SNAPSHOT_LABELS, SNAPSHOT_FAMILIES),
-    ("Snapshots beside a list of virtual machines", SNAPSHOT_LABELS, ORPHAN_FAMILIES),
     ("Snapshots that a target names", SNAPSHOT_LABELS, NAMED_FAMILIES),
     ("Virtual machines", VM_LABELS, VM_FAMILIES),
     ("Clusters", CLUSTER_LABELS, CLUSTER_FAMILIES),
@@ -32,179 +37,198 @@ TABLES: tuple[tuple[str, Sequence[str], Sequence[AnyFamily[Any]]], ...] = (
 
 FAMILIES = tuple(family for _, _, families in TABLES for family in families)
 
-_SNAPSHOTS = Table(SNAPSHOT_FAMILIES, SNAPSHOT_LABELS)
-_ORPHANS = Table(ORPHAN_FAMILIES, SNAPSHOT_LABELS)
-_NAMED = Table(NAMED_FAMILIES, SNAPSHOT_LABELS)
-_MACHINES = Table(VM_FAMILIES, VM_LABELS)
-_CLUSTERS = Table(CLUSTER_FAMILIES, CLUSTER_LABELS)
+SUBJECTS = 500
+"""Subjects whose text becomes one block for each family. Deflating one takes below 3 ms."""
+
+BLOCK_SIZE = 256 * 1024
+"""Bytes of text that a scrape deflates or inflates in one step, at least."""
+
+Piece = Block | Ages | bytes
+"""A part of the text of a family; ages are filled in at the scrape."""
+
+Pieces = Mapping[str, tuple[Piece, ...]]
+"""The name of a family -> its text in one cluster. A family without samples is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """What the settings say about series.
+
+    objectives: the first that applies to a virtual machine counts.
+    """
+
+    objectives: tuple[Objective, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RenderedCluster:
-    """A cluster's text: for each of ``FAMILIES`` its pieces, and the runs that they came from."""
+    """The text of a cluster, and what it was rendered from."""
 
     state: ClusterState
-    objectives: tuple[Objective, ...]
-    pieces: tuple[tuple[Piece, ...], ...]
-    snapshots: Runs[ListedSnapshot]
-    machines: Runs[VirtualMachineRow]
+    options: RenderOptions
+    pieces: Pieces
 
 
+@dataclass(frozen=True, slots=True)
 class Renderer:
-    """Makes the text of clusters' states. objectives: the first that applies counts."""
+    """Renders the text of clusters."""
 
-    def __init__(self, objectives: Sequence[Objective] = ()) -> None:
-        self.objectives = tuple(objectives)
+    options: RenderOptions = RenderOptions()
 
     def __call__(
         self, state: ClusterState, previous: RenderedCluster | None
     ) -> Generator[None, None, RenderedCluster]:
-        """Return the text of a state, using again what did not change since previous.
+        """Return the text of a state, in steps of some milliseconds at most.
 
-        It is worked out in steps of a millisecond or so, between which others may have their turn.
+        previous: the last text of the same cluster. Its snapshots and virtual machines are used
+        again while the listing is equal.
         """
-        if previous is not None and previous.state.cluster != state.cluster:
-            previous = None
-        snapshots = yield from _snapshots(state, previous)
-        machines = yield from self._machines(state, previous)
-        labels = _Labels(state.cluster)
-        named = _NAMED.lines(state.named, [labels.snapshot(each) for each in state.named])
-        cluster = _CLUSTERS.lines([state], [labels.cluster])
-        pieces = (
-            *(snapshots.columns or [()] * (len(SNAPSHOT_FAMILIES) + len(ORPHAN_FAMILIES))),
-            *((piece(lines),) for lines in named),
-            *(machines.columns or [()] * len(VM_FAMILIES)),
-            *((piece(lines),) for lines in cluster),
-        )
+        if previous and previous.options == self.options:
+            alike = yield from _are_equal(_content(previous.state), _content(state))
+        else:
+            alike = False
+        subjects = previous.pieces if previous and alike else (yield from self._subjects(state))
         return RenderedCluster(
-            state=state,
-            objectives=self.objectives,
-            pieces=pieces,
-            snapshots=snapshots,
-            machines=machines,
+            state=state, options=self.options, pieces={**subjects, **_of_cluster(state)}
         )
 
-    def _machines(
-        self, state: ClusterState, previous: RenderedCluster | None
-    ) -> Generator[None, None, Runs[VirtualMachineRow]]:
-        if (
-            previous
-            and previous.objectives == self.objectives
-            and _same_listing(previous.state, state)
-        ):
-            return previous.machines
-        labels = _Labels(state.cluster)
-
-        def render(rows: Sequence[VirtualMachineRow]) -> Iterable[Lines]:
-            return _MACHINES.lines(rows, [labels.machine(row.vm) for row in rows])
-
-        rows = roll_up(state, self.objectives)
-        known = previous.machines if previous else None
-        return (yield from rendered(rows, known, key=attrgetter("vm.key"), render=render))
+    def _subjects(self, state: ClusterState) -> Generator[None, None, Pieces]:
+        labels = _Labels(state)
+        rows = roll_up(state, self.options.objectives)
+        snapshots = yield from _rendered(SNAPSHOT_FAMILIES, _snapshot_rows(state), labels.snapshot)
+        named = yield from _rendered(NAMED_FAMILIES, state.named, labels.named)
+        machines = yield from _rendered(VM_FAMILIES, rows, labels.machine)
+        return {**snapshots, **named, **machines}
 
 
-def _snapshots(
-    state: ClusterState, previous: RenderedCluster | None
-) -> Generator[None, None, Runs[ListedSnapshot]]:
-    alike = previous and _same_listing(previous.state, state)
-    if previous and alike and not (previous.state.named or state.named):
-        return previous.snapshots
-    labels, listing = _Labels(state.cluster), state.listing
-
-    def render(listed: Sequence[ListedSnapshot]) -> Iterable[Lines]:
-        snapshots = [each.snapshot for each in listed]
-        identities = [labels.snapshot(snapshot) for snapshot in snapshots]
-        return (*_SNAPSHOTS.lines(snapshots, identities), *_ORPHANS.lines(listed, identities))
-
-    listed = (
-        ListedSnapshot(snapshot, listing.is_orphan(snapshot) if listing else None)
-        for snapshot in state.snapshots
-    )
-    known = previous.snapshots if previous else None
-    return (yield from rendered(listed, known, key=attrgetter("snapshot.key"), render=render))
+def _content(state: ClusterState) -> tuple[Sequence[Any], ...]:
+    """Return everything that the text of snapshots and virtual machines depends on."""
+    named = tuple((each.namespace, each.vm, each.name, each.up) for each in state.named)
+    listing = state.listing
+    if listing is None:
+        return (state.cluster,), named, state.snapshots
+    known = (state.cluster, listing.known_machines, listing.namespaces)
+    return known, named, state.snapshots, listing.virtual_machines
 
 
-def _same_listing(one: ClusterState, other: ClusterState) -> bool:
-    """Tell whether both list the very same values, as they do while nothing changes."""
-    if one.listing is None or other.listing is None:
-        return one.listing is other.listing
-    return one.listing.tells_the_same_as(other.listing)
+def _are_equal(
+    one: Sequence[Sequence[Any]], other: Sequence[Sequence[Any]]
+) -> Generator[None, None, bool]:
+    if [len(each) for each in one] != [len(each) for each in other]:
+        return False
+    for ours, theirs in zip(one, other, strict=True):
+        for start in range(0, len(ours), SUBJECTS):
+            if ours[start : start + SUBJECTS] != theirs[start : start + SUBJECTS]:
+                return False
+            yield
+    return True
+
+
+def _snapshot_rows(state: ClusterState) -> Iterator[SnapshotRow]:
+    listing = state.listing
+    for snapshot in state.snapshots:
+        yield SnapshotRow(snapshot, listing.is_orphan(snapshot) if listing else None)
 
 
 class _Labels:
-    """The identity labels of what belongs to one cluster, in the order of their names."""
+    """The identity labels, as text, of everything in one cluster."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        name, uid = escaped((cluster.name, cluster.uid))
-        self.cluster = (f'cluster_name="{name}"', f'cluster_uid="{uid}"')
+    def __init__(self, state: ClusterState) -> None:
+        uid, name = escape_label(state.cluster.uid), escape_label(state.cluster.name)
+        self.cluster = f'cluster_uid="{uid}",cluster_name="{name}"'
 
-    def snapshot(self, of: Snapshot | NamedSnapshot) -> tuple[str, ...]:
-        namespace, name, vm = escaped((of.namespace, of.name, of.vm))
-        return (*self.cluster, f'namespace="{namespace}"', f'snapshot="{name}"', f'vm="{vm}"')
+    def snapshot(self, row: SnapshotRow) -> str:
+        return self.named(row.snapshot)
 
-    def machine(self, of: VirtualMachine) -> tuple[str, ...]:
-        namespace, name = escaped((of.namespace, of.name))
-        return (*self.cluster, f'namespace="{namespace}"', f'vm="{name}"')
+    def named(self, of: Snapshot | NamedSnapshot) -> str:
+        return f'{self._vm(of.namespace, of.vm)},snapshot="{escape_label(of.name)}"'
+
+    def machine(self, row: VirtualMachineRow) -> str:
+        return self._vm(row.vm.namespace, row.vm.name)
+
+    def _vm(self, namespace: str, name: str) -> str:
+        return f'{self.cluster},namespace="{escape_label(namespace)}",vm="{escape_label(name)}"'
+
+
+def _rendered(
+    families: Sequence[AnyFamily[T]], subjects: Iterable[T], identity: Callable[[T], str]
+) -> Generator[None, None, Pieces]:
+    """Return the text of subjects in the order of families, one subject or block in a step."""
+    pieces: dict[str, tuple[Piece, ...]] = {}
+    remaining = iter(subjects)
+    while neighbours := list(islice(remaining, SUBJECTS)):
+        lines: list[list[str]] = []
+        for subject in neighbours:
+            labels = identity(subject)
+            lines.append([family.text(labels, subject) for family in families])
+            yield
+        for family, column in zip(families, zip(*lines, strict=True), strict=True):
+            text = "".join(column).encode()
+            if text:
+                piece = _piece(family, text, neighbours)
+                pieces[family.name] = (*pieces.get(family.name, ()), piece)
+                yield
+    return pieces
+
+
+def _piece(family: AnyFamily[T], text: bytes, subjects: Sequence[T]) -> Piece:
+    if not isinstance(family, AgeFamily):
+        return deflate(text)
+    times = map(family.since, subjects)
+    return Ages(text, tuple([since for since in times if since is not None]))
+
+
+def _of_cluster(state: ClusterState) -> Pieces:
+    """Return the text about the cluster itself. It is short, so it is not deflated yet."""
+    identity = _Labels(state).cluster
+    return {each.name: (each.text(identity, state).encode(),) for each in CLUSTER_FAMILIES}
+
+
+def help_text(family: AnyFamily[Any]) -> str:
+    """Return what a family means, and the fields that it comes from."""
+    fields = family.source.partition(";")[0]
+    return f"{family.help} Source: {fields}." if fields else family.help
 
 
 def header(family: AnyFamily[Any], *, openmetrics: bool) -> str:
-    """Return the lines that say what a family means and what type it is."""
-    text = family.help.replace("\\", r"\\").replace("\n", r"\n")
+    """Return the HELP and TYPE lines of a family."""
+    text = help_text(family).replace("\\", r"\\").replace("\n", r"\n")
     if openmetrics:
         text = text.replace('"', r"\"")
     return f"# HELP {family.name} {text}\n# TYPE {family.name} gauge\n"
 
 
-_HEADERS = {
-    openmetrics: tuple(header(family, openmetrics=openmetrics).encode() for family in FAMILIES)
-    for openmetrics in (False, True)
-}
+def exposition(
+    clusters: Sequence[RenderedCluster],
+    now: float,
+    *,
+    openmetrics: bool,
+    families: Sequence[AnyFamily[Any]] = FAMILIES,
+) -> Iterator[Block | bytes]:
+    """Yield the text of all clusters, family by family; a family without samples is left out.
 
-
-Part = Block | bytes | AgesNow
-"""What the text of a scrape is put together from."""
-
-
-def pieces(clusters: Sequence[RenderedCluster], now: float, *, openmetrics: bool) -> Iterator[Part]:
-    """Yield the text of all families of all clusters, family by family.
-
-    now: seconds since the epoch, what ages are told for. A family without a sample is left out.
+    now: seconds since the epoch, for ages.
     """
-    for index, head in enumerate(_HEADERS[openmetrics]):
-        found = [part for cluster in clusters for part in cluster.pieces[index]]
-        if any(part.size if isinstance(part, Block) else part for part in found):
-            yield head
-            for part in found:
-                yield AgesNow(part, now) if isinstance(part, Ages) else part
+    for family in families:
+        found = [piece for cluster in clusters for piece in cluster.pieces.get(family.name, ())]
+        if any(found):
+            yield header(family, openmetrics=openmetrics).encode()
+            for piece in found:
+                yield piece.text(now) if isinstance(piece, Ages) else piece
 
 
-def without_cluster(rendered: RenderedCluster) -> RenderedCluster:
-    """Return the text without what is told of the cluster itself."""
-    count = len(CLUSTER_FAMILIES)
-    return replace(rendered, pieces=(*rendered.pieces[:-count], *[()] * count))
+def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
+    """Yield the text of the parts of a scrape."""
+    return inflated(parts, BLOCK_SIZE)
 
 
-def size(part: Part) -> int:
-    """Return how many bytes of text a part has."""
-    return len(part) if isinstance(part, bytes) else part.size
-
-
-def plain(parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield the text of what a scrape is put together from."""
-    return inflated(map(_told, parts), BLOCK_SIZE)
-
-
-def gzipped(parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield the same as a gzip file."""
-    return gzip(_deflated(map(_told, parts)))
-
-
-def _told(part: Part) -> Block | bytes:
-    return part.text() if isinstance(part, AgesNow) else part
+def gzipped(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
+    """Yield the text of the parts of a scrape as a gzip file."""
+    return gzip(_deflated(parts))
 
 
 def _deflated(parts: Iterable[Block | bytes]) -> Iterator[Block]:
-    """Yield blocks as they are, and what stands between them as one."""
+    """Yield blocks as they are, and the text between them as one block."""
     waiting: list[bytes] = []
     length = 0
     for part in parts:

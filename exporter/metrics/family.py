@@ -1,8 +1,11 @@
-"""What a metric family is: data, and a pure function from a value to its samples."""
+"""A metric family as data: a name, a help text, and a pure function from a value to samples.
 
-from collections.abc import Callable, Sequence
+The text of a sample is the same in both formats: ``name{identity,labels} value``.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -12,84 +15,92 @@ SNAPSHOT_LABELS = (*VM_LABELS, "snapshot")
 
 
 class Sample(NamedTuple):
-    """A value, and the values of the labels that its family has beyond the identity."""
+    """A value, and the names and values of the labels after the identity labels."""
 
     value: float
-    labels: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+
+
+def escape_label(value: str) -> str:
+    """Return a label's value as it is written between quotes."""
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family(Generic[T]):
-    """A gauge with one sample for each subject of type T, or none.
+    """A gauge with at most one sample for each subject of type T.
 
-    help: says what it tells and which field it comes from.
+    source: the fields of Palette's documents that the value comes from. After a semicolon follow
+        details, which are for the documentation only.
     value: None where it is not known: absent is not zero. A boolean is 0 or 1.
     """
 
     name: str
     help: str
-    value: Callable[[T], float | None]
+    source: str = ""
     labels: tuple[str, ...] = ()
+    value: Callable[[T], float | None]
+
+    def text(self, identity: str, subject: T) -> str:
+        """Return the lines of a subject; identity: its identity labels as text."""
+        value = self.value(subject)
+        # The plus turns a boolean into a number.
+        return "" if value is None else f"{self.name}{{{identity}}} {+value}\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledFamily(Generic[T]):
-    """A gauge with samples that labels tell apart, on top of the subject's identity."""
+    """A gauge with any number of samples for each subject, which labels distinguish."""
 
     name: str
     help: str
+    source: str = ""
     labels: tuple[str, ...]
-    samples: Callable[[T], tuple[Sample, ...]]
+    samples: Callable[[T], Iterable[Sample]]
+
+    def text(self, identity: str, subject: T) -> str:
+        """Return the lines of a subject; identity: its identity labels as text."""
+        return "".join(
+            [
+                f"{self.name}{{{identity}{_text_of(labels)}}} {+value}\n"
+                for value, labels in self.samples(subject)
+            ]
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecurringFamily(Generic[T]):
-    """The same, where many subjects are in the same state: what it amounts to is made once.
-
-    state: what the samples depend on, and nothing else; hashable.
-    samples_of: the samples of a state.
-    """
-
-    name: str
-    help: str
-    labels: tuple[str, ...]
-    state: Callable[[T], Any]
-    samples_of: Callable[[Any], tuple[Sample, ...]]
-
-    def samples(self, subject: T) -> tuple[Sample, ...]:
-        """Return the samples of a subject."""
-        return self.samples_of(self.state(subject))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredFamily(Generic[T]):
-    """The same, where only the labels recur, and each subject has values of its own.
-
-    labels_of: the labels of each of its samples; hashable. values: of these, in their order.
-    """
-
-    name: str
-    help: str
-    labels: tuple[str, ...]
-    labels_of: Callable[[T], tuple[tuple[str, ...], ...]]
-    values: Callable[[T], Sequence[float]]
-
-    def samples(self, subject: T) -> tuple[Sample, ...]:
-        """Return the samples of a subject."""
-        return tuple(map(Sample, self.values(subject), self.labels_of(subject)))
+def _text_of(labels: tuple[tuple[str, str], ...]) -> str:
+    return "".join([f',{name}="{escape_label(value)}"' for name, value in labels])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgeFamily(Generic[T]):
-    """A gauge of the seconds passed since a moment, worked out as a scrape is answered.
+    """A gauge of the seconds since a time, which is worked out at each scrape.
 
     since: seconds since the epoch; None where it is not known.
     """
 
     name: str
     help: str
-    since: Callable[[T], float | None]
+    source: str = ""
     labels: tuple[str, ...] = ()
+    since: Callable[[T], float | None]
+
+    def text(self, identity: str, subject: T) -> str:
+        """Return the line of a subject with a placeholder for the age, for ``Ages``."""
+        if self.since(subject) is None:
+            return ""
+        return f"{self.name}{{{identity.replace('%', '%%')}}} %.3f\n"
 
 
-AnyFamily = Family[T] | LabelledFamily[T] | RecurringFamily[T] | MeasuredFamily[T] | AgeFamily[T]
+class Ages(NamedTuple):
+    """Lines with a placeholder for each age; since: seconds since the epoch, in their order."""
+
+    lines: bytes
+    since: tuple[float, ...]
+
+    def text(self, now: float) -> bytes:
+        """Return the lines at a time in seconds since the epoch; no age is below 0."""
+        return self.lines % tuple([max(0.0, now - since) for since in self.since])
+
+
+AnyFamily = Family[T] | LabelledFamily[T] | AgeFamily[T]

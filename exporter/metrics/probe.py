@@ -1,20 +1,21 @@
-"""What a probe is answered with: whether it succeeded, how long it took, and what it read."""
+"""The text of a probe: whether it succeeded, its duration, and what it read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from exporter.metrics.exposition import Part, RenderedCluster, header, pieces, without_cluster
+from exporter.metrics.deflate import Block
+from exporter.metrics.exposition import FAMILIES, RenderedCluster, exposition, header
+from exporter.metrics.families import CLUSTER_FAMILIES
 from exporter.metrics.family import Family
-from exporter.metrics.numbers import number
 from exporter.metrics.telemetry import END_OF_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """How a probe went.
+    """The result of a probe.
 
-    success: whether what was asked for is there, and was read in time.
+    success: whether the requested snapshot or virtual machine exists and was read in time.
     duration: in seconds.
     """
 
@@ -25,33 +26,27 @@ class Probe:
 PROBE_FAMILIES: tuple[Family[Probe], ...] = (
     Family(
         name="palette_probe_success",
-        help="Whether what the probe asked for is there and was read in time (1) or not (0).",
+        help="1 if what the probe requests exists and was read in time, 0 otherwise.",
         value=attrgetter("success"),
     ),
     Family(
         name="palette_probe_duration_seconds",
-        help="How long the probe took, waiting for the rate limit included.",
+        help="Duration of the probe, including waits for the rate limit.",
         value=attrgetter("duration"),
     ),
 )
 
 
-def probe_pieces(
+def probe_exposition(
     probe: Probe, read: RenderedCluster, now: float, *, openmetrics: bool
-) -> Iterator[Part]:
-    """Yield the text of a probe and of what it read, but for what is about the cluster.
+) -> Iterator[Block | bytes]:
+    """Yield the text of a probe and of what it read, without the cluster families.
 
-    now: seconds since the epoch, what ages are told for.
+    now: seconds since the epoch, for ages.
     """
-    yield b"".join(_lines(probe, openmetrics=openmetrics))
-    yield from pieces([without_cluster(read)], now, openmetrics=openmetrics)
+    for family in PROBE_FAMILIES:
+        yield f"{header(family, openmetrics=openmetrics)}{family.text('', probe)}".encode()
+    families = FAMILIES[: -len(CLUSTER_FAMILIES)]
+    yield from exposition([read], now, openmetrics=openmetrics, families=families)
     if openmetrics:
         yield END_OF_FILE
-
-
-def _lines(probe: Probe, *, openmetrics: bool) -> Iterator[bytes]:
-    for family in PROBE_FAMILIES:
-        value = family.value(probe)
-        if value is not None:
-            head = f"{header(family, openmetrics=openmetrics)}{family.name} "
-            yield b"%b%b\n" % (head.encode(), number(value))

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from exporter.clock import Clock
-from exporter.metrics.exposition import RenderedCluster, Renderer
-from exporter.metrics.rollup import Objective
+from exporter.metrics.exposition import RenderedCluster, Renderer, RenderOptions
 from exporter.palette.client import Palette
 from exporter.refresh.probe import Prober, Question
 from exporter.refresh.reader import Reading
@@ -121,7 +120,7 @@ class Publication:
     _renderer: Renderer = field(init=False)
 
     def __post_init__(self) -> None:
-        self._renderer = Renderer(objectives(self.settings))
+        self._renderer = Renderer(render_options(self.settings))
         self.store = Store(
             render=self._renderer,
             expire=partial(expired, stale_after=self.settings.refresh.stale_after),
@@ -130,8 +129,8 @@ class Publication:
 
     async def prepare(self, settings: Settings) -> Commit:
         """Render all clusters aside where objectives change; others have their turn meanwhile."""
-        wanted = Renderer(objectives(settings))
-        same = wanted.objectives == self._renderer.objectives
+        wanted = Renderer(render_options(settings))
+        same = wanted == self._renderer
         render = self._renderer if same else wanted
         steps = self.store.rendering(render)
         while True:
@@ -184,7 +183,7 @@ class Probes:
             prober=Prober(
                 palette=self.palette, monotonic=self.clock.monotonic, flights=self.flights
             ),
-            render=Renderer(objectives(settings)),
+            render=Renderer(render_options(settings)),
         )
 
     async def prepare(self, settings: Settings) -> Commit:
@@ -192,7 +191,7 @@ class Probes:
         return partial(self.begin, settings)
 
 
-def objectives(settings: Settings) -> list[Objective]:
-    """Return the objectives that promise an age."""
+def render_options(settings: Settings) -> RenderOptions:
+    """Return what the settings say about series."""
     promised = (each for each in settings.objectives if each.max_age is not None)
-    return [from_settings.objective(each) for each in promised]
+    return RenderOptions(objectives=tuple(map(from_settings.objective, promised)))

@@ -1,7 +1,7 @@
 """What each path answers."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,16 +9,17 @@ from typing import Protocol
 from aiohttp import hdrs, web
 
 from exporter.cooperative import TURN, Turns
-from exporter.metrics.exposition import plain
+from exporter.metrics.deflate import Block
+from exporter.metrics.exposition import gzipped, plain
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
-from exporter.web.scrapes import Answer, Scrapes
+from exporter.web.scrapes import Scrapes
 
 
-class AnswerIn(Protocol):
-    """Puts an answer together in one of the formats."""
+class PartsIn(Protocol):
+    """Returns the parts of a text in one of the formats."""
 
-    def __call__(self, *, openmetrics: bool) -> Answer:
-        """Return the answer."""
+    def __call__(self, *, openmetrics: bool) -> Iterator[Block | bytes]:
+        """Return the parts."""
 
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,28 +55,29 @@ class Handlers:
         return web.Response(text="first refresh still on its way\n", status=503)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
-        """Answer with all metrics, in the format and encoding that are asked for."""
-        return await exposition(request, self.scrapes.answer, self.turns)
+        """Answer with all metrics, in the format and encoding that the request prefers."""
+        return await respond(request, self.scrapes.parts, self.turns)
 
 
-async def exposition(request: web.Request, answer_in: AnswerIn, turns: Turns) -> web.StreamResponse:
-    """Answer with metrics, in the format and encoding that are asked for."""
+async def respond(request: web.Request, parts_in: PartsIn, turns: Turns) -> web.StreamResponse:
+    """Answer with metrics, in the format and encoding that the request prefers."""
     openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
     compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
-    answer = answer_in(openmetrics=openmetrics)
+    parts = parts_in(openmetrics=openmetrics)
     body: Iterable[bytes]
     if compressed:
-        body = packed = await turns.over(answer.gzipped)
+        body = packed = await turns.over(gzipped(parts))
         length = sum(map(len, packed))
     else:
-        length = sum(await turns.over(answer.sizes))
-        body = plain(answer.parts)
+        gathered = await turns.over(parts)
+        length = sum(part.size if isinstance(part, Block) else len(part) for part in gathered)
+        body = plain(gathered)
     response = web.StreamResponse()
     response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
     response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
     if compressed:
         response.headers[hdrs.CONTENT_ENCODING] = "gzip"
-    # Told the length, aiohttp sends what it is given as it is, and not in HTTP's own chunks.
+    # With a length, a client notices an answer that broke off, also over HTTP/1.0.
     response.content_length = length
     # A reader who leaves in the middle is no fault of ours to log.
     with suppress(ConnectionError):

@@ -1,19 +1,19 @@
 """Answers /probe: one live reading for the request, in the formats of /metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from exporter.cooperative import Turns
+from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import Renderer
-from exporter.metrics.probe import Probe, probe_pieces
+from exporter.metrics.probe import Probe, probe_exposition
 from exporter.refresh.probe import Prober, Question
 from exporter.snapshot import Cluster
 from exporter.web.asked import Asked, QueryError, asked, time_limit
-from exporter.web.handlers import exposition
-from exporter.web.scrapes import Answer
+from exporter.web.handlers import respond
 
 PATH = "/probe"
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -69,10 +69,10 @@ class ProbeHandler:
         probe = Probe(success=finding.success, duration=time.perf_counter() - began)
         now = self.wall()
 
-        def answer(*, openmetrics: bool) -> Answer:
-            return Answer(probe_pieces(probe, read, now, openmetrics=openmetrics))
+        def parts(*, openmetrics: bool) -> Iterator[Block | bytes]:
+            return probe_exposition(probe, read, now, openmetrics=openmetrics)
 
-        return await exposition(request, answer, self.turns)
+        return await respond(request, parts, self.turns)
 
 
 def _question(request: web.Request, probing: Probing) -> Question:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from exporter.metrics.exposition import Renderer, pieces, plain
+from exporter.metrics.exposition import Renderer, RenderOptions, exposition, plain
 from exporter.metrics.rollup import Objective
 from exporter.metrics.telemetry import END_OF_FILE
 from exporter.refresh.targets import ALL_NAMES, Coverage, SnapshotTarget, keep, listed, listing
@@ -35,7 +35,7 @@ def check(snapshots: bytes, machines: bytes) -> None:
     state = _state(found, decoder.virtual_machine_page(machines))
     assert not (wrong := misfit(state, ClusterState)), wrong
     store = Store(
-        render=Renderer([Objective(max_age=86_400.0)]),
+        render=Renderer(RenderOptions(objectives=(Objective(max_age=86_400.0),))),
         expire=lambda state, _: state,
         monotonic=lambda: 0.0,
     )
@@ -72,7 +72,7 @@ def _state(found: tuple[Snapshot, ...], machines: tuple[VirtualMachine, ...]) ->
 def _told(store: Store[Any], as_openmetrics: bool) -> dict[tuple[str, frozenset[Any]], float]:
     """Return the series of a scrape; fails where one stands there twice or cannot be read."""
     rendered = [published.text for published in store.view()]
-    text = b"".join(plain(pieces(rendered, NOW, openmetrics=as_openmetrics)))
+    text = b"".join(plain(exposition(rendered, NOW, openmetrics=as_openmetrics)))
     if as_openmetrics:
         text += END_OF_FILE
     series: dict[tuple[str, frozenset[Any]], float] = {}

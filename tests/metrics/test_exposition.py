@@ -1,4 +1,4 @@
-"""The text is what prometheus-client would print, and says back what went in."""
+"""Both formats hold the samples that prometheus-client would print, and nothing else."""
 
 import gzip
 import re
@@ -7,18 +7,29 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client import exposition as text_format
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics_format
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
 
-from exporter.metrics.exposition import TABLES, RenderedCluster, Renderer, gzipped, pieces, plain
-from exporter.metrics.families import ListedSnapshot
+from exporter.metrics.exposition import (
+    SUBJECTS,
+    TABLES,
+    RenderedCluster,
+    Renderer,
+    RenderOptions,
+    exposition,
+    gzipped,
+    help_text,
+    plain,
+)
+from exporter.metrics.families import SnapshotRow
 from exporter.metrics.family import AgeFamily, AnyFamily, Family
 from exporter.metrics.rollup import Objective, roll_up
 from exporter.snapshot import (
@@ -34,18 +45,19 @@ from tests.strategies import cluster_states
 NOW = 1_795_564_800.0
 
 _print_text: Callable[[CollectorRegistry], bytes] = text_format.generate_latest
-_print_openmetrics: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
-
+_print_openmetrics: Callable[[CollectorRegistry], bytes] = openmetrics_format.generate_latest
 
 OBJECTIVES = (
     Objective(max_age=60.0, namespace=re.compile("[a-m].*")),
     Objective(max_age=86400.0),
 )
-renderer = Renderer(OBJECTIVES)
+renderer = Renderer(RenderOptions(objectives=OBJECTIVES))
 
 
-def render(state: ClusterState, previous: RenderedCluster | None) -> RenderedCluster:
-    steps = renderer(state, previous)
+def render(
+    state: ClusterState, previous: RenderedCluster | None, render: Renderer = renderer
+) -> RenderedCluster:
+    steps = render(state, previous)
     while True:
         try:
             next(steps)
@@ -56,7 +68,7 @@ def render(state: ClusterState, previous: RenderedCluster | None) -> RenderedClu
 
 def text(states: Sequence[ClusterState], *, openmetrics: bool = False) -> str:
     rendered = [render(state, None) for state in states]
-    return b"".join(plain(pieces(rendered, NOW, openmetrics=openmetrics))).decode()
+    return b"".join(plain(exposition(rendered, NOW, openmetrics=openmetrics))).decode()
 
 
 class TheSameInPrometheusClient(Collector):
@@ -65,16 +77,15 @@ class TheSameInPrometheusClient(Collector):
     def __init__(self, states: Sequence[ClusterState]) -> None:
         self._states = states
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         for title, identity, families in TABLES:
             for family in families:
-                metric = GaugeMetricFamily(
-                    family.name, family.help, labels=[*identity, *family.labels]
-                )
+                metric = Metric(family.name, help_text(family), "gauge")
                 for state in self._states:
                     for subject, values in subjects(title, state):
+                        own = dict(zip(identity, values, strict=True))
                         for labels, value in samples(family, subject):
-                            metric.add_metric([*values, *labels], value)
+                            metric.add_sample(family.name, {**own, **labels}, value)
                 if metric.samples:
                     yield metric
 
@@ -83,41 +94,51 @@ def subjects(title: str, state: ClusterState) -> Iterator[tuple[Any, tuple[str, 
     cluster = (state.cluster.uid, state.cluster.name)
     if title == "Clusters":
         yield state, cluster
-        return
-    if title == "Virtual machines":
+    elif title == "Virtual machines":
         for row in roll_up(state, OBJECTIVES):
             yield row, (*cluster, row.vm.namespace, row.vm.name)
-        return
-    if title == "Snapshots beside a list of virtual machines":
+    elif title == "Snapshots":
         for each in state.snapshots:
             orphan = state.listing.is_orphan(each) if state.listing else None
-            yield ListedSnapshot(each, orphan), (*cluster, each.namespace, each.vm, each.name)
-        return
-    for subject in state.snapshots if title == "Snapshots" else state.named:
-        yield subject, (*cluster, subject.namespace, subject.vm, subject.name)
+            yield SnapshotRow(each, orphan), (*cluster, each.namespace, each.vm, each.name)
+    else:
+        for named in state.named:
+            yield named, (*cluster, named.namespace, named.vm, named.name)
 
 
-def age(since: float) -> float:
-    return max(0, round(NOW * 1000) - round(since * 1000)) / 1000
-
-
-def samples(family: AnyFamily[Any], subject: Any) -> Iterator[tuple[tuple[str, ...], float]]:
+def samples(family: AnyFamily[Any], subject: Any) -> Iterator[tuple[dict[str, str], float]]:
     if not isinstance(family, Family | AgeFamily):
-        yield from ((sample.labels, sample.value) for sample in family.samples(subject))
+        yield from ((dict(sample.labels), sample.value) for sample in family.samples(subject))
         return
     value = family.since(subject) if isinstance(family, AgeFamily) else family.value(subject)
     if value is not None:
-        yield (), age(value) if isinstance(family, AgeFamily) else value
+        age = round(max(0.0, NOW - value), 3)
+        yield {}, age if isinstance(family, AgeFamily) else value
+
+
+def parsed(body: str, parse: Any) -> dict[tuple[str, str, str], dict[Any, float]]:
+    """Return name, type and help of each family -> its samples; fails where one is repeated."""
+    found: dict[tuple[str, str, str], dict[Any, float]] = {}
+    for family in parse(body):
+        rows: dict[Any, float] = {}
+        for sample in family.samples:
+            series = (sample.name, frozenset(sample.labels.items()))
+            assert series not in rows
+            rows[series] = sample.value
+        assert rows
+        assert (family.name, family.type, family.documentation) not in found
+        found[family.name, family.type, family.documentation] = rows
+    return found
 
 
 @given(st.lists(cluster_states(), max_size=3, unique_by=lambda state: state.cluster.uid))
-def test_both_formats_are_byte_for_byte_what_prometheus_client_prints(
-    states: list[ClusterState],
-) -> None:
+def test_both_formats_hold_what_prometheus_client_prints(states: list[ClusterState]) -> None:
     registry = CollectorRegistry()
     registry.register(TheSameInPrometheusClient(states))
-    assert text(states).encode() == _print_text(registry)
-    assert text(states, openmetrics=True).encode() + b"# EOF\n" == _print_openmetrics(registry)
+    ours, theirs = text(states), _print_text(registry).decode()
+    assert parsed(ours, parse_text) == parsed(theirs, parse_text)
+    ours, theirs = text(states, openmetrics=True), _print_openmetrics(registry).decode()
+    assert parsed(ours + "# EOF\n", parse_openmetrics) == parsed(theirs, parse_openmetrics)
 
 
 @given(cluster_states())
@@ -161,12 +182,12 @@ def test_an_age_is_told_for_the_moment_of_the_scrape_and_never_below_zero() -> N
     rendered = [render(one(Snapshot(namespace="n", vm="v", name="s", creation_time=1000.0)), None)]
 
     def line(now: float) -> str:
-        lines = b"".join(plain(pieces(rendered, now, openmetrics=False))).decode().splitlines()
+        lines = b"".join(plain(exposition(rendered, now, openmetrics=False))).decode().splitlines()
         return next(line for line in lines if line.startswith("palette_vm_snapshot_age_seconds"))
 
-    assert line(1001.5).endswith(" 1.5")
-    assert line(1003.0).endswith(" 3.0")
-    assert line(900.0).endswith(" 0.0")
+    assert line(1001.5).endswith(" 1.500")
+    assert line(1003.0).endswith(" 3.000")
+    assert line(900.0).endswith(" 0.000")
 
 
 def listed(count: int) -> ClusterState:
@@ -183,31 +204,38 @@ def listed(count: int) -> ClusterState:
     return ClusterState(cluster=Cluster(uid="c1", name="prod"), up=True, listing=listing)
 
 
-def test_what_did_not_change_is_not_rendered_again() -> None:
+def test_an_equal_listing_is_not_rendered_again() -> None:
+    before = render(listed(2000), None)
+    after = render(listed(2000), before)
+    for name, pieces in before.pieces.items():
+        if not name.startswith("palette_cluster_"):
+            assert after.pieces[name] is pieces
+
+
+@pytest.mark.parametrize("position", [0, SUBJECTS - 1, SUBJECTS, 1999])
+def test_one_changed_snapshot_shows(position: int) -> None:
     state = listed(2000)
     assert state.listing
-    before = render(state, None)
-    after = render(listed(2000), before)
-    assert len(before.snapshots.runs) > 1
-    assert after.snapshots is before.snapshots
-    assert after.machines is before.machines
     snapshots = list(state.listing.snapshots)
-    snapshots[1000] = Snapshot(namespace="n", vm="v", name="s1000", phase="Failed")
-    del snapshots[500]
-    listing = replace(state.listing, snapshots=tuple(snapshots))
-    changed = render(replace(state, listing=listing), before)
-    known = {id(run) for run in before.snapshots.runs}
-    fresh = [run for run in changed.snapshots.runs if id(run) not in known]
-    assert 1 <= len(fresh) <= 3
-    assert b"".join(plain(pieces([changed], NOW, openmetrics=False))) == b"".join(
-        plain(pieces([render(replace(state, listing=listing), None)], NOW, openmetrics=False))
-    )
+    snapshots[position] = replace(snapshots[position], phase="Failed")
+    changed = replace(state, listing=replace(state.listing, snapshots=tuple(snapshots)))
+    rendered = render(changed, render(state, None))
+    shown = b"".join(plain(exposition([rendered], NOW, openmetrics=False))).decode()
+    assert shown == text([changed])
+    assert shown != text([state])
+
+
+def test_other_options_render_an_equal_listing_again() -> None:
+    before = render(listed(1), None)
+    after = render(listed(1), before, Renderer())
+    assert "palette_vm_snapshot_objective_seconds" in before.pieces
+    assert "palette_vm_snapshot_objective_seconds" not in after.pieces
 
 
 @given(st.lists(cluster_states(), max_size=3, unique_by=lambda state: state.cluster.uid))
 def test_gzip_holds_the_very_text(states: list[ClusterState]) -> None:
     rendered = [render(state, None) for state in states]
-    packed = b"".join(gzipped(pieces(rendered, NOW, openmetrics=False)))
+    packed = b"".join(gzipped(exposition(rendered, NOW, openmetrics=False)))
     assert gzip.decompress(packed).decode() == text(states)
     whole = zlib.decompressobj(31)
     assert whole.decompress(packed).decode() == text(states)
@@ -219,13 +247,11 @@ def test_a_renamed_cluster_keeps_no_line_under_its_old_name() -> None:
     state = one(Snapshot(namespace="n", vm="v", name="s"))
     renamed = ClusterState(cluster=Cluster(uid="c1", name="new"), up=True, named=state.named)
     rendered = render(renamed, render(state, None))
-    assert b"prod" not in b"".join(plain(pieces([rendered], NOW, openmetrics=False)))
+    assert b"prod" not in b"".join(plain(exposition([rendered], NOW, openmetrics=False)))
 
 
-def test_every_help_names_the_field_it_comes_from() -> None:
+def test_every_family_of_a_document_names_its_source() -> None:
     for title, _, families in TABLES:
         for family in families:
-            if title.startswith("Snapshots"):
-                assert any(part in family.help for part in ("metadata.", "spec.", "status.")), (
-                    family
-                )
+            if title != "Clusters":
+                assert family.source, family.name

@@ -105,8 +105,8 @@ async def test_what_is_not_there_is_not_up_and_nothing_else() -> None:
     machine_only = world_of([gone])
     machine_only.delete_snapshot(CLUSTER, "vms", gone["metadata"]["name"])
     down = (
-        f'palette_vm_snapshot_up{{cluster_name="{NAME}",cluster_uid="{CLUSTER}",'
-        'namespace="vms",snapshot="db-01-nightly",vm="db-01"} 0.0'
+        f'palette_vm_snapshot_up{{cluster_uid="{CLUSTER}",cluster_name="{NAME}",'
+        'namespace="vms",vm="db-01",snapshot="db-01-nightly"} 0'
     )
     async with (
         PaletteServer(machine_only) as palette,
@@ -115,7 +115,7 @@ async def test_what_is_not_there_is_not_up_and_nothing_else() -> None:
         await exporter.ready()
         text = await scrape(exporter.url)
         assert samples(line for line in text.splitlines() if "palette_vm_" in line) == [down]
-        assert f'palette_cluster_up{{cluster_name="{NAME}",cluster_uid="{CLUSTER}"}} 1.0' in text
+        assert f'palette_cluster_up{{cluster_uid="{CLUSTER}",cluster_name="{NAME}"}} 1\n' in text
     listed = await exposed([there], [named(there), named(gone)], "list_snapshots")
     assert sorted(samples(listed)) == sorted([*golden("just-requested"), down])
 

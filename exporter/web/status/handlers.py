@@ -143,7 +143,9 @@ class StatusHandlers:
         # One after the other: who comes second finds the work done.
         async with self._looking:
             boards = await self.turns.finished(
-                self._boards.of_all((each.state, each.text.objectives) for each in published)
+                self._boards.of_all(
+                    (each.state, each.text.options.objectives) for each in published
+                )
             )
         question, notes = asked([*request.query.items()])
         fleet = Fleet(boards, self.known(), self.wall())
@@ -157,7 +159,7 @@ class StatusHandlers:
             return None
         async with self._looking:
             board = await self.turns.finished(
-                self._boards.of(published.state, published.text.objectives)
+                self._boards.of(published.state, published.text.options.objectives)
             )
         row = board.rows.get(key)
         return None if row is None else line(board.state, row, now)
