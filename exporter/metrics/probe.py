@@ -45,7 +45,8 @@ def probe_exposition(
     now: seconds since the epoch, for ages.
     """
     for family in PROBE_FAMILIES:
-        yield f"{header(family, openmetrics=openmetrics)}{family.text('', probe)}".encode()
+        text = header(family, openmetrics=openmetrics) + family.text("", probe).replace("{}", "")
+        yield text.encode()
     families = FAMILIES[: -len(CLUSTER_FAMILIES)]
     yield from exposition([read], now, openmetrics=openmetrics, families=families)
     if openmetrics:
