@@ -5,6 +5,7 @@ The text of a sample is the same in both formats: ``name{identity,labels} value`
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class LabelledFamily(Generic[T]):
         )
 
 
+@lru_cache(maxsize=1024)
 def _text_of(labels: tuple[tuple[str, str], ...]) -> str:
     return "".join([f',{name}="{escape_label(value)}"' for name, value in labels])
 
