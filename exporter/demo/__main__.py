@@ -29,7 +29,7 @@ async def _serve(port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    palette = DemoPalette(World(now=time.time()))
+    palette = DemoPalette(World.demo(now=time.time()))
     try:
         await palette.start(HOST, port)
         print(_welcome(palette), flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""What an undisturbed Palette answers to each call."""
+"""The answers of a healthy Palette to each call."""
 
 from __future__ import annotations
 
@@ -62,6 +62,8 @@ class Answers:
             raise RefusalError(
                 404, "ResourceNotFound", f"SpectroCluster '{call.cluster_uid}' not found"
             )
+        if cluster.outage is not None:
+            raise RefusalError(*cluster.outage)
         return cluster
 
     def _of_cluster(self, call: Call, cluster: Cluster) -> Answer:

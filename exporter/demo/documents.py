@@ -7,17 +7,19 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from exporter.demo.volumes import DATA, ROOT, STATE, Volume
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Document = dict[str, Any]
 
 REQUESTED_AT = 1_795_140_000.0
-"""When builders say a snapshot was asked for, unless told: 2026-11-20T02:00:00Z."""
+"""The time of the request where a caller gives none: 2026-11-20T02:00:00Z."""
 
 FINALIZER = "snapshot.kubevirt.io/vmsnapshot-protection"
 SCHEDULED_LABEL = "vmo-manager.spectrocloud.com/scheduled"
-CLOUD_INIT_DISK = "cloudinitdisk"
+OWNER_LABEL = "example.com/owner"
 
 _SNAPSHOT_API = "snapshot.kubevirt.io/v1beta1"
 _VM_API = "kubevirt.io/v1"
@@ -45,7 +47,7 @@ def requested(
     deletion_policy: str = "Delete",
     labels: Mapping[str, str] | None = None,
 ) -> Document:
-    """A snapshot that was asked for at `at` (epoch seconds) and that no controller has seen yet.
+    """A snapshot requested at `at` (epoch seconds) that no controller has seen yet.
 
     `failure_deadline` is a Go duration; None leaves the field out, which means five minutes.
     """
@@ -70,25 +72,34 @@ def vm_document(
     created_at: float = REQUESTED_AT - 300 * 86_400,
     uid: str | None = None,
     printable_status: str = "Running",
-    disks: Mapping[str, str | None] | None = None,
+    volumes: Sequence[Volume] = (ROOT, DATA),
+    labels: Mapping[str, str] | None = None,
 ) -> Document:
-    """A virtual machine; `disks` maps each disk to why it cannot be snapshotted, None if it can.
-
-    `created_at` is in seconds since the epoch.
-    """
-    disks = {"rootdisk": None, "datadisk": None} if disks is None else disks
+    """A virtual machine; `created_at` is in seconds since the epoch."""
     metadata = _metadata(name, namespace, uid or object_uid("vm", namespace, name), created_at)
     return {
         "apiVersion": _VM_API,
         "kind": "VirtualMachine",
-        "metadata": metadata,
-        "spec": {"running": printable_status != "Stopped", "template": {}},
+        "metadata": metadata | ({"labels": dict(labels)} if labels else {}),
+        "spec": {
+            "running": printable_status != "Stopped",
+            "template": {"spec": _template(name, volumes)},
+        },
         "status": {
             "created": printable_status != "Stopped",
             "ready": printable_status in {"Running", "Migrating"},
             "printableStatus": printable_status,
-            "volumeSnapshotStatuses": [_disk(disk, why) for disk, why in disks.items()],
+            "volumeSnapshotStatuses": [volume.status for volume in volumes],
         },
+    }
+
+
+def _template(vm: str, volumes: Sequence[Volume]) -> Document:
+    listed = [volume for volume in volumes if volume.kind != STATE]
+    disks = [{"name": volume.name, "disk": {"bus": "virtio"}} for volume in listed]
+    return {
+        "domain": {"devices": {"disks": disks}, "resources": {"requests": {"memory": "4Gi"}}},
+        "volumes": [volume.document(vm) for volume in listed],
     }
 
 
@@ -105,12 +116,14 @@ def with_printable_status(vm: Document, printable_status: str) -> Document:
     return vm | {"metadata": metadata, "spec": spec, "status": status}
 
 
-def cluster_document(uid: str, name: str, project_uid: str, cloud_type: str) -> Document:
+def cluster_document(
+    uid: str, name: str, project_uid: str, cloud_type: str, state: str
+) -> Document:
     """A cluster as the dashboard lists it."""
     return {
         "metadata": {"name": name, "projectUid": project_uid, "uid": uid},
         "spec": {"cloudType": cloud_type},
-        "status": {"clusterState": "Running"},
+        "status": {"clusterState": state},
     }
 
 
@@ -149,9 +162,3 @@ def _metadata(name: str, namespace: str, uid: str, at: float) -> Document:
         "generation": 1,
         "resourceVersion": "88123456",
     }
-
-
-def _disk(name: str, why_not: str | None) -> Document:
-    if why_not is None:
-        return {"name": name, "enabled": True}
-    return {"name": name, "enabled": False, "reason": why_not}

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 OLD_ERROR = "Failed to check and update snapshot content: the object has been modified"
 DEADLINE_ERROR = "snapshot deadline exceeded while waiting for the guest agent to freeze"
 
+SOURCE_INDICATIONS_SINCE = (1, 7)
+"""The KubeVirt version that first writes `sourceIndications`."""
+
 # Seconds: the youngest and the oldest snapshot that a machine of this habit may have.
 _AGES: Mapping[Habit, tuple[float, float]] = {
     "busy": (180, 20 * DAY),
@@ -36,7 +39,7 @@ def snapshots(machine: Machine, rng: Random, now: float) -> Iterator[Document]:
 
 
 def finished(machine: Machine, rng: Random, at: float, tag: str = "") -> Document:
-    """A snapshot requested at `at` that went well, as well as the machine's disks allow."""
+    """A snapshot requested at `at` that went well, as well as the machine's volumes allow."""
     document = ask(machine, rng, at, tag=tag)
     stages.started(document, at + 2, machine.uid)
     take(document, machine, at + rng.uniform(8, 20), machine.printable_status, rng)
@@ -65,14 +68,25 @@ def ask(
 def take(
     document: Document, machine: Machine, at: float, printable_status: str, rng: Random
 ) -> Document:
-    """Take the data, with what the machine's disks, agent and state allow."""
-    return stages.taken(
+    """Take the data, with what the machine's volumes, agent and state allow."""
+    stages.taken(
         document,
         at,
         included=machine.included,
         excluded=machine.excluded,
         indications=machine.indications(printable_status, quiesced=rng.random() > 0.1),
     )
+    return with_source_indications(document, machine)
+
+
+def with_source_indications(document: Document, machine: Machine) -> Document:
+    """Repeat the indications in the field that replaces them from KubeVirt 1.7 on."""
+    found = document["status"].get("indications", ())
+    if found and machine.kubevirt >= SOURCE_INDICATIONS_SINCE:
+        document["status"]["sourceIndications"] = [
+            {"indication": each, "message": ""} for each in found
+        ]
+    return document
 
 
 def lost(machine: Machine, rng: Random, now: float) -> Document:
@@ -100,7 +114,7 @@ def ready_with_old_error(machine: Machine, rng: Random, now: float) -> Document:
 
 
 def source_missing(machine: Machine, rng: Random, now: float) -> Document:
-    """In progress for good: its VM is not there, and it has no deadline."""
+    """In progress forever: its VM does not exist, and it has no deadline."""
     document = requested(
         name="ghost-nightly",
         vm="ghost",
@@ -114,7 +128,7 @@ def source_missing(machine: Machine, rng: Random, now: float) -> Document:
 
 
 def orphan(machine: Machine, rng: Random, now: float) -> Document:
-    """A good snapshot whose VM is gone."""
+    """A good snapshot whose VM was deleted."""
     return stages.snapshot_document(
         name="retired-01-last",
         vm="retired-01",

@@ -6,7 +6,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from exporter.demo.documents import CLOUD_INIT_DISK, Document, vm_document
+from exporter.demo.documents import OWNER_LABEL, Document, vm_document
+from exporter.demo.volumes import CLOUD_INIT, DATA, ROOT, Volume, without_class
 
 if TYPE_CHECKING:
     from random import Random
@@ -27,22 +28,26 @@ CLUSTERS = (
 NAMESPACES = ("shop", "erp", "data", "platform", "desktops")
 APPS = ("db", "web", "cache", "batch", "mail", "crm", "build", "ldap", "win", "pos")
 
-_NO_CLASS = (
-    "No VolumeSnapshotClass: Volume snapshots are not configured for this StorageClass [{0}] [{1}]"
-)
-_CLOUD_INIT = "Snapshot is not supported for this volumeSource type [cloudinitdisk]"
+TIERS = ("gold", "silver", "bronze")
+PARTIAL_SINCE = (1, 9)
+"""The KubeVirt version that first writes the indication PartialSnapshot."""
+
+KUBEVIRT = ((1, 9), (1, 6), (1, 3))
+"""The KubeVirt version of each of the demo's clusters, in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A virtual machine; `disks` maps each to why it cannot be snapshotted, None if it can."""
+    """A virtual machine; `kubevirt`: the version of its cluster's KubeVirt."""
 
     cluster_uid: str
     namespace: str
     name: str
     uid: str
     created_at: float
-    disks: tuple[tuple[str, str | None], ...]
+    volumes: tuple[Volume, ...]
+    labels: tuple[tuple[str, str], ...]
+    kubevirt: tuple[int, int]
     guest_agent: bool
     keep: int
     habit: Habit
@@ -62,29 +67,35 @@ class Machine:
             uid=self.uid,
             created_at=self.created_at,
             printable_status=self.printable_status,
-            disks=dict(self.disks),
+            volumes=self.volumes,
+            labels=dict(self.labels),
         )
 
     @property
     def included(self) -> list[str]:
         """The disks that a snapshot saves."""
-        return [disk for disk, why_not in self.disks if why_not is None]
+        return [each.name for each in self.volumes if each.reason is None and not each.newer]
 
     @property
     def excluded(self) -> list[str]:
         """The disks that a snapshot leaves out."""
-        return [disk for disk, why_not in self.disks if why_not is not None]
+        return [each.name for each in self.volumes if each.reason is not None and not each.newer]
 
     def indications(self, printable_status: str, *, quiesced: bool = True) -> list[str]:
         """What KubeVirt notes on a snapshot taken while the VM shows `printable_status`."""
+        partial = ["PartialSnapshot"] if self._says_partial else []
         if printable_status in {"Stopped", "Provisioning", "Starting"}:
-            return []
+            return partial
         if printable_status == "Paused":
-            return ["Online", "Paused"]
+            return ["Online", "Paused", *partial]
         agent = ["GuestAgent"] if self.guest_agent else ["NoGuestAgent"]
         late = ["QuiesceTimeout"] if self.guest_agent and not quiesced else []
-        data_left_out = self.included and set(self.excluded) - {CLOUD_INIT_DISK}
-        return ["Online", *agent, *late, *(["PartialSnapshot"] if data_left_out else [])]
+        return ["Online", *agent, *late, *partial]
+
+    @property
+    def _says_partial(self) -> bool:
+        left_out = any(each.reason is not None and each.is_data_claim for each in self.volumes)
+        return left_out and self.kubevirt >= PARTIAL_SINCE
 
 
 def cluster_identity(index: int) -> tuple[str, str, str, str]:
@@ -106,7 +117,9 @@ def machine(rng: Random, index: int, clusters: int, now: float) -> Machine:
         name=f"{APPS[(number + cluster * 3) % len(APPS)]}-{number + 1:02d}",
         uid=new_uid(rng),
         created_at=now - rng.uniform(60, 400) * DAY,
-        disks=_disks(rng, index),
+        volumes=_volumes(rng, index),
+        labels=labels_of(namespace, TIERS[number % len(TIERS)]),
+        kubevirt=KUBEVIRT[cluster % len(KUBEVIRT)],
         guest_agent=rng.random() < 0.8,
         keep=rng.randint(4, 6),
         habit=_HABITS[index % len(_HABITS)],
@@ -127,14 +140,20 @@ _HABITS: tuple[Habit, ...] = ("quiet", "busy", "busy", "quiet", "busy", "neglect
 _STATUSES = ("Running",) * 6 + ("Stopped",) + ("Running",) * 9 + ("Paused",)
 
 
-def _disks(rng: Random, index: int) -> tuple[tuple[str, str | None], ...]:
+def labels_of(namespace: str, tier: str) -> tuple[tuple[str, str], ...]:
+    """The labels of a VM in this namespace; desktops belong to no team."""
+    owner = {} if namespace == "desktops" else {OWNER_LABEL: f"team-{namespace}"}
+    return tuple((owner | {"app.kubernetes.io/part-of": namespace, "tier": tier}).items())
+
+
+def _volumes(rng: Random, index: int) -> tuple[Volume, ...]:
     if index % 14 == 0:
-        return tuple((disk, _NO_CLASS.format("slow", disk)) for disk in ("rootdisk", "datadisk"))
-    disks: list[tuple[str, str | None]] = [("rootdisk", None)]
+        return without_class("rootdisk", "slow"), without_class("datadisk", "slow")
+    volumes = [ROOT]
     if rng.random() < 0.6:
-        disks.append(("datadisk", None))
+        volumes.append(DATA)
     if index % 9 == 1:
-        disks.append(("scratch", _NO_CLASS.format("local", "scratch")))
+        volumes.append(without_class("scratch", "local"))
     if rng.random() < 0.3:
-        disks.append((CLOUD_INIT_DISK, _CLOUD_INIT))
-    return tuple(disks)
+        volumes.append(CLOUD_INIT)
+    return tuple(volumes)

@@ -97,19 +97,25 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A VM-enabled cluster and what it holds."""
+    """A VM-enabled cluster and what it holds.
+
+    `state`: the dashboard's clusterState. `outage`: the status, code and message with which
+    every call for the cluster fails; None where it answers.
+    """
 
     uid: str
     name: str
     project_uid: str
     cloud_type: str
+    state: str = "Running"
+    outage: tuple[int, str, str] | None = None
     vms: Shelf = field(default_factory=Shelf)
     snapshots: Shelf = field(default_factory=Shelf)
 
     @property
     def document(self) -> Document:
         """The cluster as the dashboard lists it."""
-        return cluster_document(self.uid, self.name, self.project_uid, self.cloud_type)
+        return cluster_document(self.uid, self.name, self.project_uid, self.cloud_type, self.state)
 
 
 def key_of(document: Any) -> Key:

@@ -6,6 +6,7 @@ Instants are seconds since the epoch.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from exporter.demo.documents import (
@@ -139,7 +140,7 @@ def lost(document: Document, at: float) -> Document:
 
 
 def deleting(document: Document, at: float) -> Document:
-    """Deletion was asked for; only an unfinished snapshot shows it in its phase."""
+    """Deletion was requested; only an unfinished snapshot shows it in its phase."""
     document["metadata"] |= {"deletionTimestamp": timestamp(at), "deletionGracePeriodSeconds": 0}
     status = document.get("status")
     if status and status["phase"] not in _FINISHED:
@@ -151,6 +152,11 @@ def with_error(document: Document, at: float, message: str) -> Document:
     """The last error the controller met, which outlives its cause."""
     document["status"]["error"] = {"message": message, "time": timestamp(at)}
     return _touched(document, at)
+
+
+def requested_at(document: Document) -> float:
+    """Return when the snapshot was requested, in seconds since the epoch."""
+    return datetime.fromisoformat(document["metadata"]["creationTimestamp"]).timestamp()
 
 
 def _conditions(document: Document, at: float, *wanted: tuple[str, str, str]) -> None:

@@ -6,6 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Self
 
 from exporter.demo import history
+from exporter.demo.cases import CASES, CLUSTER_CASES, documents
 from exporter.demo.documents import Document, vm_document
 from exporter.demo.life import Life
 from exporter.demo.machines import Machine, cluster_identity, machine
@@ -39,8 +40,27 @@ class World:
         self._life = Life(self._clusters, machines, rng=rng, pace=pace, now=now) if alive else None
 
     @classmethod
+    def demo(cls, *, now: float) -> Self:
+        """The fleet of the demo: a living one, with a case of each problem added to it."""
+        world = cls(now=now)
+        for case in CASES:
+            vm, snapshots = documents(case, now)
+            uid = cluster_identity(case.cluster)[0]
+            world.put_vm(uid, vm)
+            for snapshot in snapshots:
+                world.put_snapshot(uid, snapshot)
+        for index, each in enumerate(CLUSTER_CASES, start=90):
+            uid, _, project_uid, cloud_type = cluster_identity(index)
+            world.add_cluster(
+                uid, each.name, project_uid, cloud_type, state=each.state, outage=each.outage
+            )
+            if each.forbidden:
+                world.forbidden_projects.add(project_uid)
+        return world
+
+    @classmethod
     def empty(cls, *, now: float = 0.0) -> Self:
-        """A tenant without a cluster, in which nothing happens by itself."""
+        """A tenant without a cluster, in which nothing happens on its own."""
         return cls(clusters=0, vms=0, now=now)
 
     @classmethod
@@ -93,11 +113,26 @@ class World:
         return [item.document for item in self._clusters[cluster_uid].snapshots]
 
     def add_cluster(
-        self, uid: str, name: str, project_uid: str, cloud_type: str = "edge-native"
+        self,
+        uid: str,
+        name: str,
+        project_uid: str,
+        cloud_type: str = "edge-native",
+        *,
+        state: str = "Running",
+        outage: tuple[int, str, str] | None = None,
     ) -> None:
-        """Add an empty cluster, or replace one by an empty one; its project exists from now on."""
+        """Add an empty cluster, or replace one by an empty one; its project exists from now on.
+
+        `state` and `outage` are those of Cluster.
+        """
         self._clusters[uid] = Cluster(
-            uid=uid, name=name, project_uid=project_uid, cloud_type=cloud_type
+            uid=uid,
+            name=name,
+            project_uid=project_uid,
+            cloud_type=cloud_type,
+            state=state,
+            outage=outage,
         )
         self.projects.add(project_uid)
 

@@ -14,5 +14,5 @@ async def simulated() -> AsyncIterator[Callable[[Settings], Settings]]:
     from exporter.demo.api import API_KEY, DemoPalette
     from exporter.demo.world import World
 
-    async with DemoPalette(World(now=time.time())) as palette:
+    async with DemoPalette(World.demo(now=time.time())) as palette:
         yield lambda settings: settings.with_demo(url=palette.url, api_key=API_KEY)

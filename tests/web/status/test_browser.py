@@ -11,6 +11,7 @@ from playwright.async_api import expect
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.machines import cluster_identity
 from exporter.demo.stages import failed, started
+from exporter.demo.volumes import without_class
 from exporter.demo.world import World
 from tests.harness import EAST, NOW, Running, exporting, put, target, tenant
 from tests.palette_server import faults
@@ -43,7 +44,10 @@ async def hostile() -> AsyncIterator[Running]:
     """A machine whose names and error are out to do harm."""
     world = tenant()
     vm = '<img src=x onerror="alert(1)">'
-    world.put_vm(EAST, vm_document(name=vm, namespace="'\"><b>", disks={"<i>disk</i>": "no"}))
+    world.put_vm(
+        EAST,
+        vm_document(name=vm, namespace="'\"><b>", volumes=(without_class("<i>disk</i>", "no"),)),
+    )
     document = requested(name=SNAPSHOT, vm=vm, namespace="'\"><b>", at=NOW - 3600)
     failed(started(document, NOW - 3590, "uid"), NOW - 3000, ERROR)
     document["status"]["conditions"][0]["reason"] = "</li><script>alert(2)</script>"
