@@ -15,7 +15,7 @@ from tests.palette_server.exchange import Exchange
 from tests.palette_server.faultbook import FaultBook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from exporter.demo.calls import Answer, Call
     from exporter.demo.world import World
@@ -47,13 +47,21 @@ class PaletteServer(DemoPalette):
     """A DemoPalette with test hooks.
 
     `gzip`: compress answers for clients that accept it. `remembered`: how many requests are
-    recorded; the oldest are dropped. `options`: of DemoPalette.
+    recorded; the oldest are dropped. `forbidden_projects`: those that answer 403. `options`: of
+    DemoPalette.
     """
 
     def __init__(
-        self, world: World, *, gzip: bool = True, remembered: int = 50_000, **options: Any
+        self,
+        world: World,
+        *,
+        gzip: bool = True,
+        remembered: int = 50_000,
+        forbidden_projects: Iterable[str] = (),
+        **options: Any,
     ) -> None:
         super().__init__(world, **options)
+        world.forbidden_projects.update(forbidden_projects)
         self.faults = FaultBook()
         self.gzip = gzip
         self._remembered = remembered
