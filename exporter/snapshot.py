@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from exporter.volumes import MEMORY_DUMP, STATE_PREFIX, Volume
+
 DEFAULT_FAILURE_DEADLINE = 300.0
 """Seconds; what KubeVirt assumes where ``spec.failureDeadline`` is missing."""
 
@@ -28,12 +30,17 @@ class VirtualMachineKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """One Palette cluster. ``name`` is the uid where no better is known."""
+    """One Palette cluster.
+
+    name: the uid if no better name is known.
+    state: ``status.clusterState`` of the dashboard; "" if it is not known.
+    """
 
     uid: str
     name: str
     project_uid: str = ""
     cloud_type: str = ""
+    state: str = ""
 
 
 class Condition(NamedTuple):
@@ -55,12 +62,25 @@ class SnapshotError:
     time: float | None = None
 
 
+PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volumes:
     """``status.snapshotVolumes``; a list that could not be read is None."""
 
     included: tuple[str, ...] | None = ()
     excluded: tuple[str, ...] | None = ()
+
+    def hold_data_of(self, vm: "VirtualMachine | None") -> bool:
+        """Return True if a data volume is included; of the VM's own, if it has any."""
+        included = self.included or ()
+        volumes = (vm.volumes if vm else None) or ()
+        data = [volume.name for volume in volumes if volume.holds_data]
+        if data:
+            return not set(data).isdisjoint(included)
+        dumps = {volume.name for volume in volumes if volume.kind == MEMORY_DUMP}
+        return any(name not in dumps and not name.startswith(STATE_PREFIX) for name in included)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +94,10 @@ class Snapshot:
     deleting: whether it is on its way out, dated or not.
     failure_deadline: seconds, negative and 0 as written; None where it was unreadable.
     phase: None while there is no status; "" where a status names none.
+    indications: of ``status.indications`` and ``status.sourceIndications`` together.
     volumes: None while unknown: ``snapshotVolumes`` missing or null.
+    temporary: whether a VirtualMachineClone owns it: it is deleted when the clone is complete.
+    unreadable: paths of the fields that are there and cannot be read.
     """
 
     namespace: str
@@ -96,6 +119,8 @@ class Snapshot:
     error: SnapshotError | None = None
     indications: tuple[str, ...] = ()
     volumes: Volumes | None = None
+    temporary: bool = False
+    unreadable: tuple[str, ...] = ()
 
     @property
     def key(self) -> SnapshotKey:
@@ -108,20 +133,28 @@ class Snapshot:
         return VirtualMachineKey(self.namespace, self.vm)
 
     @property
+    def counted_phase(self) -> str | None:
+        """One of PHASES, Unknown for all others; None while there is no status."""
+        return self.phase if self.phase is None or self.phase in PHASES else "Unknown"
+
+    @property
     def failed(self) -> bool:
         """True once KubeVirt gave up on it; terminal."""
         return self.phase == "Failed"
 
-    @property
-    def restorable(self) -> bool:
-        """True if restoring it would bring back data.
+    def restorable_for(self, vm: "VirtualMachine | None") -> bool:
+        """Return True if a restore would bring back data.
 
-        Without a VolumeSnapshotClass KubeVirt reports Succeeded and ready having saved only the
-        VM's configuration: such a snapshot lists its volumes and includes none.
+        KubeVirt also reports a snapshot as Succeeded and ready that holds only the configuration
+        of the VM, its TPM and EFI state or a memory dump.
+
+        vm: the snapshot's VM; None if it is not known.
         """
         if not self.ready_to_use or self.deleting or self.failed:
             return False
-        return self.volumes is None or bool(self.volumes.included)
+        if "status.phase" in self.unreadable:
+            return False  # it may be Failed
+        return self.volumes is None or self.volumes.hold_data_of(vm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +162,10 @@ class VirtualMachine:
     """One VirtualMachine.
 
     status: ``status.printableStatus``; "" where there is none.
-    unsnapshottable_volumes: names from ``status.volumeSnapshotStatuses`` that are not enabled.
+    deletion_timestamp: ``metadata.deletionTimestamp``.
+    restoring: whether ``status.restoreInProgress`` names a restore.
+    volumes: from ``spec`` and ``status.volumeSnapshotStatuses``; None if neither names any.
+    unreadable: paths of the fields that are there and cannot be read.
     """
 
     namespace: str
@@ -137,8 +173,23 @@ class VirtualMachine:
     uid: str = ""
     status: str = ""
     created_at: float | None = None
+    deletion_timestamp: float | None = None
+    restoring: bool = False
     labels: tuple[tuple[str, str], ...] = ()
-    unsnapshottable_volumes: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] | None = None
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def data_volumes(self) -> tuple[Volume, ...] | None:
+        """The volumes that hold data; None while the volumes are not known."""
+        if self.volumes is None:
+            return None
+        return tuple(volume for volume in self.volumes if volume.holds_data)
+
+    @property
+    def unsnapshottable_volumes(self) -> tuple[str, ...]:
+        """The names of the data volumes that cannot be snapshotted."""
+        return tuple(volume.name for volume in self.volumes or () if volume.unsnapshottable)
 
     @property
     def key(self) -> VirtualMachineKey:

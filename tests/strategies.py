@@ -13,6 +13,7 @@ from exporter.snapshot import (
     VirtualMachine,
     Volumes,
 )
+from exporter.volumes import DATA_KINDS, Volume
 
 # Any text that UTF-8 can hold; what a name may not be is Kubernetes' business, not ours.
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -58,6 +59,18 @@ snapshots = st.builds(
     volumes=volumes,
 )
 
+vm_volumes = st.lists(
+    st.builds(
+        Volume,
+        name=names | st.just("persistent-state-for-vm"),
+        kind=st.sampled_from(["", "odd", "memoryDump", *sorted(DATA_KINDS), "containerDisk"]),
+        enabled=st.none() | st.booleans(),
+        reason=st.sampled_from(["", "PVC not found", "not supported for this volumeSource type"]),
+    ),
+    max_size=3,
+    unique_by=lambda volume: volume.name,
+).map(tuple)
+
 machines = st.builds(
     VirtualMachine,
     namespace=names,
@@ -66,7 +79,7 @@ machines = st.builds(
     status=texts,
     created_at=times,
     labels=st.lists(st.tuples(names, texts), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
-    unsnapshottable_volumes=st.lists(names, max_size=3).map(tuple),
+    volumes=st.none() | vm_volumes,
 )
 
 clusters = st.builds(Cluster, uid=names, name=names, project_uid=texts, cloud_type=texts)

@@ -22,7 +22,7 @@ from exporter.metrics.family import (
     AnyFamily,
     escape_label,
 )
-from exporter.metrics.rollup import Objective, VirtualMachineRow, roll_up
+from exporter.rollup import Objective, VirtualMachineRow, roll_up
 from exporter.snapshot import ClusterState, NamedSnapshot, Snapshot
 
 T = TypeVar("T")
@@ -126,8 +126,10 @@ def _are_equal(
 
 def _snapshot_rows(state: ClusterState) -> Iterator[SnapshotRow]:
     listing = state.listing
+    vms = {vm.key: vm for vm in listing.virtual_machines} if listing else {}
     for snapshot in state.snapshots:
-        yield SnapshotRow(snapshot, listing.is_orphan(snapshot) if listing else None)
+        orphan = listing.is_orphan(snapshot) if listing else None
+        yield SnapshotRow(snapshot, orphan, vms.get(snapshot.vm_key))
 
 
 class _Labels:

@@ -8,10 +8,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, Sample
-from exporter.metrics.rollup import VirtualMachineRow
-from exporter.snapshot import ClusterState, NamedSnapshot, Snapshot
+from exporter.rollup import VirtualMachineRow
+from exporter.snapshot import PHASES, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
 
-PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
 STATUSES = ("true", "false", "unknown")
 
 
@@ -19,10 +18,12 @@ class SnapshotRow(NamedTuple):
     """A snapshot, and what the list of virtual machines says about it.
 
     orphan: whether its virtual machine is missing, as in ``Listing.is_orphan``.
+    vm: its virtual machine; None where it is not listed.
     """
 
     snapshot: Snapshot
     orphan: bool | None
+    vm: VirtualMachine | None
 
 
 def _info(row: SnapshotRow) -> Iterator[Sample]:
@@ -38,10 +39,9 @@ def _info(row: SnapshotRow) -> Iterator[Sample]:
 
 
 def _phase(row: SnapshotRow) -> list[Sample]:
-    phase = row.snapshot.phase
+    phase = row.snapshot.counted_phase
     if phase is None:
         return []
-    phase = phase if phase in PHASES else "Unknown"
     return [Sample(each == phase, (("phase", each),)) for each in PHASES]
 
 
@@ -100,9 +100,10 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
         name="palette_vm_snapshot_restorable",
         help="1 if a restore of the snapshot would bring back data, 0 otherwise.",
         source="status.readyToUse, status.snapshotVolumes; ready, no metadata.deletionTimestamp, "
-        "status.phase not Failed, and a volume in status.snapshotVolumes.includedVolumes unless "
-        "status.snapshotVolumes is unknown",
-        value=attrgetter("snapshot.restorable"),
+        "status.phase not Failed, and one of the VM's data volumes in "
+        "status.snapshotVolumes.includedVolumes, unless status.snapshotVolumes is missing; TPM "
+        "and EFI state and memory dumps are no data",
+        value=lambda row: row.snapshot.restorable_for(row.vm),
     ),
     AgeFamily(
         name="palette_vm_snapshot_age_seconds",
@@ -257,7 +258,7 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         help="Time at which the data of the newest restorable snapshot was taken, in seconds "
         "since the epoch. Absent without one.",
         source="status.creationTime",
-        value=attrgetter("last_restorable"),
+        value=attrgetter("recovery_point"),
     ),
     Family(
         name="palette_vm_oldest_snapshot_timestamp_seconds",
@@ -283,7 +284,7 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         help="Maximum age of the newest restorable snapshot, from the first objective that "
         "applies to the VM. Absent where none applies.",
         source="objectives[].max_age",
-        value=attrgetter("objective"),
+        value=attrgetter("max_age"),
     ),
 )
 

@@ -78,6 +78,7 @@ class VolumeSnapshotStatus(msgspec.Struct, gc=False):
 
     name: str | None = None
     enabled: bool | None = None
+    reason: str | None = None
 
 
 class Status(msgspec.Struct, rename="camel", gc=False):

@@ -40,6 +40,7 @@ from exporter.snapshot import (
     VirtualMachine,
     Volumes,
 )
+from exporter.volumes import Volume
 
 __all__ = [
     "Fault",
@@ -305,13 +306,17 @@ def _virtual_machine(item: Item, read: _Reader, *, namespace: str) -> VirtualMac
         status=intern(status.printable_status or ""),
         created_at=read.time(metadata.creation_timestamp, "metadata.creationTimestamp"),
         labels=tuple(labels),
-        unsnapshottable_volumes=_unsnapshottable(status.volume_snapshot_statuses),
+        volumes=_vm_volumes(status.volume_snapshot_statuses),
     )
 
 
-def _unsnapshottable(volumes: list[VolumeSnapshotStatus] | None) -> tuple[str, ...]:
+def _vm_volumes(statuses: list[VolumeSnapshotStatus] | None) -> tuple[Volume, ...] | None:
+    if not statuses:
+        return None
     return tuple(
-        intern(volume.name) for volume in volumes or () if volume.name and volume.enabled is False
+        Volume(intern(each.name), enabled=each.enabled, reason=intern(each.reason or ""))
+        for each in statuses
+        if each.name
     )
 
 

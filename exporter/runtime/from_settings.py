@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exporter import settings as configuration
-from exporter.metrics.rollup import Objective
 from exporter.palette import auth
 from exporter.refresh.targets import Names, Target
+from exporter.rollup import Objective
 from exporter.web.guard.web_config import Door, DoorError, content_of, in_one_form
 
 LOGIN_RETRY = 0.9
@@ -55,14 +55,19 @@ def names(include: tuple[re.Pattern[str], ...], exclude: tuple[re.Pattern[str], 
 
 
 def objective(setting: configuration.Objective) -> Objective:
-    """Return an objective that promises an age."""
-    assert setting.max_age is not None
+    """Return an objective as the roll-up of VMs takes it."""
     return Objective(
-        max_age=setting.max_age,
         cluster=setting.cluster,
         namespace=setting.namespace,
         vm=setting.vm,
         labels=tuple(setting.labels.items()),
+        exempt=setting.exempt,
+        max_age=setting.max_age,
+        min_snapshots=setting.min_snapshots,
+        max_snapshots=setting.max_snapshots,
+        max_snapshot_age=setting.max_snapshot_age,
+        quiesced=setting.quiesced,
+        ignore_volumes=setting.ignore_volumes,
     )
 
 

@@ -193,5 +193,4 @@ class Probes:
 
 def render_options(settings: Settings) -> RenderOptions:
     """Return what the settings say about series."""
-    promised = (each for each in settings.objectives if each.max_age is not None)
-    return RenderOptions(objectives=tuple(map(from_settings.objective, promised)))
+    return RenderOptions(objectives=tuple(map(from_settings.objective, settings.objectives)))

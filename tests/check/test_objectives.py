@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.check.objectives import Place, idle, places
-from exporter.metrics.rollup import Objective as Applied
 from exporter.refresh.targets import Target, by_cluster
+from exporter.rollup import Objective as Applied
 from exporter.runtime import from_settings
 from exporter.settings import Objective
 from exporter.snapshot import Cluster, VirtualMachine

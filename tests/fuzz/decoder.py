@@ -132,4 +132,4 @@ def _truthful(
             continue
         said = by_key.get((each.namespace, each.name), [])
         assert not each.ready_to_use or any(map(oracle.ready, said)), each
-        assert not each.restorable or any(map(oracle.may_be_restorable, said)), each
+        assert not each.restorable_for(None) or any(map(oracle.may_be_restorable, said)), each

@@ -8,9 +8,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
 from exporter.metrics.exposition import Renderer, RenderOptions, exposition, plain
-from exporter.metrics.rollup import Objective
 from exporter.metrics.telemetry import END_OF_FILE
 from exporter.refresh.targets import ALL_NAMES, Coverage, SnapshotTarget, keep, listed, listing
+from exporter.rollup import Objective
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
 from tests.fuzz import decoder
@@ -47,7 +47,8 @@ def check(snapshots: bytes, machines: bytes) -> None:
     restorable = sum(
         value for (name, _), value in told[0].items() if name == "palette_vm_snapshot_restorable"
     )
-    assert restorable == sum(each.restorable for each in state.snapshots)
+    vms = {vm.key: vm for vm in state.listing.virtual_machines} if state.listing else {}
+    assert restorable == sum(each.restorable_for(vms.get(each.vm_key)) for each in state.snapshots)
 
 
 def _state(found: tuple[Snapshot, ...], machines: tuple[VirtualMachine, ...]) -> ClusterState:

@@ -31,7 +31,7 @@ from exporter.metrics.exposition import (
 )
 from exporter.metrics.families import SnapshotRow
 from exporter.metrics.family import AgeFamily, AnyFamily, Family
-from exporter.metrics.rollup import Objective, roll_up
+from exporter.rollup import Objective, roll_up
 from exporter.snapshot import (
     Cluster,
     ClusterState,
@@ -98,9 +98,12 @@ def subjects(title: str, state: ClusterState) -> Iterator[tuple[Any, tuple[str, 
         for row in roll_up(state, OBJECTIVES):
             yield row, (*cluster, row.vm.namespace, row.vm.name)
     elif title == "Snapshots":
+        listing = state.listing
+        vms = {vm.key: vm for vm in listing.virtual_machines} if listing else {}
         for each in state.snapshots:
-            orphan = state.listing.is_orphan(each) if state.listing else None
-            yield SnapshotRow(each, orphan), (*cluster, each.namespace, each.vm, each.name)
+            orphan = listing.is_orphan(each) if listing else None
+            row_of_it = SnapshotRow(each, orphan, vms.get(each.vm_key))
+            yield row_of_it, (*cluster, each.namespace, each.vm, each.name)
     else:
         for named in state.named:
             yield named, (*cluster, named.namespace, named.vm, named.name)

@@ -66,14 +66,20 @@ def test_a_page_of_every_document_brings_all_of_them_and_the_token() -> None:
 
 UNREADABLE: list[tuple[str, object, str, Callable[[Snapshot], object], object]] = [
     ("status.readyToUse", "true", "status.readyToUse", lambda s: s.ready_to_use, False),
-    ("status.readyToUse", 1, "status.readyToUse", lambda s: s.restorable, False),
+    ("status.readyToUse", 1, "status.readyToUse", lambda s: s.restorable_for(None), False),
     ("status.creationTime", "soon", "status.creationTime", lambda s: s.creation_time, None),
     ("status.creationTime", 17, "status.creationTime", lambda s: s.creation_time, None),
     ("status.phase", 3, "status.phase", lambda s: s.phase, ""),
     ("status", [], "status", lambda s: (s.phase, s.ready_to_use), (None, False)),
     ("status", "fine", "status", lambda s: (s.phase, s.ready_to_use), (None, False)),
     ("metadata.deletionTimestamp", "x", "metadata.deletionTimestamp", lambda s: s.deleting, True),
-    ("metadata.deletionTimestamp", 5, "metadata.deletionTimestamp", lambda s: s.restorable, False),
+    (
+        "metadata.deletionTimestamp",
+        5,
+        "metadata.deletionTimestamp",
+        lambda s: s.restorable_for(None),
+        False,
+    ),
     ("metadata.labels", [], "metadata.labels", lambda s: s.scheduled, False),
     ("metadata.uid", {}, "metadata.uid", lambda s: s.uid, ""),
     ("spec", 7, "spec.failureDeadline", lambda s: (s.vm, s.failure_deadline), ("db-01", None)),
@@ -85,14 +91,14 @@ UNREADABLE: list[tuple[str, object, str, Callable[[Snapshot], object], object]] 
         "status.snapshotVolumes",
         "rootdisk",
         "status.snapshotVolumes",
-        lambda s: (s.volumes, s.restorable),
+        lambda s: (s.volumes, s.restorable_for(None)),
         (Volumes(included=None, excluded=None), False),
     ),
     (
         "status.snapshotVolumes.includedVolumes",
         "rootdisk",
         "status.snapshotVolumes.includedVolumes",
-        lambda s: (s.volumes and s.volumes.included, s.restorable),
+        lambda s: (s.volumes and s.volumes.included, s.restorable_for(None)),
         (None, False),
     ),
     ("status.conditions", {}, "status.conditions", lambda s: s.conditions, ()),
@@ -126,14 +132,34 @@ def test_an_unreadable_value_costs_that_value_and_is_reported(
         ("spec.failureDeadline", "0s", lambda s: s.failure_deadline, 0.0),
         ("status", None, lambda s: s.phase, None),
         ("status", {}, lambda s: (s.phase, s.ready_to_use), ("", False)),
-        ("status.snapshotVolumes", None, lambda s: (s.volumes, s.restorable), (None, True)),
-        ("status.snapshotVolumes", {}, lambda s: (s.volumes, s.restorable), (Volumes(), False)),
+        (
+            "status.snapshotVolumes",
+            None,
+            lambda s: (s.volumes, s.restorable_for(None)),
+            (None, True),
+        ),
+        (
+            "status.snapshotVolumes",
+            {},
+            lambda s: (s.volumes, s.restorable_for(None)),
+            (Volumes(), False),
+        ),
         ("status.error", {}, lambda s: s.error, SnapshotError()),
         ("status.error", {"time": None}, lambda s: s.error, SnapshotError()),
-        ("status.phase", "Failed", lambda s: s.restorable, False),
-        ("status.phase", "Deleting", lambda s: s.restorable, False),
-        ("metadata.deletionTimestamp", "0001-01-01T00:00:00Z", lambda s: s.restorable, True),
-        ("metadata.deletionTimestamp", "2026-11-20T05:00:00Z", lambda s: s.restorable, False),
+        ("status.phase", "Failed", lambda s: s.restorable_for(None), False),
+        ("status.phase", "Deleting", lambda s: s.restorable_for(None), False),
+        (
+            "metadata.deletionTimestamp",
+            "0001-01-01T00:00:00Z",
+            lambda s: s.restorable_for(None),
+            True,
+        ),
+        (
+            "metadata.deletionTimestamp",
+            "2026-11-20T05:00:00Z",
+            lambda s: s.restorable_for(None),
+            False,
+        ),
         ("spec.source.kind", "Anything", lambda s: s.vm, "db-01"),
     ],
 )
@@ -293,7 +319,7 @@ def test_no_mutation_of_a_document_raises_or_lets_a_wrong_type_through(items: li
         assert isinstance(item.ready_to_use, bool)
         for number in (item.creation_time, item.requested_at, item.failure_deadline):
             assert number is None or isinstance(number, float)
-        if item.restorable:
+        if item.restorable_for(None):
             assert item.ready_to_use
             assert not item.deleting
             assert not item.failed

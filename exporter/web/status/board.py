@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from exporter.metrics.rollup import Objective, first_objective, row_of
+from exporter.rollup import Objective, first_objective, row_of
 from exporter.snapshot import (
     ClusterState,
     Listing,

@@ -129,8 +129,8 @@ def _line(line: Line) -> Document:
         "snapshots_ready": row.ready,
         "snapshots_restorable": row.restorable,
         "snapshots_failed": row.failed,
-        "last_restorable": _time(row.last_restorable),
-        "objective_seconds": row.objective,
+        "last_restorable": _time(row.recovery_point),
+        "objective_seconds": row.max_age,
         "objective_missed_by_seconds": line.missed_by,
     }
 
@@ -152,7 +152,7 @@ def _snapshot(snapshot: Snapshot, now: float) -> Document:
         "state": stage(snapshot, now).key,
         "phase": snapshot.phase,
         "ready": snapshot.ready_to_use,
-        "restorable": snapshot.restorable,
+        "restorable": snapshot.restorable_for(None),
         "scheduled": snapshot.scheduled,
         "content": snapshot.content,
         "deletion_policy": snapshot.deletion_policy,

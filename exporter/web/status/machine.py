@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.metrics.rollup import VirtualMachineRow
+from exporter.rollup import VirtualMachineRow
 from exporter.snapshot import Cluster, NamedSnapshot, Snapshot, VirtualMachine
 
 MADE_READY_WITHIN = 1800.0

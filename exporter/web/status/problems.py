@@ -91,18 +91,18 @@ def _why_no_restorable(machine: Machine, now: float) -> Why:
 
 def _objective_missed(machine: Machine) -> float | None:
     row = machine.row
-    if machine.vm is None or row.objective is None:
+    if machine.vm is None or row.max_age is None:
         return None
-    covered = row.last_restorable if row.restorable else machine.vm.created_at
-    return None if covered is None else covered + row.objective
+    covered = row.recovery_point if row.restorable else machine.vm.created_at
+    return None if covered is None else covered + row.max_age
 
 
 def _why_objective_missed(machine: Machine, now: float) -> Why:
     row, due = machine.row, _objective_missed(machine)
-    allowed, missed = span(row.objective or 0.0), span(now - (due or now))
-    if row.last_restorable is None:
+    allowed, missed = span(row.max_age or 0.0), span(now - (due or now))
+    if row.recovery_point is None:
         return Why(f"The objective is {allowed}, and has been missed for {missed}.")
-    age = span(now - row.last_restorable)
+    age = span(now - row.recovery_point)
     return Why(
         f"The newest restorable snapshot is {age} old: {missed} more than the objective of "
         f"{allowed}."
@@ -152,7 +152,7 @@ def _why_without_disks(machine: Machine, now: float) -> Why:
 
 
 def _only_crash_consistent(machine: Machine) -> float | None:
-    restorable = (each for each in machine.snapshots if each.restorable)
+    restorable = (each for each in machine.snapshots if each.restorable_for(machine.vm))
     return _if(machine.row.restorable and all(map(crash_consistent, restorable)))
 
 

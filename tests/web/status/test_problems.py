@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.rollup import Objective
+from exporter.rollup import Objective
 from exporter.snapshot import (
     Cluster,
     ClusterState,
@@ -20,6 +20,7 @@ from exporter.snapshot import (
     VirtualMachine,
     Volumes,
 )
+from exporter.volumes import Volume
 from exporter.web.status.board import Board, Boards
 from exporter.web.status.board import board as board_of
 from exporter.web.status.fleet import Standings
@@ -51,7 +52,10 @@ def good(vm: str, *, age: float = HOUR, name: str = "good") -> Snapshot:
 
 def vm(name: str, *unable: str) -> VirtualMachine:
     return VirtualMachine(
-        namespace="vms", name=name, created_at=NOW - 100 * DAY, unsnapshottable_volumes=unable
+        namespace="vms",
+        name=name,
+        created_at=NOW - 100 * DAY,
+        volumes=(Volume("rootdisk"), *(Volume(each, enabled=False) for each in unable)),
     )
 
 
@@ -237,7 +241,7 @@ def test_a_board_is_made_once_for_all_who_look() -> None:
     assert result(boards.of_all(here))[0] is first
     assert result(boards.of(*here[0])) is first
     (stricter,) = result(boards.of_all([(EVERYTHING, (Objective(max_age=HOUR),))]))
-    assert {row.machine.row.objective for row in stricter.rows.values() if row.machine.vm} == {HOUR}
+    assert {row.machine.row.max_age for row in stricter.rows.values() if row.machine.vm} == {HOUR}
     assert result(boards.of_all([])) == []
     assert result(boards.of(*here[0])) is not first
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.rollup import Objective, VirtualMachineRow, first_objective, roll_up
+from exporter.rollup import Objective, VirtualMachineRow, first_objective, roll_up
 from exporter.snapshot import Cluster, ClusterState, Listing, Snapshot, VirtualMachine, Volumes
 from tests.strategies import cluster_states
 
@@ -44,17 +44,7 @@ def state(*snapshots: Snapshot, machines: tuple[VirtualMachine, ...] = (DB,)) ->
 
 
 def test_a_machine_without_snapshots_has_a_row_of_zeros() -> None:
-    assert row() == VirtualMachineRow(
-        vm=DB,
-        snapshots=0,
-        ready=0,
-        restorable=0,
-        failed=0,
-        last_restorable=None,
-        oldest=None,
-        last_failed=False,
-        objective=None,
-    )
+    assert row() == VirtualMachineRow(vm=DB)
 
 
 def test_where_no_list_was_read_there_is_no_row() -> None:
@@ -88,8 +78,8 @@ def test_the_newest_restorable_one_counts_by_when_its_data_was_taken() -> None:
     asked_later = replace(GOOD, name="b", requested_at=2e9, creation_time=1e9 + 5)
     not_ready = replace(GOOD, name="c", creation_time=3e9, ready_to_use=False)
     undated = replace(GOOD, name="d", creation_time=None)
-    assert row(GOOD, asked_later, not_ready, undated).last_restorable == 1e9 + 10
-    assert row(undated).last_restorable is None
+    assert row(GOOD, asked_later, not_ready, undated).recovery_point == 1e9 + 10
+    assert row(undated).recovery_point == GOOD.requested_at
 
 
 def test_the_oldest_counts_by_its_data_or_else_by_its_request() -> None:
@@ -122,10 +112,9 @@ def test_every_listed_machine_has_one_row_that_adds_up(found: ClusterState) -> N
         assert 0 <= each.restorable <= each.ready <= each.snapshots
         assert each.restorable + each.failed <= each.snapshots
         assert each.last_failed <= bool(each.failed)
-        assert each.last_restorable is None or each.restorable
-        if each.last_restorable is not None:
+        assert each.recovery_point is None or each.restorable
+        if each.recovery_point is not None:
             assert each.oldest is not None
-            assert each.oldest <= each.last_restorable
     known = {vm.key for vm in machines}
     listed = found.listing.snapshots if found.listing else ()
     assert sum(each.snapshots for each in rows) == sum(s.vm_key in known for s in listed)
@@ -174,11 +163,12 @@ def test_the_first_objective_all_of_whose_expressions_fit_whole_names_counts(
         )
         for age, cluster, namespace, vm, of_labels in wanted
     ]
-    assert first_objective(made, CLUSTER, DB) == expected
+    found = first_objective(made, CLUSTER, DB)
+    assert (found and found.max_age) == expected
 
 
 def test_the_objective_stands_in_the_row_of_its_machine_only() -> None:
     other = replace(DB, name="web-01", labels=())
     gold = Objective(max_age=60.0, labels=(("tier", re.compile("gold")),))
     rows = list(roll_up(state(machines=(DB, other)), [gold]))
-    assert [each.objective for each in rows] == [60.0, None]
+    assert [each.max_age for each in rows] == [60.0, None]

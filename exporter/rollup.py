@@ -1,0 +1,247 @@
+"""What the snapshots of one virtual machine (VM) amount to: a row for each listed VM; pure."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine
+
+DAY = 86_400.0
+"""Seconds. A time that is further off than this is a wrong clock, and not believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What the configuration promises of the VMs whose names and labels match.
+
+    An expression matches a whole name; None matches every name, and a label must be there.
+
+    exempt: the VMs need no snapshots.
+    max_age: seconds; of the newest restorable snapshot.
+    min_snapshots, max_snapshots: restorable ones at least; all at most.
+    max_snapshot_age: seconds; of each snapshot.
+    quiesced: the newest restorable snapshot was taken quiesced, or while the VM was off.
+    ignore_volumes: names of volumes that need no snapshot.
+    """
+
+    cluster: re.Pattern[str] | None = None
+    namespace: re.Pattern[str] | None = None
+    vm: re.Pattern[str] | None = None
+    labels: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    exempt: bool = False
+    max_age: float | None = None
+    min_snapshots: int | None = None
+    max_snapshots: int | None = None
+    max_snapshot_age: float | None = None
+    quiesced: bool = False
+    ignore_volumes: tuple[re.Pattern[str], ...] = ()
+
+    def applies(self, cluster: Cluster, vm: VirtualMachine) -> bool:
+        """Return True if the VM of a cluster matches."""
+        names = ((self.cluster, cluster.name), (self.namespace, vm.namespace), (self.vm, vm.name))
+        if not all(pattern is None or pattern.fullmatch(name) for pattern, name in names):
+            return False
+        labels = dict(vm.labels)
+        return all(
+            name in labels and pattern.fullmatch(labels[name]) for name, pattern in self.labels
+        )
+
+    def ignores(self, volume: str) -> bool:
+        """Return True if a volume of this name needs no snapshot."""
+        return any(pattern.fullmatch(volume) for pattern in self.ignore_volumes)
+
+
+class UnprotectedVolumes(NamedTuple):
+    """Names of data volumes that the newest restorable snapshot does not hold, by reason.
+
+    unsnapshottable: KubeVirt cannot snapshot it; excluded: the snapshot lists it as excluded;
+    newer: the snapshot lists it nowhere.
+    """
+
+    unsnapshottable: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.unsnapshottable, *self.excluded, *self.newer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualMachineRow:
+    """What the snapshots of one VM amount to; times in seconds since the epoch.
+
+    Temporary snapshots of clones count in nothing.
+
+    objective: the first that applies; None if none does.
+    snapshots, ready, restorable, failed: counts.
+    newest: the newest restorable snapshot, by the time of its data.
+    recovery_point: when its data was taken; None if there is none or its time is not known.
+    oldest: when the oldest was taken, or requested if it was not taken.
+    last_failed: whether the newest request failed.
+    unprotected: None while the VM's volumes are not known.
+    unprotected_state: volumes of TPM and EFI state that ``newest`` does not hold; as above.
+    """
+
+    vm: VirtualMachine
+    objective: Objective | None = None
+    snapshots: int = 0
+    ready: int = 0
+    restorable: int = 0
+    failed: int = 0
+    newest: Snapshot | None = None
+    recovery_point: float | None = None
+    oldest: float | None = None
+    last_failed: bool = False
+    unprotected: UnprotectedVolumes | None = None
+    unprotected_state: tuple[str, ...] | None = None
+
+    @property
+    def exempt(self) -> bool:
+        """Whether an objective says that the VM needs no snapshots."""
+        return self.objective is not None and self.objective.exempt
+
+    @property
+    def max_age(self) -> float | None:
+        """The objective's, in seconds."""
+        return self.objective.max_age if self.objective else None
+
+    @property
+    def deadline(self) -> float | None:
+        """The time after which the objective is missed; None without one.
+
+        0 if neither a recovery point nor the VM's creation is known: a time that is not known
+        never meets an objective.
+        """
+        if self.max_age is None:
+            return None
+        start = self.vm.created_at if self.recovery_point is None else self.recovery_point
+        return 0.0 if start is None else start + self.max_age
+
+
+def roll_up(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[VirtualMachineRow]:
+    """Yield a row for each listed VM of a cluster."""
+    if state.listing is None:
+        return
+    by_vm: defaultdict[tuple[str, str], list[Snapshot]] = defaultdict(list)
+    for snapshot in state.listing.snapshots:
+        by_vm[snapshot.namespace, snapshot.vm].append(snapshot)
+    for vm in state.listing.virtual_machines:
+        objective = first_objective(objectives, state.cluster, vm)
+        yield row_of(vm, by_vm.get((vm.namespace, vm.name), ()), objective, state.refreshed_at)
+
+
+def first_objective(
+    objectives: Iterable[Objective], cluster: Cluster, vm: VirtualMachine
+) -> Objective | None:
+    """Return the first objective that applies to a VM."""
+    return next((each for each in objectives if each.applies(cluster, vm)), None)
+
+
+def row_of(
+    vm: VirtualMachine,
+    snapshots: Iterable[Snapshot],
+    objective: Objective | None,
+    read_at: float | None = None,
+) -> VirtualMachineRow:
+    """Return what the snapshots of one VM amount to.
+
+    read_at: when they were read, in seconds since the epoch; later times are not believed.
+    """
+    counted = [each for each in snapshots if not each.temporary]
+    restorable = [each for each in counted if each.restorable_for(vm)]
+    newest = max(restorable, key=lambda each: _order(each, read_at), default=None)
+    failed = sum(each.failed for each in counted)
+    ages = [at for each in counted if (at := _known_since(each)) is not None]
+    return VirtualMachineRow(
+        vm=vm,
+        objective=objective,
+        snapshots=len(counted),
+        ready=sum(each.ready_to_use for each in counted),
+        restorable=len(restorable),
+        failed=failed,
+        newest=newest,
+        recovery_point=None if newest is None else data_time(newest, read_at),
+        oldest=min(ages, default=None),
+        last_failed=failed > 0 and any(each.failed for each in newest_requests(counted)),
+        unprotected=unprotected_volumes(vm, newest, objective),
+        unprotected_state=_unprotected_state(vm, newest, objective),
+    )
+
+
+def data_time(snapshot: Snapshot, read_at: float | None = None) -> float | None:
+    """Return when a snapshot's data was taken; None if that is not known.
+
+    The time of the request counts if the other is unknown or more than a day later: then it was
+    taken from a wrong clock. So was a time more than a day after it was read.
+    """
+    taken, requested = snapshot.creation_time, snapshot.requested_at
+    if requested is not None and (taken is None or taken > requested + DAY):
+        taken = requested
+    if taken is None or (read_at is not None and taken > read_at + DAY):
+        return None
+    return taken
+
+
+def newest_requests(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    """Return the snapshots that were requested last: of the same second, or of unknown time."""
+    found = list(snapshots)
+    last = max((each.requested_at for each in found if each.requested_at is not None), default=None)
+    return [each for each in found if each.requested_at in (None, last)]
+
+
+def unprotected_volumes(
+    vm: VirtualMachine, newest: Snapshot | None, objective: Objective | None
+) -> UnprotectedVolumes | None:
+    """Return the VM's data volumes that its newest restorable snapshot does not hold.
+
+    None while the VM's volumes are not known. Without a snapshot, only those that none could hold.
+    """
+    if vm.data_volumes is None:
+        return None
+    included, excluded = _lists(newest)
+    missing = [
+        volume
+        for volume in vm.data_volumes
+        if volume.name not in included and not (objective and objective.ignores(volume.name))
+    ]
+    others = [volume.name for volume in missing if newest and not volume.unsnapshottable]
+    return UnprotectedVolumes(
+        unsnapshottable=tuple(volume.name for volume in missing if volume.unsnapshottable),
+        excluded=tuple(name for name in others if name in excluded),
+        newer=tuple(name for name in others if name not in excluded),
+    )
+
+
+def _unprotected_state(
+    vm: VirtualMachine, newest: Snapshot | None, objective: Objective | None
+) -> tuple[str, ...] | None:
+    if vm.volumes is None:
+        return None
+    included, _ = _lists(newest)
+    return tuple(
+        volume.name
+        for volume in vm.volumes
+        if volume.is_state
+        and (newest or volume.enabled is False)
+        and volume.name not in included
+        and not (objective and objective.ignores(volume.name))
+    )
+
+
+def _lists(snapshot: Snapshot | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of a snapshot's included and excluded volumes that are known."""
+    volumes = snapshot.volumes if snapshot else None
+    return ((volumes.included or ()), (volumes.excluded or ())) if volumes else ((), ())
+
+
+def _order(snapshot: Snapshot, read_at: float | None) -> tuple[float, float, str]:
+    return data_time(snapshot, read_at) or 0.0, snapshot.requested_at or 0.0, snapshot.name
+
+
+def _known_since(snapshot: Snapshot) -> float | None:
+    taken = snapshot.creation_time
+    return snapshot.requested_at if taken is None else taken

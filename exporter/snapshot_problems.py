@@ -1,0 +1,145 @@
+"""Since when something is wrong with a single snapshot; pure. Times are seconds since the epoch.
+
+A time that is not known counts as long past: it never makes a problem disappear.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from exporter.rollup import data_time
+from exporter.snapshot import Condition, Snapshot, VirtualMachine
+from exporter.verdict import (
+    CLOCK_SLACK,
+    DELETED_WITHIN,
+    MISSED_INTERVALS,
+    PAST_DEADLINE,
+    READY_WITHIN,
+    SCHEDULE_STOPPED,
+    WITHOUT_DEADLINE,
+)
+
+_LONG_PAST = float("-inf")
+_INDICATIONS = frozenset({"status.indications", "status.sourceIndications"})
+_NOT_QUIESCED = frozenset({"NoGuestAgent", "QuiesceTimeout", "QuiesceFailed", "Paused"})
+
+
+def unfinished(snapshot: Snapshot) -> bool:
+    """Return True if KubeVirt has neither completed the snapshot nor given up.
+
+    Up to KubeVirt 1.2 Unknown with data means: was Succeeded, and is not ready any more.
+    """
+    if snapshot.ready_to_use or snapshot.deleting:
+        return False
+    phase = snapshot.counted_phase
+    untaken = phase == "Unknown" and snapshot.creation_time is None
+    return phase in (None, "InProgress") or untaken
+
+
+def hangs_since(snapshot: Snapshot) -> float | None:
+    """Return from when on a snapshot hangs in progress; None if it is finished."""
+    if not unfinished(snapshot):
+        return None
+    if snapshot.requested_at is None:
+        return _LONG_PAST
+    deadline = snapshot.failure_deadline or 0.0
+    return snapshot.requested_at + (deadline + PAST_DEADLINE if deadline > 0 else WITHOUT_DEADLINE)
+
+
+def _unready(snapshot: Snapshot) -> bool:
+    """Return True if a snapshot was taken and is not ready, be it not yet or not any more."""
+    if snapshot.ready_to_use or snapshot.deleting:
+        return False
+    phase = snapshot.counted_phase
+    return phase == "Succeeded" or (phase == "Unknown" and snapshot.creation_time is not None)
+
+
+def not_ready_since(snapshot: Snapshot) -> float | None:
+    """Return from when on a snapshot that succeeded should be ready; None if it is."""
+    if not _unready(snapshot):
+        return None
+    taken = data_time(snapshot)
+    return _LONG_PAST if taken is None else taken + READY_WITHIN
+
+
+def lost_since(snapshot: Snapshot, now: float) -> float | None:
+    """Return since when a snapshot's data is lost; None if it is not, or not known to be.
+
+    Lost is what had been ready: the Ready condition changed after the data was taken. Without
+    such a condition, an error that is newer than the data says so.
+    """
+    due = not_ready_since(snapshot)
+    if due is None:
+        return None
+    changed = _ready_changed(snapshot)
+    had_been_ready = snapshot.counted_phase == "Unknown" or _follows(changed, snapshot)
+    if not had_been_ready and not (_live_error(snapshot) and due <= now):
+        return None
+    error_time = snapshot.error.time if snapshot.error else None
+    for known in (changed, error_time, data_time(snapshot)):
+        if known is not None:
+            return known
+    return _LONG_PAST
+
+
+def _ready_changed(snapshot: Snapshot) -> float | None:
+    """Return when the Ready condition became false or unknown."""
+    ready: list[Condition] = [each for each in snapshot.conditions if each.type == "Ready"]
+    return ready[0].last_transition if ready and ready[0].status != "true" else None
+
+
+def _follows(changed: float | None, snapshot: Snapshot) -> bool:
+    """Return True if a change is later than the request and the data."""
+    times = [at for at in (snapshot.requested_at, snapshot.creation_time) if at is not None]
+    return changed is not None and bool(times) and changed > max(times) + CLOCK_SLACK
+
+
+def _live_error(snapshot: Snapshot) -> bool:
+    """Return True if there is an error that is not known to be older than the data."""
+    if snapshot.error is None:
+        return False
+    time, taken = snapshot.error.time, snapshot.creation_time
+    return time is None or taken is None or time > taken
+
+
+def deletion_hangs_since(snapshot: Snapshot) -> float | None:
+    """Return from when on a deletion hangs; None if the snapshot is not being deleted."""
+    if not snapshot.deleting:
+        return None
+    requested = snapshot.deletion_timestamp
+    return _LONG_PAST if requested is None else requested + DELETED_WITHIN
+
+
+def without_disks(snapshot: Snapshot, vm: VirtualMachine | None) -> bool:
+    """Return True if a snapshot is ready and holds no data volume."""
+    volumes = snapshot.volumes
+    if not snapshot.ready_to_use or snapshot.deleting or snapshot.failed or volumes is None:
+        return False
+    return volumes.included is not None and not volumes.hold_data_of(vm)
+
+
+def crash_consistent(snapshot: Snapshot) -> bool:
+    """Return True unless the file systems were frozen or the VM was off."""
+    if _INDICATIONS & set(snapshot.unreadable):
+        return True
+    found = set(snapshot.indications)
+    return bool(_NOT_QUIESCED & found) or ("Online" in found and "GuestAgent" not in found)
+
+
+class Schedule(NamedTuple):
+    """When the last scheduled snapshot was requested, and by when the next is due."""
+
+    last: float | None
+    due: float
+
+
+def scheduled_until(snapshots: Iterable[Snapshot]) -> Schedule | None:
+    """Return the schedule that the scheduled snapshots show; None without any."""
+    scheduled = [each for each in snapshots if each.scheduled]
+    times = [at for each in scheduled if (at := each.requested_at or each.creation_time)]
+    if not scheduled:
+        return None
+    if not times:
+        return Schedule(None, _LONG_PAST)
+    last, first = max(times), min(times)
+    interval = (last - first) / (len(times) - 1) if len(times) > 1 else 0.0
+    return Schedule(last, last + max(MISSED_INTERVALS * interval, SCHEDULE_STOPPED))
