@@ -1,17 +1,18 @@
-"""The text exposition of clusters: rendered when a listing changes, concatenated at a scrape."""
+"""The text of clusters, rendered when a listing changes."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from exporter.metrics.deflate import Block, deflate, gzip, inflated
+from exporter.metrics.deflate import Block, deflate
 from exporter.metrics.families import (
     CLUSTER_FAMILIES,
     NAMED_FAMILIES,
     SNAPSHOT_FAMILIES,
     VM_FAMILIES,
     SnapshotRow,
+    vm_labels_family,
 )
 from exporter.metrics.family import (
     CLUSTER_LABELS,
@@ -22,7 +23,8 @@ from exporter.metrics.family import (
     AnyFamily,
     escape_label,
 )
-from exporter.rollup import Objective, VirtualMachineRow, roll_up
+from exporter.metrics.options import RenderOptions
+from exporter.rollup import VirtualMachineRow, roll_up
 from exporter.snapshot import ClusterState, NamedSnapshot, Snapshot
 
 T = TypeVar("T")
@@ -30,7 +32,7 @@ T = TypeVar("T")
 TABLES: tuple[tuple[str, Sequence[str], Sequence[AnyFamily[Any]]], ...] = (
     ("Snapshots", SNAPSHOT_LABELS, SNAPSHOT_FAMILIES),
     ("Snapshots that a target names", SNAPSHOT_LABELS, NAMED_FAMILIES),
-    ("Virtual machines", VM_LABELS, VM_FAMILIES),
+    ("Virtual machines", VM_LABELS, (*VM_FAMILIES, vm_labels_family())),
     ("Clusters", CLUSTER_LABELS, CLUSTER_FAMILIES),
 )
 """Title, identity labels and families of each table, in the order of the text."""
@@ -40,24 +42,21 @@ FAMILIES = tuple(family for _, _, families in TABLES for family in families)
 SUBJECTS = 500
 """Subjects whose text becomes one block for each family. Deflating one takes below 3 ms."""
 
-BLOCK_SIZE = 256 * 1024
-"""Bytes of text that a scrape deflates or inflates in one step, at least."""
-
 Piece = Block | Ages | bytes
 """A part of the text of a family; ages are filled in at the scrape."""
 
-Pieces = Mapping[str, tuple[Piece, ...]]
-"""The name of a family -> its text in one cluster. A family without samples is missing."""
+
+class FamilyText(NamedTuple):
+    """The text of a family in one cluster; samples: how many lines it has."""
+
+    pieces: tuple[Piece, ...]
+    samples: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderOptions:
-    """What the settings say about series.
+NO_TEXT = FamilyText((), 0)
 
-    objectives: the first that applies to a virtual machine counts.
-    """
-
-    objectives: tuple[Objective, ...] = ()
+Texts = Mapping[str, FamilyText]
+"""The name of a family -> its text in one cluster. A family without samples might be missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,14 +65,19 @@ class RenderedCluster:
 
     state: ClusterState
     options: RenderOptions
-    pieces: Pieces
+    texts: Texts
+
+    @property
+    def series(self) -> int:
+        """How many samples the text has."""
+        return sum(text.samples for text in self.texts.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
     """Renders the text of clusters."""
 
-    options: RenderOptions = RenderOptions()
+    options: RenderOptions = field(default_factory=RenderOptions)
 
     def __call__(
         self, state: ClusterState, previous: RenderedCluster | None
@@ -87,18 +91,48 @@ class Renderer:
             alike = yield from _are_equal(_content(previous.state), _content(state))
         else:
             alike = False
-        subjects = previous.pieces if previous and alike else (yield from self._subjects(state))
-        return RenderedCluster(
-            state=state, options=self.options, pieces={**subjects, **_of_cluster(state)}
-        )
+        subjects = previous.texts if previous and alike else (yield from self._subjects(state))
+        texts = {**subjects, **self._cluster(state)}
+        return RenderedCluster(state=state, options=self.options, texts=texts)
 
-    def _subjects(self, state: ClusterState) -> Generator[None, None, Pieces]:
-        labels = _Labels(state)
+    def _subjects(self, state: ClusterState) -> Generator[None, None, Texts]:
+        labels, render = _Labels(state, self.options), self._rendered
         rows = roll_up(state, self.options.objectives)
-        snapshots = yield from _rendered(SNAPSHOT_FAMILIES, _snapshot_rows(state), labels.snapshot)
-        named = yield from _rendered(NAMED_FAMILIES, state.named, labels.named)
-        machines = yield from _rendered(VM_FAMILIES, rows, labels.machine)
+        families = (*VM_FAMILIES, vm_labels_family(self.options.vm_labels))
+        snapshots = yield from render(SNAPSHOT_FAMILIES, _snapshot_rows(state), labels.snapshot)
+        named = yield from render(NAMED_FAMILIES, state.named, labels.named)
+        machines = yield from render(families, rows, labels.machine)
         return {**snapshots, **named, **machines}
+
+    def _rendered(
+        self, families: Sequence[AnyFamily[T]], subjects: Iterable[T], identity: Callable[[T], str]
+    ) -> Generator[None, None, Texts]:
+        """Return the text of subjects for each family, one subject or block in a step."""
+        allowed = [family for family in families if self.options.allows(family.name)]
+        texts: dict[str, FamilyText] = {}
+        remaining = iter(subjects)
+        while neighbours := list(islice(remaining, SUBJECTS)):
+            lines: list[list[str]] = []
+            for subject in neighbours:
+                labels = identity(subject)
+                lines.append([family.text(labels, subject) for family in allowed])
+                yield
+            for family, column in zip(allowed, zip(*lines, strict=True), strict=True):
+                text = _family_text(family, "".join(column), neighbours)
+                pieces, samples = texts.get(family.name, NO_TEXT)
+                texts[family.name] = FamilyText(pieces + text.pieces, samples + text.samples)
+                yield
+        return texts
+
+    def _cluster(self, state: ClusterState) -> Texts:
+        """Return the text about the cluster itself. It is short, so it is not deflated yet."""
+        identity = _Labels(state, self.options).cluster
+        lines = {each.name: each.text(identity, state).encode() for each in CLUSTER_FAMILIES}
+        return {
+            name: FamilyText((text,), text.count(b"\n"))
+            for name, text in lines.items()
+            if self.options.allows(name)
+        }
 
 
 def _content(state: ClusterState) -> tuple[Sequence[Any], ...]:
@@ -135,112 +169,35 @@ def _snapshot_rows(state: ClusterState) -> Iterator[SnapshotRow]:
 class _Labels:
     """The identity labels, as text, of everything in one cluster."""
 
-    def __init__(self, state: ClusterState) -> None:
+    def __init__(self, state: ClusterState, options: RenderOptions) -> None:
         uid, name = escape_label(state.cluster.uid), escape_label(state.cluster.name)
         self.cluster = f'cluster_uid="{uid}",cluster_name="{name}"'
+        self._owners: dict[tuple[str, str], str] = {}
+        for vm in state.listing.virtual_machines if state.listing and options.owner_label else ():
+            if owner := options.owner(vm):
+                self._owners[vm.key] = f',owner="{escape_label(owner)}"'
 
     def snapshot(self, row: SnapshotRow) -> str:
         return self.named(row.snapshot)
 
     def named(self, of: Snapshot | NamedSnapshot) -> str:
-        return f'{self._vm(of.namespace, of.vm)},snapshot="{escape_label(of.name)}"'
+        owner = self._owners.get((of.namespace, of.vm), "")
+        return f'{self._vm(of.namespace, of.vm)},snapshot="{escape_label(of.name)}"{owner}'
 
     def machine(self, row: VirtualMachineRow) -> str:
-        return self._vm(row.vm.namespace, row.vm.name)
+        return self._vm(row.vm.namespace, row.vm.name) + self._owners.get(row.vm.key, "")
 
     def _vm(self, namespace: str, name: str) -> str:
         return f'{self.cluster},namespace="{escape_label(namespace)}",vm="{escape_label(name)}"'
 
 
-def _rendered(
-    families: Sequence[AnyFamily[T]], subjects: Iterable[T], identity: Callable[[T], str]
-) -> Generator[None, None, Pieces]:
-    """Return the text of subjects in the order of families, one subject or block in a step."""
-    pieces: dict[str, tuple[Piece, ...]] = {}
-    remaining = iter(subjects)
-    while neighbours := list(islice(remaining, SUBJECTS)):
-        lines: list[list[str]] = []
-        for subject in neighbours:
-            labels = identity(subject)
-            lines.append([family.text(labels, subject) for family in families])
-            yield
-        for family, column in zip(families, zip(*lines, strict=True), strict=True):
-            text = "".join(column).encode()
-            if text:
-                piece = _piece(family, text, neighbours)
-                pieces[family.name] = (*pieces.get(family.name, ()), piece)
-                yield
-    return pieces
-
-
-def _piece(family: AnyFamily[T], text: bytes, subjects: Sequence[T]) -> Piece:
-    if not isinstance(family, AgeFamily):
-        return deflate(text)
-    times = map(family.since, subjects)
-    return Ages(text, tuple([since for since in times if since is not None]))
-
-
-def _of_cluster(state: ClusterState) -> Pieces:
-    """Return the text about the cluster itself. It is short, so it is not deflated yet."""
-    identity = _Labels(state).cluster
-    return {each.name: (each.text(identity, state).encode(),) for each in CLUSTER_FAMILIES}
-
-
-def help_text(family: AnyFamily[Any]) -> str:
-    """Return what a family means, and the fields that it comes from."""
-    fields = family.source.partition(";")[0]
-    return f"{family.help} Source: {fields}." if fields else family.help
-
-
-def header(family: AnyFamily[Any], *, openmetrics: bool) -> str:
-    """Return the HELP and TYPE lines of a family."""
-    text = help_text(family).replace("\\", r"\\").replace("\n", r"\n")
-    if openmetrics:
-        text = text.replace('"', r"\"")
-    return f"# HELP {family.name} {text}\n# TYPE {family.name} gauge\n"
-
-
-def exposition(
-    clusters: Sequence[RenderedCluster],
-    now: float,
-    *,
-    openmetrics: bool,
-    families: Sequence[AnyFamily[Any]] = FAMILIES,
-) -> Iterator[Block | bytes]:
-    """Yield the text of all clusters, family by family; a family without samples is left out.
-
-    now: seconds since the epoch, for ages.
-    """
-    for family in families:
-        found = [piece for cluster in clusters for piece in cluster.pieces.get(family.name, ())]
-        if any(found):
-            yield header(family, openmetrics=openmetrics).encode()
-            for piece in found:
-                yield piece.text(now) if isinstance(piece, Ages) else piece
-
-
-def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
-    """Yield the text of the parts of a scrape."""
-    return inflated(parts, BLOCK_SIZE)
-
-
-def gzipped(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
-    """Yield the text of the parts of a scrape as a gzip file."""
-    return gzip(_deflated(parts))
-
-
-def _deflated(parts: Iterable[Block | bytes]) -> Iterator[Block]:
-    """Yield blocks as they are, and the text between them as one block."""
-    waiting: list[bytes] = []
-    length = 0
-    for part in parts:
-        if isinstance(part, bytes):
-            waiting.append(part)
-            length += len(part)
-        if waiting and (isinstance(part, Block) or length >= BLOCK_SIZE):
-            yield deflate(b"".join(waiting))
-            waiting, length = [], 0
-        if isinstance(part, Block):
-            yield part
-    if waiting:
-        yield deflate(b"".join(waiting))
+def _family_text(family: AnyFamily[T], text: str, subjects: Sequence[T]) -> FamilyText:
+    if not text:
+        return NO_TEXT
+    piece: Piece
+    if isinstance(family, AgeFamily):
+        times = map(family.since, subjects)
+        piece = Ages(text.encode(), tuple([since for since in times if since is not None]))
+    else:
+        piece = deflate(text.encode())
+    return FamilyText((piece,), text.count("\n"))

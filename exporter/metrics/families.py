@@ -3,11 +3,12 @@
 Identity labels come from the table: a snapshot's, a virtual machine's, a cluster's.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, Sample
+from exporter.metrics.label_names import prometheus_labels
 from exporter.rollup import VirtualMachineRow
 from exporter.snapshot import PHASES, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
 
@@ -287,6 +288,24 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         value=attrgetter("max_age"),
     ),
 )
+
+
+def vm_labels_family(keys: Sequence[str] = ()) -> AnyFamily[VirtualMachineRow]:
+    """Return the family of the VMs' Kubernetes labels with these keys."""
+    wanted = frozenset(keys)
+
+    def samples(row: VirtualMachineRow) -> list[Sample]:
+        labels = [(key, value) for key, value in row.vm.labels if key in wanted]
+        return [Sample(1, prometheus_labels(labels))] if wanted else []
+
+    return LabelledFamily(
+        name="palette_vm_labels",
+        help="The VM's Kubernetes labels that labels.vm lists. Always 1.",
+        source="metadata.labels; with the names that kube-state-metrics gives them",
+        labels=("label_*",),
+        samples=samples,
+    )
+
 
 CLUSTER_FAMILIES: tuple[AnyFamily[ClusterState], ...] = (
     LabelledFamily(

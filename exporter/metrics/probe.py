@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import FAMILIES, RenderedCluster, exposition, header
+from exporter.metrics.exposition import FAMILIES, RenderedCluster
 from exporter.metrics.families import CLUSTER_FAMILIES
 from exporter.metrics.family import Family
+from exporter.metrics.scrape import exposition, header
 from exporter.metrics.telemetry import END_OF_FILE
 
 
@@ -45,6 +46,8 @@ def probe_exposition(
     now: seconds since the epoch, for ages.
     """
     for family in PROBE_FAMILIES:
+        if not read.options.allows(family.name):
+            continue
         text = header(family, openmetrics=openmetrics) + family.text("", probe).replace("{}", "")
         yield text.encode()
     families = FAMILIES[: -len(CLUSTER_FAMILIES)]

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from exporter.clock import Clock
-from exporter.metrics.exposition import RenderedCluster, Renderer, RenderOptions
+from exporter.metrics.exposition import RenderedCluster, Renderer
+from exporter.metrics.options import RenderOptions
 from exporter.palette.client import Palette
 from exporter.refresh.probe import Prober, Question
 from exporter.refresh.reader import Reading

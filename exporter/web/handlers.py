@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 
 from exporter.cooperative import TURN, Turns
 from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import gzipped, plain
+from exporter.metrics.scrape import gzipped, plain
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.scrapes import Scrapes
 

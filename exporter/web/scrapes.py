@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import RenderedCluster, exposition
+from exporter.metrics.exposition import RenderedCluster
+from exporter.metrics.scrape import exposition
 from exporter.metrics.telemetry import END_OF_FILE, Telemetry
 from exporter.store import Store
 

@@ -18,19 +18,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
 
-from exporter.metrics.exposition import (
-    SUBJECTS,
-    TABLES,
-    RenderedCluster,
-    Renderer,
-    RenderOptions,
-    exposition,
-    gzipped,
-    help_text,
-    plain,
-)
+from exporter.metrics.exposition import SUBJECTS, TABLES, RenderedCluster, Renderer
 from exporter.metrics.families import SnapshotRow
 from exporter.metrics.family import AgeFamily, AnyFamily, Family
+from exporter.metrics.options import RenderOptions
+from exporter.metrics.scrape import exposition, gzipped, help_text, plain
 from exporter.rollup import Objective, roll_up
 from exporter.snapshot import (
     Cluster,
@@ -210,9 +202,9 @@ def listed(count: int) -> ClusterState:
 def test_an_equal_listing_is_not_rendered_again() -> None:
     before = render(listed(2000), None)
     after = render(listed(2000), before)
-    for name, pieces in before.pieces.items():
+    for name, pieces in before.texts.items():
         if not name.startswith("palette_cluster_"):
-            assert after.pieces[name] is pieces
+            assert after.texts[name] is pieces
 
 
 @pytest.mark.parametrize("position", [0, SUBJECTS - 1, SUBJECTS, 1999])
@@ -231,8 +223,8 @@ def test_one_changed_snapshot_shows(position: int) -> None:
 def test_other_options_render_an_equal_listing_again() -> None:
     before = render(listed(1), None)
     after = render(listed(1), before, Renderer())
-    assert "palette_vm_snapshot_objective_seconds" in before.pieces
-    assert "palette_vm_snapshot_objective_seconds" not in after.pieces
+    assert before.texts["palette_vm_snapshot_objective_seconds"].samples == 1
+    assert after.texts["palette_vm_snapshot_objective_seconds"].samples == 0
 
 
 @given(st.lists(cluster_states(), max_size=3, unique_by=lambda state: state.cluster.uid))

@@ -1,0 +1,72 @@
+"""The text of a scrape: ready pieces, joined family by family."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from exporter.metrics.deflate import Block, deflate, gzip, inflated
+from exporter.metrics.exposition import FAMILIES, RenderedCluster
+from exporter.metrics.family import Ages, AnyFamily
+
+BLOCK_SIZE = 256 * 1024
+"""Bytes of text that a scrape deflates or inflates in one step, at least."""
+
+
+def help_text(family: AnyFamily[Any]) -> str:
+    """Return what a family means, and the fields that it comes from."""
+    fields = family.source.partition(";")[0]
+    return f"{family.help} Source: {fields}." if fields else family.help
+
+
+def header(family: AnyFamily[Any], *, openmetrics: bool) -> str:
+    """Return the HELP and TYPE lines of a family."""
+    text = help_text(family).replace("\\", r"\\").replace("\n", r"\n")
+    if openmetrics:
+        text = text.replace('"', r"\"")
+    return f"# HELP {family.name} {text}\n# TYPE {family.name} gauge\n"
+
+
+def exposition(
+    clusters: Sequence[RenderedCluster],
+    now: float,
+    *,
+    openmetrics: bool,
+    families: Sequence[AnyFamily[Any]] = FAMILIES,
+) -> Iterator[Block | bytes]:
+    """Yield the text of all clusters, family by family; a family without samples is left out.
+
+    now: seconds since the epoch, for ages.
+    """
+    for family in families:
+        found = [cluster.texts[family.name] for cluster in clusters if family.name in cluster.texts]
+        if any(text.samples for text in found):
+            yield header(family, openmetrics=openmetrics).encode()
+            for text in found:
+                for piece in text.pieces:
+                    yield piece.text(now) if isinstance(piece, Ages) else piece
+
+
+def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
+    """Yield the text of the parts of a scrape."""
+    return inflated(parts, BLOCK_SIZE)
+
+
+def gzipped(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
+    """Yield the text of the parts of a scrape as a gzip file."""
+    return gzip(_deflated(parts))
+
+
+def _deflated(parts: Iterable[Block | bytes]) -> Iterator[Block]:
+    """Yield blocks as they are, and the text between them as one block."""
+    waiting: list[bytes] = []
+    length = 0
+    for part in parts:
+        if isinstance(part, bytes):
+            waiting.append(part)
+            length += len(part)
+        if waiting and (isinstance(part, Block) or length >= BLOCK_SIZE):
+            yield deflate(b"".join(waiting))
+            waiting, length = [], 0
+        if isinstance(part, Block):
+            yield part
+    if waiting:
+        yield deflate(b"".join(waiting))
