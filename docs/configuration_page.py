@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from exporter.settings import Leaf, Settings, leaves
 from exporter.settings.environment import API_KEY, HOST
 from exporter.settings.flags import GENERAL
-from exporter.settings.schema import item_of, section_of
+from exporter.settings.schema import description_of, item_of, section_of
 
 INTRODUCTION = f"""\
 # Configuration
@@ -73,7 +73,7 @@ def configuration_page() -> str:
     """Return docs/configuration.md."""
     lines = [INTRODUCTION, *_general()]
     for name, field in Settings.model_fields.items():
-        lines += ["", f"## {name}", "", field.description or "", "", *_table(name, field)]
+        lines += ["", f"## {name}", "", description_of(field), "", *_table(name, field)]
     return "\n".join(lines) + "\n"
 
 

@@ -47,13 +47,13 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
     from exporter.settings.source import command_line
 
     flags = parse(arguments)
-    origin = command_line(
-        flags=flags.settings,
-        config_file=flags.config_file,
-        demo=flags.demo,
-        watched=flags.config_auto_reload,
-    )
     try:
+        origin = command_line(
+            flags=flags.settings,
+            config_file=flags.config_file,
+            demo=flags.demo,
+            watched=flags.config_auto_reload,
+        )
         settings = origin.read()
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201

@@ -23,30 +23,21 @@ def credential(
     settings: configuration.Settings, given: configuration.Credential, clock: Callable[[], float]
 ) -> auth.Credential:
     """Return what the client authenticates with; given: as read; clock: seconds."""
-    if isinstance(given, configuration.Login):
-        return auth.Login(
-            given.username,
-            given.password.get_secret_value(),
-            given.org or "",
-            retry_after=login_retry(settings),
-            clock=clock,
-        )
-    return auth.ApiKey(given.key.get_secret_value())
+    secret = given.secret.get_secret_value()
+    if given.username is None:
+        return auth.ApiKey(secret)
+    return auth.Login(
+        given.username,
+        secret,
+        given.org or "",
+        retry_after=login_retry(settings),
+        clock=clock,
+    )
 
 
 def targets(settings: configuration.Settings) -> list[Target]:
-    """Return the targets, "" for what they leave off."""
-    return [
-        Target(
-            cluster_uid=target.cluster_uid,
-            cluster_name=target.cluster_name or "",
-            project_uid=target.project_uid or "",
-            namespace=target.namespace or "",
-            vm=target.vm or "",
-            snapshot=target.snapshot or "",
-        )
-        for target in settings.targets
-    ]
+    """Return the targets."""
+    return [Target(**dict(target)) for target in settings.targets]
 
 
 def names(include: tuple[re.Pattern[str], ...], exclude: tuple[re.Pattern[str], ...] = ()) -> Names:

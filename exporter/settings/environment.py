@@ -1,9 +1,10 @@
-"""Settings from environment variables: ours, and the two that the vendor's tools read."""
+"""Settings from environment variables: ours, the vendor's two, and those of proxies."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from exporter.settings import schema
 from exporter.settings.faults import Fault, Place
+from exporter.settings.files import plain
+from exporter.settings.hints import unknown_variable
 from exporter.settings.schema import PREFIX
 
 HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
@@ -26,7 +29,7 @@ class Environment(EnvSettingsSource):
     """Environment variables as a source of settings; an empty one counts as not given.
 
     names: the variable for each place that was set.
-    faults: variables that no key goes by.
+    faults: variables that set no key.
     """
 
     def __init__(
@@ -35,12 +38,12 @@ class Environment(EnvSettingsSource):
         super().__init__(settings_cls, case_sensitive=False)
         self.names: dict[Place, str] = {}
         self.faults: list[Fault] = []
-        self._environ = environ
+        self._environ = {name: plain(value) for name, value in environ.items()}
         self._ignored = tuple(ignored)
-        self.env_vars = {name.lower(): environ[name] for name in self._known()}
+        self.env_vars = {name.lower(): self._environ[name] for name in self._known()}
 
     def __call__(self) -> dict[str, Any]:
-        """Return what the variables say, nested by section."""
+        """Return the values of the variables, nested by section."""
         tree = super().__call__()
         palette = tree.setdefault("palette", {})
         if isinstance(palette, dict):
@@ -48,7 +51,7 @@ class Environment(EnvSettingsSource):
         return tree
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Read JSON; what is none stays text, which is then refused where it stands."""
+        """Read JSON; other text stays text, which its key then refuses."""
         try:
             return super().decode_complex_value(field_name, field, value)
         except (ValueError, RecursionError):
@@ -63,7 +66,7 @@ class Environment(EnvSettingsSource):
         return [name for name in names if self._place(name)]
 
     def _place(self, name: str) -> bool:
-        """Note which key a variable sets; False if there is none."""
+        """Record which key a variable sets; False if there is none."""
         place = tuple(name[len(PREFIX) :].lower().split("__"))
         if any(place[: len(ignored)] == ignored for ignored in self._ignored):
             return False
@@ -71,16 +74,14 @@ class Environment(EnvSettingsSource):
             self.names[place] = name
             return True
         variables = [leaf.variable for leaf in schema.leaves(self.settings_cls)]
-        near = difflib.get_close_matches(name.upper(), variables, n=1, cutoff=0.8)
-        hint = f"did you mean {near[0]}?" if near else "no key goes by it"
-        self.faults.append(Fault((name,), f"unknown environment variable; {hint}"))
+        self.faults.append(unknown_variable(name, variables))
         return False
 
     def _vendor(self, palette: dict[str, Any]) -> None:
         place = ("palette", "api_key")
         if palette.pop("api_key", None) is not None:
             name = self.names.pop(place, f"{PREFIX}PALETTE")
-            self.faults.append(Fault(place, f"not read from here: use {API_KEY}", name))
+            self.faults.append(Fault(place, f"is not read from here. Use {API_KEY}", name))
         if key := self._environ.get(API_KEY):
             palette["api_key"] = SecretStr(key)
             self.names[place] = API_KEY
@@ -89,11 +90,26 @@ class Environment(EnvSettingsSource):
             self.names["palette", "url"] = HOST
 
 
+def proxy(url: object, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the proxy for a URL and the variable that names it, as curl reads them."""
+    values = {name: plain(value) for name, value in environ.items()}
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return None
+    names = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper())
+    name = next((name for name in names if values.get(name)), None)
+    without = values.get("no_proxy") or values.get("NO_PROXY") or ""
+    if name is None or proxy_bypass_environment(parts.netloc, {"no": without}):
+        return None
+    return (values[name] if "://" in values[name] else f"http://{values[name]}"), name
+
+
 def _is_service_link(name: str, value: str) -> bool:
     link = _SERVICE_LINK.fullmatch(name)
     if link is None or "__" in name:
         return False
-    # PALETTE_EXPORTER_WEB_PORT=80 is rather somebody's guess at a key.
+    # PALETTE_EXPORTER_WEB_PORT=80 is more likely a guess at a key.
     return "://" in value if link["port"] and link["more"] else True
 
 

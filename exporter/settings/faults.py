@@ -1,13 +1,13 @@
 """What is wrong with the settings: one line per fault, and never a value that could be secret."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 Place = tuple[str | int, ...]
-"""Where a setting stands: ``("targets", 2, "namespace")``."""
+"""Where a setting is: ``("targets", 2, "namespace")``."""
 
 
 class SettingsError(Exception):
@@ -18,16 +18,8 @@ class SettingsError(Exception):
         super().__init__("\n".join(self.faults))
 
 
-class SectionError(ValueError):
-    """Raised by the check of a whole section to blame one key in it."""
-
-    def __init__(self, key: str, message: str) -> None:
-        self.key = key
-        super().__init__(message)
-
-
 class FileError(ValueError):
-    """Raised by the check of a file that a setting names: what is wrong in it, line by line."""
+    """A file that a setting names is refused; ``faults`` has a line for each reason."""
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
@@ -38,7 +30,7 @@ class FileError(ValueError):
 class Fault:
     """One thing that is wrong.
 
-    message: what was wrong and what is allowed, without the value.
+    message: what is wrong and what is allowed, without the value.
     source: the flag or environment variable it came from; "" for the file.
     """
 
@@ -50,6 +42,26 @@ class Fault:
         return f"{spell(self.place, self.source)}: {self.message}"
 
 
+class FaultsError(ValueError):
+    """Raised by the check of a value that has parts; the places of faults begin at that value."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(map(str, self.faults)))
+
+
+class SectionError(FaultsError):
+    """Raised by the check of a whole section to blame one key in it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        self.message = message
+        super().__init__([Fault((key,), message)])
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def spell(place: Place, source: str = "") -> str:
     """Write a place as users do, ``targets[2].namespace (from …)``."""
     text = ""
@@ -58,32 +70,34 @@ def spell(place: Place, source: str = "") -> str:
     return (text.removeprefix(".") or "top level") + (f" (from {source})" if source else "")
 
 
-def of_validation(error: ValidationError) -> list[Fault]:
+UnknownKey = Callable[[Place, object], Fault]
+"""Makes a fault of an unknown key at a place, which has a value."""
+
+
+def of_validation(error: ValidationError, unknown: UnknownKey | None = None) -> list[Fault]:
     """Say in plain words what pydantic found."""
     details = error.errors(include_url=False)
-    # A default that depends on a refused key is no fault of its own.
-    own = (detail for detail in details if detail["type"] != "default_factory_not_called")
-    return [fault for detail in own for fault in _of_detail(detail)]
+    return [fault for detail in details for fault in _of_detail(detail, unknown)]
 
 
-def _of_detail(detail: Mapping[str, Any]) -> list[Fault]:
-    cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, FileError):
-        return [Fault(tuple(detail["loc"]), fault) for fault in cause.faults]
-    return [_of_cause(detail, cause)]
-
-
-def _of_cause(detail: Mapping[str, Any], cause: object) -> Fault:
+def _of_detail(detail: Mapping[str, Any], unknown: UnknownKey | None) -> Iterator[Fault]:
     # Pydantic marks the key of a mapping like this, where it is the key that is wrong.
-    place = tuple(part for part in detail["loc"] if part != "[key]")
-    context = detail.get("ctx", {})
-    if isinstance(cause, SectionError):
-        return Fault((*place, cause.key), str(cause))
-    if cause is not None:
-        return Fault(place, str(cause))
-    # Pydantic's own words can quote the value, so an unforeseen kind gets none at all.
-    words = _WORDS.get(detail["type"], _always("is not valid here"))
-    return Fault(place, words(context, detail["input"]))
+    place: Place = tuple(part for part in detail["loc"] if part != "[key]")
+    kind, context = detail["type"], detail.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, FaultsError):
+        yield from (Fault((*place, *fault.place), fault.message) for fault in cause.faults)
+    elif isinstance(cause, FileError):
+        yield from (Fault(place, fault) for fault in cause.faults)
+    elif cause is not None:
+        yield Fault(place, str(cause))
+    elif kind in ("extra_forbidden", "invalid_key") and unknown:
+        yield unknown(place, detail["input"])
+    # A default that depends on a refused key is no fault of its own.
+    elif kind != "default_factory_not_called":
+        # Pydantic's own words can quote the value, so an unforeseen kind gets none at all.
+        words = _WORDS.get(kind, _always("is not valid here"))
+        yield Fault(place, words(context, detail["input"]))
 
 
 def _always(sentence: str) -> Callable[[Mapping[str, Any], object], str]:
@@ -91,13 +105,13 @@ def _always(sentence: str) -> Callable[[Mapping[str, Any], object], str]:
 
 
 def _string_expected(context: Mapping[str, Any], value: object) -> str:
-    if isinstance(value, list | dict | tuple):
+    if value is None or isinstance(value, list | dict | tuple):
         return "should be a string"
     return "should be a string: put it in quotes"
 
 
+A_LIST = "should be a list"
 _A_MAPPING = _always("should be a mapping of keys to values")
-_A_LIST = _always("should be a list")
 _AN_INTEGER = _always("should be a whole number")
 _A_NUMBER = _always("should be a number")
 _A_BOOLEAN = _always("should be true or false")
@@ -122,7 +136,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], object], str]] = {
     "bool_type": _A_BOOLEAN,
     "bool_parsing": _A_BOOLEAN,
     "model_type": _A_MAPPING,
+    "dict_type": _A_MAPPING,
     "model_attributes_type": _A_MAPPING,
-    "tuple_type": _A_LIST,
-    "list_type": _A_LIST,
+    "tuple_type": _always(A_LIST),
+    "list_type": _always(A_LIST),
 }

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import structlog
 
-from exporter.settings import FileError, Settings, has_secret, read_web_file
+from exporter.settings import FileError, Settings, read_web_file
+from exporter.settings.yaml_file import ConfigFileError, content, mapping
 
 log = structlog.get_logger()
 
@@ -26,7 +27,7 @@ class Exposures:
             if mode & stat.S_IROTH and path not in self._told:
                 self._told.add(path)
                 log.warning(
-                    "anybody on this machine may read a secret",
+                    "secret file is world-readable",
                     key=key,
                     path=str(path),
                     mode=f"{mode:04o}",
@@ -37,7 +38,7 @@ def secret_files(settings: Settings, config_file: Path | None) -> Iterator[tuple
     """Yield each file with a secret in it, behind the key that names it."""
     palette, web = settings.palette, settings.web
     named = (
-        ("config.file", config_file if config_file and has_secret(config_file) else None),
+        ("config.file", config_file if config_file and _has_secret(config_file) else None),
         ("palette.api_key_file", palette.api_key_file),
         ("palette.password_file", palette.password_file),
         ("palette.tls.key_file", palette.tls.key_file),
@@ -48,6 +49,15 @@ def secret_files(settings: Settings, config_file: Path | None) -> Iterator[tuple
     for key, path in named:
         if path is not None:
             yield key, path
+
+
+def _has_secret(config_file: Path) -> bool:
+    """Return whether the file holds a secret, and not only the names of files with one."""
+    with suppress(ConfigFileError):
+        palette = mapping(content(config_file)).get("palette")
+        if isinstance(palette, dict):
+            return "api_key" in palette or "@" in str(palette.get("proxy_url", ""))
+    return False
 
 
 def _of_web_file(path: Path) -> Iterator[tuple[str, Path | None]]:

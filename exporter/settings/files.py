@@ -1,45 +1,109 @@
-"""The files that settings name."""
+"""The files that settings name, and the text in them."""
 
+import re
 import stat
-from hashlib import blake2b
+import unicodedata
+from hashlib import sha256
 from pathlib import Path
 
 LARGEST = 16 * 1024 * 1024
 """Bytes."""
 
+_LARGEST_SECRET = 64 * 1024
 
-def contents(path: Path, limit: int) -> bytes:
-    """Read a regular file of at most ``limit`` bytes.
 
-    Raises ValueError, which says why without the path: someone may have put a secret there.
-    """
+def contents(path: Path, limit: int = LARGEST) -> bytes:
+    """Read a regular file of at most ``limit`` bytes; raises ValueError, which names the file."""
     try:
         mode = path.stat().st_mode
-        # Asked before it is opened: to open a pipe would wait for its other end.
+        # A pipe is never opened: that would wait for its other end.
         if stat.S_ISREG(mode):
             with path.open("rb") as file:
                 found = file.read(limit + 1)
     except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+        raise ValueError(f"the file cannot be read: {error.strerror}: {shown(path)}") from None
     except ValueError:
         raise ValueError("not a path that could be a file's") from None
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "a device or pipe"
-        raise ValueError(f"should be a file, not {what}")
+        raise ValueError(f"should be a file, not {what}: {shown(path)}")
     if len(found) > limit:
-        raise ValueError(f"the file is larger than {limit // 1024} KiB")
+        raise ValueError(f"the file is larger than {limit // 1024} KiB: {shown(path)}")
     return found
-
-
-def readable(path: Path) -> Path:
-    """Return the path if it is that of a file that can be read; raises ValueError otherwise."""
-    contents(path, LARGEST)
-    return path
 
 
 def digest(path: Path) -> bytes:
     """Return what tells the content of a file from any other, or why it cannot be read."""
     try:
-        return blake2b(contents(path, LARGEST), digest_size=16).digest()
+        return sha256(contents(path)).digest()
     except ValueError as error:
         return str(error).encode()
+
+
+_PATH = re.compile(r"[\w ./~+@:,=-]+")
+_LIKE_A_SECRET = re.compile(r"(?=(?:.*[0-9]){3})(?=.*[A-Za-z]).{12,}|(?=.*[a-z])(?=.*[A-Z]).{16,}")
+
+
+def shown(path: Path) -> str:
+    """Return a path for a message, without what may be a key in the place of a path."""
+    if not _PATH.fullmatch(str(path)):
+        return "(path not shown, as it may be a secret)"
+    parts = [*reversed(path.parents), path]
+    return str(
+        Path(*("(not shown)" if _may_be_a_secret(part) else part.name or part for part in parts))
+    )
+
+
+def _may_be_a_secret(path: Path) -> bool:
+    return _LIKE_A_SECRET.fullmatch(path.name) is not None and not path.exists()
+
+
+def plain(text: str) -> str:
+    """Return a value without a byte order mark, one line end and blanks around it."""
+    line = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+    return line.strip(" \t")
+
+
+def read_api_key(path: Path) -> str:
+    """Read the key that is all of a file; raises ValueError without a word of its content."""
+    return check_api_key(_secret(path))
+
+
+def read_password(path: Path) -> str:
+    """Read the password that is all of a file; raises ValueError without a word of its content."""
+    return _one_line(_secret(path))
+
+
+def check_api_key(text: str) -> str:
+    """Return the key as it is sent; raises ValueError for what no HTTP header can hold."""
+    key = _one_line(text)
+    if not key.isascii() or " " in key:
+        raise ValueError("should have no spaces and no characters outside ASCII")
+    return unquoted(key)
+
+
+def unquoted(text: str) -> str:
+    """Return a value that has no quotes around it; raises ValueError otherwise."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        raise ValueError("is in quotes. Remove them: docker's --env-file, for one, keeps quotes")
+    return text
+
+
+def _secret(path: Path) -> str:
+    try:
+        return contents(path, _LARGEST_SECRET).decode()
+    except UnicodeDecodeError:
+        # Nothing of it may be chained on: the decoder's error holds the whole content.
+        pass
+    raise ValueError(f"the file is not text in UTF-8: {shown(path)}")
+
+
+def _one_line(text: str) -> str:
+    line = plain(text)
+    if not line:
+        raise ValueError("should not be empty")
+    if "\n" in line or "\r" in line:
+        raise ValueError("should be a single line")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in line):
+        raise ValueError("should have no control characters")
+    return line

@@ -1,29 +1,31 @@
 """From flags, environment and file to Settings, or to the list of all that is wrong."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from exporter.settings import rules, schema
-from exporter.settings.environment import Environment
-from exporter.settings.faults import Fault, Place, SettingsError, of_validation
-from exporter.settings.layer import Layer, Tree, looked_over, merged
-from exporter.settings.model import CONNECTION, Settings
-from exporter.settings.yaml_file import ConfigFileError, YamlFile
+from exporter.settings import schema
+from exporter.settings.environment import Environment, proxy
+from exporter.settings.faults import A_LIST, Fault, Place, SettingsError, of_validation, spell
+from exporter.settings.hints import unknown_key
+from exporter.settings.model import Settings
+from exporter.settings.palette import CONNECTION, NO_CREDENTIAL
+from exporter.settings.sources import API_KEYS, Source, Tree, merged, name_of, prepared
+from exporter.settings.yaml_file import ConfigFileError, content, mapping
 
-_NOTHING: Mapping[str, object] = MappingProxyType({})
-_NO_ENVIRONMENT: Mapping[Place, str] = MappingProxyType({})
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _DEMO_DROPS: tuple[Place, ...] = (("targets",), *(("palette", key) for key in CONNECTION))
-_DEMO_DEFAULTS = {
+_DEMO_DEFAULTS: Tree = {
     "refresh": {"interval": 5.0, "stale_after": 60.0},
     "discovery": {"enabled": True, "interval": 15.0},
     "objectives": [{"namespace": "prod.*", "max_age": "26h"}, {"max_age": "8d"}],
 }
-_DISCOVERY = {"discovery": {"enabled": True}}
+_LOGIN = ("username", "password_file")
 
 
 def load(
@@ -32,29 +34,31 @@ def load(
     config_file: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     demo: bool = False,
+    directory: Path | None = None,
 ) -> Settings:
-    """Read and check all settings; a flag beats the environment, which beats the file.
+    """Read and check all settings. Flags override the environment, which overrides the file.
 
-    flags: nested by section, as ``exporter.flags.parse`` gives them.
-    demo: what says where Palette is, how to be let in, and what to watch is not looked at.
+    flags: nested by section, as ``exporter.settings.flags.parse`` returns them.
+    demo: ignore targets and the keys that say where Palette is and how to authenticate.
+    directory: where relative paths in flags and variables start; the working directory by default.
 
     Raises SettingsError with a line for each fault, none of which quotes a secret.
     """
-    layers = _given(flags, config_file, environ, demo=demo)
+    sources = _sources(flags, config_file, environ, directory, demo=demo)
     if demo:
-        layers.append(Layer(_DEMO_DEFAULTS, _NO_ENVIRONMENT))
-    elif config_file is None and not any(layer.gives(("targets",)) for layer in layers):
-        # One variable with the key is a set-up that works.
-        layers.append(Layer(_DISCOVERY, _NO_ENVIRONMENT))
-    faults = [fault for layer in layers for fault in layer.faults]
+        sources.append(Source(_DEMO_DEFAULTS))
+    elif config_file is None and not any(source.value(("targets",)) for source in sources):
+        # One variable with the key is enough to get started.
+        sources.append(Source({"discovery": {"enabled": True}}))
+    faults = [fault for source in sources for fault in source.faults]
     if any(fault.place == ("config", "file") for fault in faults):
         raise SettingsError(map(str, faults))  # the rest would be guesses
-    return _checked(layers, faults, demo)
-
-
-def has_secret(config_file: Path) -> bool:
-    """Tell whether a secret itself, and not only the name of its file, stands in the file."""
-    return rules.has_secret(_of_file(config_file, ()))
+    if not demo:
+        sources.append(_proxy(merged(sources), environ))
+    settings = _checked(sources, faults, demo=demo)
+    if settings is None or faults:
+        raise SettingsError(dict.fromkeys(map(str, faults)))
+    return settings
 
 
 def files(
@@ -63,113 +67,56 @@ def files(
     config_file: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     demo: bool = False,
+    directory: Path | None = None,
 ) -> tuple[Path, ...]:
-    """Return the files that ``load`` would read, itself and those it names, good or not."""
-    layers = _given(flags, config_file, environ, demo=demo)
+    """Return the files that ``load`` would read, valid or not: the config file and those named."""
+    sources = _sources(flags, config_file, environ, directory, demo=demo)
     keys = [leaf.place for leaf in schema.leaves(Settings) if schema.is_file(leaf.field)]
-    named = (layer.value(key) for layer in layers for key in keys)
+    named = (source.value(key) for source in sources for key in keys)
     found = (config_file, *(path for path in named if isinstance(path, Path)))
     return tuple(path for path in dict.fromkeys(found) if path is not None)
 
 
-def _given(
+def _sources(
     flags: Mapping[str, object],
     config_file: Path | None,
     environ: Mapping[str, str],
+    directory: Path | None,
     *,
     demo: bool,
-) -> list[Layer]:
-    """Return what is given by anybody, the highest layer first."""
+) -> list[Source]:
+    """Return what the user gives, the source with the highest precedence first."""
     drops = _DEMO_DROPS if demo else ()
-    layers = [_of_flags(flags, drops), _of_environment(environ, drops)]
+    directory = directory or Path.cwd()
+    names: dict[Place, str] = {leaf.place: leaf.flag for leaf in schema.leaves(Settings)}
+    environment = Environment(Settings, environ, drops)
+    variables = environment()
+    found = [
+        Source(prepared(_without(flags, drops), Settings, directory), names),
+        Source(
+            prepared(_without(variables, drops), Settings, directory),
+            environment.names,
+            tuple(environment.faults),
+        ),
+    ]
     if config_file is not None:
-        layers.append(_of_file(config_file, drops))
-    return layers
-
-
-def _checked(layers: list[Layer], faults: list[Fault], demo: bool) -> Settings:
-    faults.extend(rules.two_keys(layers))
-    layers = rules.without_superseded_keys(layers)
-    tree = merged(layers)
-
-    def source(place: Place) -> str:
-        return next((layer.name(place) for layer in layers if layer.gives(place)), "")
-
-    if not demo:
-        faults.extend(_between_keys(tree, faults, source))
-    settings = _validated(tree, faults, source)
-    if settings is None or faults:
-        raise SettingsError(dict.fromkeys(map(str, faults)))
-    return settings
-
-
-def _between_keys(tree: Tree, faults: list[Fault], source: rules.Source) -> list[Fault]:
-    """Ask the rules; what is missing only because it was refused is not called missing too."""
-    refused = {fault.place[:2] for fault in faults}
-    found: list[Fault] = []
-    if not refused & {("palette",), *(("palette", key) for key in rules.WAYS_IN)}:
-        found.extend(rules.credentials(tree, source))
-    if ("targets",) not in refused:
-        found.extend(rules.targets(tree, source))
+        found.append(_of_file(directory / config_file, drops))
     return found
 
 
-def _validated(tree: Tree, faults: list[Fault], source: rules.Source) -> Settings | None:
+def _of_file(path: Path, drops: tuple[Place, ...]) -> Source:
     try:
-        return Settings.model_validate(tree)
-    except ValidationError as error:
-        found = of_validation(error)
-    faults.extend(Fault(fault.place, fault.message, source(fault.place)) for fault in found)
-    return None
-
-
-def _of_flags(flags: Mapping[str, object], drops: tuple[Place, ...]) -> Layer:
-    names: dict[Place, str] = {leaf.place: leaf.flag for leaf in schema.leaves(Settings)}
-    tree = _without(flags, drops)
-    faults = tuple(_secret_flags(tree))
-    return looked_over(
-        _without(tree, tuple(fault.place for fault in faults)),
-        Settings,
-        directory=Path.cwd(),
-        names=names,
-        faults=faults,
-    )
-
-
-def _secret_flags(tree: Tree) -> Iterator[Fault]:
-    given = Layer(tree, _NO_ENVIRONMENT)
-    for leaf in schema.leaves(Settings):
-        if leaf.is_secret and given.gives(leaf.place):
-            yield Fault(leaf.place, "a secret is never a flag", leaf.flag)
-
-
-def _of_environment(environ: Mapping[str, str], drops: tuple[Place, ...]) -> Layer:
-    environment = Environment(Settings, environ, drops)
-    tree = _without(environment(), drops)
-    return looked_over(
-        tree,
-        Settings,
-        directory=Path.cwd(),
-        names=environment.names,
-        faults=environment.faults,
-    )
-
-
-def _of_file(path: Path, drops: tuple[Place, ...]) -> Layer:
-    try:
-        tree = YamlFile(Settings, path)()
+        tree = mapping(content(path))
     except ConfigFileError as error:
-        return Layer({}, _NO_ENVIRONMENT, error.faults)
-    return looked_over(
-        _without(tree, drops),
-        Settings,
-        directory=path.absolute().parent,
-        names=_NO_ENVIRONMENT,
-    )
+        return Source({}, faults=error.faults)
+    # Pydantic takes text only as the names of settings.
+    strange = [key for key in tree if not isinstance(key, str)]
+    faults = tuple(unknown_key(Settings, (key,), tree.pop(key)) for key in strange)
+    return Source(prepared(_without(tree, drops), Settings, path.parent), faults=faults)
 
 
 def _without(tree: Mapping[Any, Any], drops: tuple[Place, ...]) -> Tree:
-    """Copy a tree but for some places, each one or two steps from its root."""
+    """Copy a tree without some places, each one or two steps from its root."""
     kept = {key: value for key, value in tree.items() if (key,) not in drops}
     for section, value in kept.items():
         if isinstance(value, Mapping):
@@ -177,3 +124,73 @@ def _without(tree: Mapping[Any, Any], drops: tuple[Place, ...]) -> Tree:
                 key: item for key, item in value.items() if (section, key) not in drops
             }
     return kept
+
+
+def _proxy(tree: Tree, environ: Mapping[str, str]) -> Source:
+    """Return the proxy of the environment, below ``palette.proxy_url`` of any other source."""
+    palette = tree.get("palette", {})
+    url = palette.get("url", Settings().palette.url) if isinstance(palette, dict) else ""
+    found = proxy(url if "://" in str(url) else f"https://{url}", environ)
+    if found is None:
+        return Source({})
+    place = ("palette", "proxy_url")
+    return Source({"palette": {"proxy_url": SecretStr(found[0])}}, {place: found[1]})
+
+
+def _checked(sources: Sequence[Source], faults: list[Fault], *, demo: bool) -> Settings | None:
+    tree, settings = merged(sources), None
+    faults += _two_keys(sources)
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        found = of_validation(error, partial(unknown_key, Settings))
+        faults += [_sourced(fault, sources) for fault in found]
+    if not demo:
+        refused = {fault.place[:2] for fault in faults}
+        missing = (*_credential(tree, refused), *_target(tree, refused))
+        faults += [_sourced(fault, sources) for fault in missing]
+    return settings
+
+
+def _sourced(fault: Fault, sources: Sequence[Source]) -> Fault:
+    """Add where the user set what is wrong; a list in a variable is JSON."""
+    name = name_of(fault.place, sources)
+    as_json = ", written as JSON" if name and fault.message == A_LIST else ""
+    return Fault(fault.place, fault.message + as_json, name)
+
+
+def _two_keys(sources: Sequence[Source]) -> Iterator[Fault]:
+    """Refuse an API key and a file of one from the same source."""
+    for source in sources:
+        key, file = (("palette", key) for key in API_KEYS)
+        if source.value(key) is not None and source.value(file) is not None:
+            other = spell(key, source.name(key))
+            yield Fault(file, f"conflicts with {other}. Set only one", source.name(file))
+
+
+def _credential(tree: Tree, refused: set[Place]) -> Iterator[Fault]:
+    """Require one way to authenticate and no more: an API key, or a user name and a password.
+
+    A key that is missing only because it was refused is not called missing too.
+    """
+    palette = tree.get("palette", {})
+    if refused & {("palette",), *(("palette", key) for key in (*API_KEYS, *_LOGIN))}:
+        return
+    keys = [key for key in API_KEYS if key in palette]
+    login = [key for key in _LOGIN if key in palette]
+    if keys and login:
+        yield Fault(("palette", login[0]), f"conflicts with palette.{keys[0]}. Set only one")
+    elif len(login) == 1:
+        missing = next(key for key in _LOGIN if key not in palette)
+        yield Fault(("palette", login[0]), f"requires palette.{missing}")
+    elif not keys and not login:
+        yield Fault(("palette",), NO_CREDENTIAL)
+
+
+def _target(tree: Tree, refused: set[Place]) -> Iterator[Fault]:
+    """Require something to watch. A switch with a value that is refused anyway counts as on."""
+    discovery = tree.get("discovery", {})
+    enabled = discovery.get("enabled") if isinstance(discovery, dict) else True
+    off = str(enabled).lower() in ("none", "false", "f", "no", "n", "off", "0")
+    if off and not tree.get("targets") and not refused & {("targets",), ("discovery",)}:
+        yield Fault(("targets",), "no target. Name what to watch, or set discovery.enabled")

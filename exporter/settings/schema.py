@@ -1,6 +1,6 @@
 """The keys as a list, read off the model: for flags, the environment, hints and documents."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -40,7 +40,7 @@ class Leaf:
     @property
     def description(self) -> str:
         """What it means, in a sentence or two."""
-        return self.field.description or ""
+        return description_of(self.field)
 
     @property
     def kind(self) -> str:
@@ -90,6 +90,21 @@ def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf
             yield Leaf((*above, name), field)
         else:
             yield from leaves(section, (*above, name))
+
+
+def description_of(field: FieldInfo) -> str:
+    """Return what a field means, on one line."""
+    return " ".join((field.description or "").split())
+
+
+def section_at(root: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:
+    """Return the model of a section, or of the items of a list, at a place that there is."""
+    model = root
+    for key in place:
+        if isinstance(key, str):
+            field = model.model_fields[key]
+            model = section_of(field) or item_of(field) or model
+    return model
 
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:

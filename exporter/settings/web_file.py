@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,9 @@ from pydantic import (
 )
 
 from exporter.settings.faults import FileError, SectionError, of_validation
-from exporter.settings.layer import looked_over
+from exporter.settings.hints import unknown_key
 from exporter.settings.section import Section
+from exporter.settings.sources import prepared
 from exporter.settings.values import Duration
 from exporter.settings.web_tls import TlsServer
 from exporter.settings.yaml_file import ConfigFileError, content, mapping
@@ -118,13 +120,8 @@ def read_web_file(path: Path) -> WebFile:
         tree = mapping(content(path))
     except ConfigFileError as error:
         raise FileError(error.reasons) from None
-    layer = looked_over(tree, WebFile, directory=path.absolute().parent, names={})
-    faults = list(layer.faults)
-    web_file: WebFile | None = None
     try:
-        web_file = WebFile.model_validate(layer.tree)
+        return WebFile.model_validate(prepared(tree, WebFile, path.parent))
     except ValidationError as error:
-        faults.extend(of_validation(error))
-    if web_file is None or faults:
-        raise FileError(dict.fromkeys(map(str, faults)))
-    return web_file
+        faults = of_validation(error, partial(unknown_key, WebFile))
+    raise FileError(dict.fromkeys(map(str, faults)))

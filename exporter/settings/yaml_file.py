@@ -1,12 +1,10 @@
 """The configuration file: YAML, read strictly, and never quoted in an error."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic_settings import BaseSettings, YamlConfigSettingsSource
 
 from exporter.settings.faults import Fault
 from exporter.settings.files import LARGEST, contents
@@ -23,20 +21,6 @@ class ConfigFileError(Exception):
         super().__init__()
 
 
-class YamlFile(YamlConfigSettingsSource):
-    """A configuration file as a source of settings.
-
-    Raises ConfigFileError where there is none, or not a mapping in valid YAML.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
-        self._content = content(path)
-        super().__init__(settings_cls, yaml_file=path.absolute())  # else a leading ~ is expanded
-
-    def _read_file(self, file_path: object) -> dict[str, Any]:
-        return mapping(self._content)
-
-
 def content(path: Path) -> str:
     """Read a file as text; raises ConfigFileError."""
     try:
@@ -49,62 +33,51 @@ def content(path: Path) -> str:
 
 
 def mapping(text: str) -> dict[str, Any]:
-    """Parse a document; raises ConfigFileError where it is not a mapping in valid YAML."""
+    """Parse a document; raises ConfigFileError unless it is a mapping in valid YAML."""
     # Raised outside of except blocks, so that no error drags the content along.
-    faults: tuple[str, ...] = ()
     document: object = None
     try:
         # The loader in C is faster, but deep nesting crashes it, and with it the process.
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        faults = tuple(_repeated_keys(node)) if node else ()
-        document = loader.construct_document(node) if node else {}
+        document = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
-        faults = (_describe(error),)
+        reason = _describe(error)
     except RecursionError:
-        faults = ("nested too deeply",)
-    document = {} if document is None else document
-    if isinstance(document, dict) and not faults:
-        return document
-    raise ConfigFileError(*faults or ("should be a mapping of keys to values at the top",))
+        reason = "nested too deeply"
+    else:
+        if isinstance(document, dict | None):
+            return document or {}
+        reason = "should be a mapping of keys to values at the top"
+    raise ConfigFileError(reason)
 
 
 class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Give the place of values that only look like a date or a number, too."""
-        try:
-            return super().construct_object(node, deep)
-        except (yaml.YAMLError, RecursionError):
-            raise
-        except Exception:  # whatever int() and its like make of strange text
-            problem = "a value that is not what it looks like; put it in quotes"
+        """Report the place of a value that only looks like a date or a number, too."""
+        ambiguous = isinstance(node, yaml.ScalarNode) and _is_ambiguous(node)
+        if not ambiguous:
+            try:
+                return super().construct_object(node, deep)
+            except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError):
+                pass  # what int(), date() and their like raise
+        problem = "ambiguous value. Put it in quotes, or write the number in plain decimal"
         raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
-
-def _repeated_keys(root: yaml.Node) -> Iterator[str]:
-    """Describe the keys that stand twice in one mapping, where YAML lets the last one win."""
-    waiting, seen = [root], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen or isinstance(node, yaml.ScalarNode):
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            yield from _repeated_in(node)
-            waiting.extend(part for pair in node.value for part in pair)
-        else:
-            waiting.extend(node.value)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        """Refuse a key that is twice in one mapping, where YAML lets the last one win."""
+        first: dict[tuple[str, str], int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            name, line = (key.tag, key.value), key.start_mark.line + 1
+            if name in first:
+                problem = f"the same key as in line {first[name]}"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            first[name] = line
+        return super().construct_mapping(node, deep)
 
 
-def _repeated_in(node: yaml.MappingNode) -> Iterator[str]:
-    first: dict[tuple[str, str], int] = {}
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            continue
-        line = key.start_mark.line + 1
-        if (key.tag, key.value) in first:
-            yield f"line {line}: the same key as in line {first[key.tag, key.value]}"
-        first.setdefault((key.tag, key.value), line)
+def _is_ambiguous(node: yaml.ScalarNode) -> bool:
+    """Find numbers that YAML 1.1 reads as base 8 or 60: 0600 is 384, and 26:00 is 1560."""
+    number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    return number and (":" in node.value or re.match(r"[-+]?0_*[0-9]", node.value) is not None)
 
 
 def _describe(error: yaml.YAMLError) -> str:

@@ -79,15 +79,16 @@ def test_what_can_match_nothing_is_told_with_its_reason(case: str) -> None:
 
 PATTERNS = (".*", ".+", "a", "b", "a|b", "a.*", ".b", "ab", r"a\.b", "[ab]", "x")
 NAMES = ("a", "b", "ab", "a.b", "xb")
-some = st.none() | st.sampled_from(PATTERNS)
-objective = st.builds(
-    Objective,
-    max_age=st.just(60.0),
-    cluster=some,
-    namespace=some,
-    vm=some,
-    labels=st.dictionaries(st.just("tier"), st.sampled_from(PATTERNS), max_size=1),
-)
+some = st.sampled_from(PATTERNS)
+objective = st.fixed_dictionaries(
+    {"max_age": st.just(60.0)},
+    optional={
+        "cluster": some,
+        "namespace": some,
+        "vm": some,
+        "labels": st.dictionaries(st.just("tier"), some, max_size=1),
+    },
+).map(Objective.model_validate)
 fixed = st.none() | st.sampled_from(NAMES)
 
 

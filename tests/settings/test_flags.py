@@ -74,7 +74,7 @@ def test_the_help_fits_80_columns_and_tells_defaults(capsys: pytest.CaptureFixtu
         parse(["-h"])
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) < 80
-    assert "--palette.timeout DURATION\n        Longest wait" in text
+    assert "--palette.timeout DURATION\n        Timeout of one" in text
     assert "(default: 10s)" in text
     assert "--log.format logfmt|json" in text
 

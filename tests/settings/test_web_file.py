@@ -249,7 +249,7 @@ def test_a_bad_web_file_is_a_bad_setting(home: Home) -> None:
     home.file("web.yaml", "tls_server_config: {cert_file: none.pem}\nbasic_auth_users: {a: b}\n")
     assert home.refused({**TARGETS, "web": {"config_file": "web.yaml"}}) == (
         "web.config_file: tls_server_config.cert_file: the file cannot be read: "
-        "No such file or directory",
+        f"No such file or directory: {home.directory / 'none.pem'}",
         "web.config_file: basic_auth_users: entry 1: the password should be a bcrypt hash, as "
         "`htpasswd -nBC 10 NAME` prints it behind the colon",
     )

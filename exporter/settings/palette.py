@@ -1,0 +1,113 @@
+"""The section ``palette``: where Palette is, and how the exporter authenticates."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from exporter.settings.addresses import PaletteUrl, ProxyUrl
+from exporter.settings.faults import SectionError, SettingsError
+from exporter.settings.files import read_api_key, read_password
+from exporter.settings.section import Section
+from exporter.settings.tls import Tls
+from exporter.settings.values import (
+    ApiKeyFile,
+    ApiKeyText,
+    Count,
+    HeaderText,
+    Interval,
+    PasswordFile,
+    Rate,
+    Text,
+    UserName,
+)
+
+NO_CREDENTIAL = (
+    "no credential. Set palette.api_key_file, the environment variable SPECTROCLOUD_APIKEY, "
+    "palette.api_key in the file, or palette.username with palette.password_file"
+)
+
+CONNECTION = (
+    *("url", "api_key_file", "api_key", "username", "password_file", "org", "project_uid"),
+    *("tls", "proxy_url"),
+)
+"""Keys of ``palette`` that say where it is and how to authenticate; a demo brings its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What the exporter authenticates with; its repr hides the secret.
+
+    secret: the API key or, with a ``username``, the password; org: None is the user's own.
+    """
+
+    secret: SecretStr
+    username: str | None = None
+    org: str | None = None
+
+
+class Palette(Section):
+    """Where Palette is, and how the exporter authenticates."""
+
+    url: PaletteUrl = "https://api.spectrocloud.com"
+    """Address of Palette; https:// can be left off. Also SPECTROCLOUD_HOST."""
+    api_key_file: ApiKeyFile | None = None
+    """File that holds the API key and nothing else. Or SPECTROCLOUD_APIKEY."""
+    api_key: ApiKeyText | None = None
+    """The API key; in the configuration file only. Prefer api_key_file."""
+    username: UserName | None = None
+    """User (an e-mail address) to log in as, instead of an API key."""
+    password_file: PasswordFile | None = None
+    """File that holds the user's password and nothing else."""
+    org: Text | None = None
+    """Organization to log in to; only with username."""
+    project_uid: HeaderText | None = None
+    """Project of the targets that name none. Without it: the tenant."""
+    tls: Tls = Tls()
+    """TLS towards Palette."""
+    proxy_url: ProxyUrl | None = None
+    """HTTP proxy for requests to Palette, http://[user:password@]host:port. Without it: the
+    environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY."""
+    timeout: Interval = 10.0
+    """Timeout of one HTTP request; at least 1s."""
+    requests_per_second: Rate = 40.0
+    """Maximum number of requests per second, above 0. Palette allows 50 for each source address,
+    which all clients behind it share."""
+    burst: Count = 50
+    """Burst size: requests allowed at once after an idle period; at least 1."""
+
+    def credential(self) -> Credential:
+        """Return what to authenticate with; reads its file again.
+
+        Raises SettingsError if the file has become unreadable, or no credential is set.
+        """
+        if self.api_key_file is not None:
+            return Credential(_read("api_key_file", read_api_key, self.api_key_file))
+        if self.api_key is not None:
+            return Credential(self.api_key)
+        if self.username is not None and self.password_file is not None:
+            password = _read("password_file", read_password, self.password_file)
+            return Credential(password, self.username, self.org)
+        raise SettingsError([f"palette: {NO_CREDENTIAL}"])
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Return the TLS context for Palette; reads the files of ``tls`` again.
+
+        Raises SettingsError if one of them is not valid.
+        """
+        try:
+            return self.tls.context()
+        except SectionError as error:
+            fault = f"palette.tls.{error.key}: {error}"
+        raise SettingsError([fault])
+
+
+def _read(key: str, reader: Callable[[Path], str], path: Path) -> SecretStr:
+    try:
+        return SecretStr(reader(path))
+    except ValueError as error:
+        fault = f"palette.{key}: {error}"
+    # Raised outside of the except block, so that no traceback drags the file's content along.
+    raise SettingsError([fault])
