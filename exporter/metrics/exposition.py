@@ -24,7 +24,7 @@ from exporter.metrics.family import (
     escape_label,
 )
 from exporter.metrics.options import RenderOptions
-from exporter.rollup import VirtualMachineRow, roll_up
+from exporter.rollup import DAY, VirtualMachineRow, roll_up
 from exporter.snapshot import ClusterState, NamedSnapshot, Snapshot
 
 T = TypeVar("T")
@@ -141,8 +141,22 @@ def _content(state: ClusterState) -> tuple[Sequence[Any], ...]:
     listing = state.listing
     if listing is None:
         return (state.cluster,), named, state.snapshots
-    known = (state.cluster, listing.known_machines, listing.namespaces)
+    known = (
+        state.cluster,
+        listing.known_machines,
+        listing.namespaces,
+        state.refreshed_at if _has_future_times(state) else None,
+    )
     return known, named, state.snapshots, listing.virtual_machines
+
+
+def _has_future_times(state: ClusterState) -> bool:
+    """Return whether the roll-up depends on the time of the refresh."""
+    latest = (state.refreshed_at or 0.0) + DAY
+    return any(
+        (each.creation_time or 0.0) > latest or (each.requested_at or 0.0) > latest
+        for each in state.snapshots
+    )
 
 
 def _are_equal(

@@ -3,7 +3,7 @@
 Identity labels come from the table: a snapshot's, a virtual machine's, a cluster's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -79,6 +79,16 @@ def _included(row: SnapshotRow) -> int | None:
 def _excluded(row: SnapshotRow) -> int | None:
     volumes = row.snapshot.volumes
     return None if volumes is None or volumes.excluded is None else len(volumes.excluded)
+
+
+def _unprotected(row: VirtualMachineRow) -> list[Sample]:
+    volumes = row.unprotected._asdict().items() if row.unprotected else ()
+    return [Sample(len(names), (("reason", reason),)) for reason, names in volumes]
+
+
+def _promised(name: str) -> Callable[[VirtualMachineRow], float | None]:
+    """Return what reads an attribute of the objective of a VM."""
+    return lambda row: getattr(row.objective, name, None)
 
 
 SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
@@ -222,13 +232,26 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         help="1 for the VM's status.",
         source="status.printableStatus",
         labels=("status",),
-        samples=lambda row: _ones("status", (row.vm.status,) if row.vm.status else ()),
+        samples=lambda row: _ones("status", [row.vm.status] if row.vm.status else []),
     ),
     Family(
         name="palette_vm_created_timestamp_seconds",
         help="Time at which the VM was created, in seconds since the epoch.",
         source="metadata.creationTimestamp",
         value=attrgetter("vm.created_at"),
+    ),
+    Family(
+        name="palette_vm_deletion_timestamp_seconds",
+        help="Time at which the VM's deletion was requested, in seconds since the epoch. Absent "
+        "unless it is being deleted.",
+        source="metadata.deletionTimestamp",
+        value=attrgetter("vm.deletion_timestamp"),
+    ),
+    Family(
+        name="palette_vm_restore_in_progress",
+        help="1 while a restore of the VM runs, 0 otherwise.",
+        source="status.restoreInProgress",
+        value=attrgetter("vm.restoring"),
     ),
     Family(
         name="palette_vm_snapshots",
@@ -274,18 +297,70 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         source="status.phase; of the newest by metadata.creationTimestamp",
         value=attrgetter("last_failed"),
     ),
+    LabelledFamily(
+        name="palette_vm_unprotected_volumes",
+        help="Number of the VM's data volumes that the newest restorable snapshot does not hold, "
+        "by reason. Absent while the VM's volumes are not known.",
+        source="spec.template.spec.volumes, status.volumeSnapshotStatuses; compared with "
+        "status.snapshotVolumes of the newest restorable snapshot, without the volumes in "
+        "objectives[].ignore_volumes. unsnapshottable: the VM reports it as not enabled; excluded: "
+        "the snapshot lists it as excluded; newer: the snapshot does not list it. Without a "
+        "restorable snapshot only unsnapshottable counts",
+        labels=("reason",),
+        samples=_unprotected,
+    ),
     Family(
         name="palette_vm_unsnapshottable_volumes",
         help="Number of the VM's volumes that cannot be snapshotted. 0 where none is reported.",
         source="status.volumeSnapshotStatuses[].enabled",
         value=lambda row: len(row.vm.unsnapshottable_volumes),
     ),
+    LabelledFamily(
+        name="palette_vm_exempt",
+        help="1 if an objective exempts the VM from snapshots. Absent otherwise.",
+        source="objectives[].exempt",
+        labels=(),
+        samples=lambda row: [Sample(1, ())] if row.exempt else [],
+    ),
     Family(
         name="palette_vm_snapshot_objective_seconds",
         help="Maximum age of the newest restorable snapshot, from the first objective that "
         "applies to the VM. Absent where none applies.",
         source="objectives[].max_age",
-        value=attrgetter("max_age"),
+        value=_promised("max_age"),
+    ),
+    Family(
+        name="palette_vm_snapshot_objective_min_snapshots",
+        help="Minimum number of restorable snapshots, from the same objective.",
+        source="objectives[].min_snapshots",
+        value=_promised("min_snapshots"),
+    ),
+    Family(
+        name="palette_vm_snapshot_objective_max_snapshots",
+        help="Maximum number of snapshots, from the same objective.",
+        source="objectives[].max_snapshots",
+        value=_promised("max_snapshots"),
+    ),
+    Family(
+        name="palette_vm_snapshot_objective_max_age_seconds",
+        help="Maximum age of every snapshot, from the same objective.",
+        source="objectives[].max_snapshot_age",
+        value=_promised("max_snapshot_age"),
+    ),
+    Family(
+        name="palette_vm_snapshot_objective_quiesced",
+        help="1 if the newest restorable snapshot has to be quiesced or taken while the VM was "
+        "off, from the same objective. Absent otherwise.",
+        source="objectives[].quiesced",
+        value=lambda row: True if row.objective and row.objective.quiesced else None,
+    ),
+    Family(
+        name="palette_vm_snapshot_objective_deadline_timestamp_seconds",
+        help="Time at which the objective's maximum age is exceeded, in seconds since the epoch. "
+        "0 where neither a recovery point nor the VM's creation is known.",
+        source="objectives[].max_age; added to the recovery point, or to "
+        "metadata.creationTimestamp of a VM without a recovery point",
+        value=attrgetter("deadline"),
     ),
 )
 
@@ -323,6 +398,13 @@ CLUSTER_FAMILIES: tuple[AnyFamily[ClusterState], ...] = (
                 ),
             ),
         ),
+    ),
+    LabelledFamily(
+        name="palette_cluster_state",
+        help="1 for the cluster's state in Palette.",
+        source="status.clusterState; of Palette's dashboard",
+        labels=("state",),
+        samples=lambda state: _ones("state", [state.cluster.state] if state.cluster.state else []),
     ),
     Family(
         name="palette_cluster_up",

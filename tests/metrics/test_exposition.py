@@ -220,6 +220,18 @@ def test_one_changed_snapshot_shows(position: int) -> None:
     assert shown != text([state])
 
 
+@given(cluster_states(), st.lists(st.none() | st.floats(31_536_000, 4e9), max_size=3))
+def test_a_text_that_is_used_again_is_right_at_any_time_of_refresh(
+    state: ClusterState, times: list[float | None]
+) -> None:
+    rendered = render(state, None)
+    for refreshed_at in times:
+        later = replace(state, refreshed_at=refreshed_at)
+        rendered = render(later, rendered)
+        shown = b"".join(plain(exposition([rendered], NOW, openmetrics=False))).decode()
+        assert shown == text([later])
+
+
 def test_other_options_render_an_equal_listing_again() -> None:
     before = render(listed(1), None)
     after = render(listed(1), before, Renderer())
