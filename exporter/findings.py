@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.rollup import (
+    NO_OBJECTIVE,
     Objective,
     VirtualMachineRow,
     data_time,
@@ -121,7 +122,7 @@ def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[S
     vms = {(vm.namespace, vm.name): vm for vm in listing.virtual_machines} if listing else {}
     for key in sorted({*vms, *snapshots, *named}):
         vm, found = vms.get(key), tuple(snapshots.get(key, ()))
-        objective = first_objective(objectives, state.cluster, vm) if vm else None
+        objective = first_objective(objectives, state.cluster, vm) if vm else NO_OBJECTIVE
         yield Subject(
             cluster=state.cluster,
             namespace=key[0],
@@ -143,7 +144,7 @@ def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[S
 
 def findings(subject: Subject, now: float) -> tuple[Finding, ...]:
     """Return the problems of a VM, the worst first; an exempt or deleted VM has none."""
-    if subject.row.exempt or subject.being_deleted:
+    if subject.row.objective.exempt or subject.being_deleted:
         return ()
     found = ((PROBLEMS[name], find(subject, now)) for name, find in FINDERS.items())
     return _ranked(
@@ -187,8 +188,8 @@ def judge(subject: Subject, now: float) -> Judgement:
     row = subject.row
     if subject.orphan:
         return Judgement(Verdict.EXEMPT, ("orphaned",))
-    if row.exempt or subject.being_deleted:
-        return Judgement(Verdict.EXEMPT, ("exempt" if row.exempt else "being_deleted",))
+    if row.objective.exempt or subject.being_deleted:
+        return Judgement(Verdict.EXEMPT, ("exempt" if row.objective.exempt else "being_deleted",))
     wrong = {
         "objective_missed": row.deadline is not None and row.deadline < now,
         "unprotected_volumes": bool(row.unprotected and row.unprotected.names),
@@ -207,13 +208,10 @@ def judge(subject: Subject, now: float) -> Judgement:
     return Judgement(Verdict.UNKNOWN if reasons else Verdict.PROTECTED, reasons)
 
 
-def promises_recovery(objective: Objective | None) -> bool:
+def promises_recovery(objective: Objective) -> bool:
     """Return True if an objective sets an age, a number or a kind of restorable snapshots."""
-    return (
-        objective is not None
-        and not objective.exempt
-        and (objective.max_age is not None or bool(objective.min_snapshots) or objective.quiesced)
-    )
+    age_or_number = objective.max_age is not None or objective.min_snapshots is not None
+    return age_or_number or objective.quiesced
 
 
 _RUNNING = frozenset({"", "Running", "Unknown"})
@@ -273,9 +271,9 @@ def _data_lost(subject: Subject, now: float) -> _Found | None:
 
 def _objective_missed(subject: Subject, now: float) -> _Found | None:
     row = subject.row
-    if row.deadline is None or row.max_age is None or row.deadline >= now:
+    if row.deadline is None or row.objective.max_age is None or row.deadline >= now:
         return None
-    allowed = _span(row.max_age)
+    allowed = _span(row.objective.max_age)
     if row.recovery_point is not None:
         age = _span(now - row.recovery_point)
         text = f"The newest restorable snapshot is {age} old; the objective is {allowed}."
@@ -312,7 +310,7 @@ def _no_restorable(subject: Subject, now: float) -> _Found | None:
     row, vm = subject.row, subject.vm
     if vm is None or row.restorable:
         return None
-    grace = NEW_VM if row.max_age is None else min(NEW_VM, row.max_age)
+    grace = NEW_VM if row.objective.max_age is None else min(NEW_VM, row.objective.max_age)
     since = UNKNOWN if vm.created_at is None else vm.created_at + grace
     if since > now:
         return None
@@ -345,7 +343,7 @@ def _failures(failed: Sequence[Snapshot], text: str) -> _Found | None:
 
 
 def _schedule_stopped(subject: Subject, now: float) -> _Found | None:
-    if subject.vm is None or subject.row.max_age is not None:
+    if subject.vm is None or subject.row.objective.max_age is not None:
         return None
     until = scheduled_until(subject.counted)
     if until is None or until.due > now:
@@ -356,7 +354,7 @@ def _schedule_stopped(subject: Subject, now: float) -> _Found | None:
 
 def _too_few(subject: Subject, now: float) -> _Found | None:
     row, objective = subject.row, subject.row.objective
-    if objective is None or row.restorable >= (objective.min_snapshots or 0):
+    if row.restorable >= (objective.min_snapshots or 0):
         return None
     created = row.vm.created_at
     if created is not None and now - created < NEW_VM:
@@ -367,7 +365,7 @@ def _too_few(subject: Subject, now: float) -> _Found | None:
 
 def _not_quiesced(subject: Subject, now: float) -> _Found | None:
     row = subject.row
-    if not (row.objective and row.objective.quiesced and row.newest):
+    if not row.objective.quiesced or row.newest is None:
         return None
     if not crash_consistent(row.newest):
         return None
@@ -453,7 +451,7 @@ def _predecessor(subject: Subject, now: float) -> _Found | None:
 
 def _piling_up(subject: Subject, now: float) -> _Found | None:
     objective = subject.row.objective
-    most = (objective.max_snapshots if objective else None) or MOST_SNAPSHOTS
+    most = objective.max_snapshots or MOST_SNAPSHOTS
     if subject.row.snapshots <= most:
         return None
     return _Found(UNKNOWN, f"{_count(subject.row.snapshots, 'snapshot')}, at most {most} wanted.")
@@ -461,7 +459,7 @@ def _piling_up(subject: Subject, now: float) -> _Found | None:
 
 def _too_old(subject: Subject, now: float) -> _Found | None:
     objective = subject.row.objective
-    most = (objective.max_snapshot_age if objective else None) or OLDEST_SNAPSHOT
+    most = objective.max_snapshot_age or OLDEST_SNAPSHOT
 
     def since(each: Snapshot) -> float | None:
         if each.deleting or each == subject.row.newest:

@@ -53,6 +53,10 @@ class Objective:
         return any(pattern.fullmatch(volume) for pattern in self.ignore_volumes)
 
 
+NO_OBJECTIVE = Objective()
+"""Promises nothing."""
+
+
 class UnprotectedVolumes(NamedTuple):
     """Names of data volumes that the newest restorable snapshot does not hold, by reason.
 
@@ -76,7 +80,7 @@ class VirtualMachineRow:
 
     Temporary snapshots of clones count in nothing.
 
-    objective: the first that applies; None if none does.
+    objective: the first that applies; NO_OBJECTIVE if none does.
     snapshots, ready, restorable, failed: counts.
     newest: the newest restorable snapshot, by the time of its data.
     recovery_point: when its data was taken; None if there is none or its time is not known.
@@ -87,7 +91,7 @@ class VirtualMachineRow:
     """
 
     vm: VirtualMachine
-    objective: Objective | None = None
+    objective: Objective = NO_OBJECTIVE
     snapshots: int = 0
     ready: int = 0
     restorable: int = 0
@@ -100,26 +104,16 @@ class VirtualMachineRow:
     unprotected_state: tuple[str, ...] | None = None
 
     @property
-    def exempt(self) -> bool:
-        """Whether an objective says that the VM needs no snapshots."""
-        return self.objective is not None and self.objective.exempt
-
-    @property
-    def max_age(self) -> float | None:
-        """The objective's, in seconds."""
-        return self.objective.max_age if self.objective else None
-
-    @property
     def deadline(self) -> float | None:
         """The time after which the objective is missed; None without one.
 
         0 if neither a recovery point nor the VM's creation is known: a time that is not known
         never meets an objective.
         """
-        if self.max_age is None:
+        if self.objective.max_age is None:
             return None
         start = self.vm.created_at if self.recovery_point is None else self.recovery_point
-        return 0.0 if start is None else start + self.max_age
+        return 0.0 if start is None else start + self.objective.max_age
 
 
 def roll_up(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[VirtualMachineRow]:
@@ -136,15 +130,15 @@ def roll_up(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[Vi
 
 def first_objective(
     objectives: Iterable[Objective], cluster: Cluster, vm: VirtualMachine
-) -> Objective | None:
-    """Return the first objective that applies to a VM."""
-    return next((each for each in objectives if each.applies(cluster, vm)), None)
+) -> Objective:
+    """Return the first objective that applies to a VM; NO_OBJECTIVE if none does."""
+    return next((each for each in objectives if each.applies(cluster, vm)), NO_OBJECTIVE)
 
 
 def row_of(
     vm: VirtualMachine,
     snapshots: Iterable[Snapshot],
-    objective: Objective | None,
+    objective: Objective,
     read_at: float | None = None,
 ) -> VirtualMachineRow:
     """Return what the snapshots of one VM amount to.
@@ -194,7 +188,7 @@ def newest_requests(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
 
 
 def unprotected_volumes(
-    vm: VirtualMachine, newest: Snapshot | None, objective: Objective | None
+    vm: VirtualMachine, newest: Snapshot | None, objective: Objective
 ) -> UnprotectedVolumes | None:
     """Return the VM's data volumes that its newest restorable snapshot does not hold.
 
@@ -206,7 +200,7 @@ def unprotected_volumes(
     missing = [
         volume
         for volume in vm.data_volumes
-        if volume.name not in included and not (objective and objective.ignores(volume.name))
+        if volume.name not in included and not objective.ignores(volume.name)
     ]
     others = [volume.name for volume in missing if newest and not volume.unsnapshottable]
     return UnprotectedVolumes(
@@ -217,7 +211,7 @@ def unprotected_volumes(
 
 
 def _unprotected_state(
-    vm: VirtualMachine, newest: Snapshot | None, objective: Objective | None
+    vm: VirtualMachine, newest: Snapshot | None, objective: Objective
 ) -> tuple[str, ...] | None:
     if vm.volumes is None:
         return None
@@ -228,7 +222,7 @@ def _unprotected_state(
         if volume.is_state
         and (newest or volume.enabled is False)
         and volume.name not in included
-        and not (objective and objective.ignores(volume.name))
+        and not objective.ignores(volume.name)
     )
 
 

@@ -164,11 +164,11 @@ def test_the_first_objective_all_of_whose_expressions_fit_whole_names_counts(
         for age, cluster, namespace, vm, of_labels in wanted
     ]
     found = first_objective(made, CLUSTER, DB)
-    assert (found and found.max_age) == expected
+    assert found.max_age == expected
 
 
 def test_the_objective_stands_in_the_row_of_its_machine_only() -> None:
     other = replace(DB, name="web-01", labels=())
     gold = Objective(max_age=60.0, labels=(("tier", re.compile("gold")),))
     rows = list(roll_up(state(machines=(DB, other)), [gold]))
-    assert [each.max_age for each in rows] == [60.0, None]
+    assert [each.objective.max_age for each in rows] == [60.0, None]

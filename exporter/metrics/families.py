@@ -3,7 +3,7 @@
 Identity labels come from the table: a snapshot's, a virtual machine's, a cluster's.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -84,11 +84,6 @@ def _excluded(row: SnapshotRow) -> int | None:
 def _unprotected(row: VirtualMachineRow) -> list[Sample]:
     volumes = row.unprotected._asdict().items() if row.unprotected else ()
     return [Sample(len(names), (("reason", reason),)) for reason, names in volumes]
-
-
-def _promised(name: str) -> Callable[[VirtualMachineRow], float | None]:
-    """Return what reads an attribute of the objective of a VM."""
-    return lambda row: getattr(row.objective, name, None)
 
 
 SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
@@ -184,7 +179,7 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
     LabelledFamily(
         name="palette_vm_snapshot_indication",
         help="1 for each indication of how the snapshot was taken.",
-        source="status.indications",
+        source="status.indications, status.sourceIndications",
         labels=("indication",),
         samples=lambda row: _ones("indication", row.snapshot.indications),
     ),
@@ -281,7 +276,8 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         name="palette_vm_last_restorable_snapshot_timestamp_seconds",
         help="Time at which the data of the newest restorable snapshot was taken, in seconds "
         "since the epoch. Absent without one.",
-        source="status.creationTime",
+        source="status.creationTime; metadata.creationTimestamp if the former is unknown or more "
+        "than a day later",
         value=attrgetter("recovery_point"),
     ),
     Family(
@@ -310,49 +306,56 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         samples=_unprotected,
     ),
     Family(
+        name="palette_vm_unprotected_state_volumes",
+        help="Number of the VM's volumes of TPM and EFI state that the newest restorable snapshot "
+        "does not hold. Absent while the VM's volumes are not known.",
+        source="status.volumeSnapshotStatuses, status.snapshotVolumes; names that begin with "
+        "persistent-state-for-",
+        value=lambda row: None if (found := row.unprotected_state) is None else len(found),
+    ),
+    Family(
         name="palette_vm_unsnapshottable_volumes",
-        help="Number of the VM's volumes that cannot be snapshotted. 0 where none is reported.",
-        source="status.volumeSnapshotStatuses[].enabled",
+        help="Number of the VM's data volumes that cannot be snapshotted. 0 if none is reported.",
+        source="spec.template.spec.volumes, status.volumeSnapshotStatuses",
         value=lambda row: len(row.vm.unsnapshottable_volumes),
     ),
-    LabelledFamily(
+    Family(
         name="palette_vm_exempt",
         help="1 if an objective exempts the VM from snapshots. Absent otherwise.",
         source="objectives[].exempt",
-        labels=(),
-        samples=lambda row: [Sample(1, ())] if row.exempt else [],
+        value=lambda row: row.objective.exempt or None,
     ),
     Family(
         name="palette_vm_snapshot_objective_seconds",
         help="Maximum age of the newest restorable snapshot, from the first objective that "
         "applies to the VM. Absent where none applies.",
         source="objectives[].max_age",
-        value=_promised("max_age"),
+        value=attrgetter("objective.max_age"),
     ),
     Family(
         name="palette_vm_snapshot_objective_min_snapshots",
         help="Minimum number of restorable snapshots, from the same objective.",
         source="objectives[].min_snapshots",
-        value=_promised("min_snapshots"),
+        value=attrgetter("objective.min_snapshots"),
     ),
     Family(
         name="palette_vm_snapshot_objective_max_snapshots",
         help="Maximum number of snapshots, from the same objective.",
         source="objectives[].max_snapshots",
-        value=_promised("max_snapshots"),
+        value=attrgetter("objective.max_snapshots"),
     ),
     Family(
         name="palette_vm_snapshot_objective_max_age_seconds",
         help="Maximum age of every snapshot, from the same objective.",
         source="objectives[].max_snapshot_age",
-        value=_promised("max_snapshot_age"),
+        value=attrgetter("objective.max_snapshot_age"),
     ),
     Family(
         name="palette_vm_snapshot_objective_quiesced",
         help="1 if the newest restorable snapshot has to be quiesced or taken while the VM was "
         "off, from the same objective. Absent otherwise.",
         source="objectives[].quiesced",
-        value=lambda row: True if row.objective and row.objective.quiesced else None,
+        value=lambda row: row.objective.quiesced or None,
     ),
     Family(
         name="palette_vm_snapshot_objective_deadline_timestamp_seconds",

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from exporter.rollup import Objective, first_objective, row_of
+from exporter.rollup import NO_OBJECTIVE, Objective, first_objective, row_of
 from exporter.snapshot import (
     ClusterState,
     Listing,
@@ -127,7 +127,7 @@ def board(
 def _row(state: ClusterState, objectives: Sequence[Objective], subject: "_Subject") -> Row:
     namespace, name = subject.key
     vm = subject.vm
-    objective = first_objective(objectives, state.cluster, vm) if vm else None
+    objective = first_objective(objectives, state.cluster, vm) if vm else NO_OBJECTIVE
     machine = Machine(
         cluster=state.cluster,
         namespace=namespace,

@@ -130,7 +130,7 @@ def _line(line: Line) -> Document:
         "snapshots_restorable": row.restorable,
         "snapshots_failed": row.failed,
         "last_restorable": _time(row.recovery_point),
-        "objective_seconds": row.max_age,
+        "objective_seconds": row.objective.max_age,
         "objective_missed_by_seconds": line.missed_by,
     }
 

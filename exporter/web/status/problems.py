@@ -91,15 +91,15 @@ def _why_no_restorable(machine: Machine, now: float) -> Why:
 
 def _objective_missed(machine: Machine) -> float | None:
     row = machine.row
-    if machine.vm is None or row.max_age is None:
+    if machine.vm is None or row.objective.max_age is None:
         return None
     covered = row.recovery_point if row.restorable else machine.vm.created_at
-    return None if covered is None else covered + row.max_age
+    return None if covered is None else covered + row.objective.max_age
 
 
 def _why_objective_missed(machine: Machine, now: float) -> Why:
     row, due = machine.row, _objective_missed(machine)
-    allowed, missed = span(row.max_age or 0.0), span(now - (due or now))
+    allowed, missed = span(row.objective.max_age or 0.0), span(now - (due or now))
     if row.recovery_point is None:
         return Why(f"The objective is {allowed}, and has been missed for {missed}.")
     age = span(now - row.recovery_point)

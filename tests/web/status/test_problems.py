@@ -55,7 +55,9 @@ def vm(name: str, *unable: str) -> VirtualMachine:
         namespace="vms",
         name=name,
         created_at=NOW - 100 * DAY,
-        volumes=(Volume("rootdisk"), *(Volume(each, enabled=False) for each in unable)),
+        volumes=(Volume("rootdisk"), *(Volume(each, enabled=False) for each in unable))
+        if unable
+        else None,
     )
 
 
@@ -241,7 +243,9 @@ def test_a_board_is_made_once_for_all_who_look() -> None:
     assert result(boards.of_all(here))[0] is first
     assert result(boards.of(*here[0])) is first
     (stricter,) = result(boards.of_all([(EVERYTHING, (Objective(max_age=HOUR),))]))
-    assert {row.machine.row.max_age for row in stricter.rows.values() if row.machine.vm} == {HOUR}
+    assert {
+        row.machine.row.objective.max_age for row in stricter.rows.values() if row.machine.vm
+    } == {HOUR}
     assert result(boards.of_all([])) == []
     assert result(boards.of(*here[0])) is not first
 
