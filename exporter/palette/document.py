@@ -1,8 +1,8 @@
-"""The structure of Palette's documents, and the salvage of those that do not have it.
+"""The structure of Palette's documents, one for each kind, and the salvage of those that differ.
 
-Decoding is strict and typed, and skips what nobody reads: that is fast, and right for all but a
-few documents. One that does not fit is taken apart value by value; what cannot be read is
-reported and left out, so that what comes out fits after all.
+Decoding is strict and typed, and skips what the exporter does not read. That is fast, and enough
+for nearly all documents. A document that does not fit is taken apart value by value: what cannot
+be read is reported and left out.
 """
 
 import json
@@ -14,17 +14,20 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from exporter.palette.errors import InvalidResponse
-from exporter.palette.values import UNREADABLE, Fault, Report, encodable, where
+from exporter.palette.values import Faults, Report, encodable
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
-Names = list[str | None] | UnsetType | None
-"""A list of names; UNSET where there was something else."""
+
+class OwnerReference(msgspec.Struct, gc=False):
+    """One of ``metadata.ownerReferences``."""
+
+    kind: str | None = None
 
 
 class Metadata(msgspec.Struct, rename="camel", gc=False):
-    """``metadata`` of any document."""
+    """``metadata`` of a snapshot, a virtual machine or a cluster."""
 
     name: str | None = None
     namespace: str | None = None
@@ -33,6 +36,7 @@ class Metadata(msgspec.Struct, rename="camel", gc=False):
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
     labels: dict[str, str | None] | None = None
+    owner_references: list[OwnerReference] | None = None
 
 
 class Source(msgspec.Struct, gc=False):
@@ -41,13 +45,12 @@ class Source(msgspec.Struct, gc=False):
     name: str | None = None
 
 
-class Spec(msgspec.Struct, rename="camel", gc=False):
-    """``spec`` of a snapshot or a cluster."""
+class SnapshotSpec(msgspec.Struct, rename="camel", gc=False):
+    """``spec`` of a snapshot."""
 
     deletion_policy: str | None = None
     failure_deadline: str | None = None
     source: Source | None = None
-    cloud_type: str | None = None
 
 
 class RawCondition(msgspec.Struct, rename="camel", gc=False):
@@ -69,8 +72,55 @@ class RawError(msgspec.Struct, gc=False):
 class SnapshotVolumes(msgspec.Struct, rename="camel", gc=False):
     """``status.snapshotVolumes`` of a snapshot."""
 
-    included_volumes: Names = None
-    excluded_volumes: Names = None
+    included_volumes: list[str | None] | None = None
+    excluded_volumes: list[str | None] | None = None
+
+
+class SourceIndication(msgspec.Struct, gc=False):
+    """One of ``status.sourceIndications`` of a snapshot."""
+
+    indication: str | None = None
+
+
+class SnapshotStatus(msgspec.Struct, rename="camel", gc=False):
+    """``status`` of a snapshot."""
+
+    phase: str | None = None
+    ready_to_use: bool | None = None
+    creation_time: str | None = None
+    source_uid: str | None = msgspec.field(name="sourceUID", default=None)
+    virtual_machine_snapshot_content_name: str | None = None
+    conditions: list[RawCondition] | None = None
+    error: RawError | None = None
+    indications: list[str | None] | None = None
+    source_indications: list[SourceIndication] | None = None
+    snapshot_volumes: SnapshotVolumes | None = None
+
+
+class SnapshotDocument(msgspec.Struct, gc=False):
+    """A VirtualMachineSnapshot."""
+
+    metadata: Metadata | None = None
+    spec: SnapshotSpec | None = None
+    status: SnapshotStatus | None = None
+
+
+class TemplateSpec(msgspec.Struct, gc=False):
+    """``spec.template.spec`` of a virtual machine; each volume is ``{name, KIND: {...}}``."""
+
+    volumes: list[dict[str, Any]] | None = None
+
+
+class Template(msgspec.Struct, gc=False):
+    """``spec.template`` of a virtual machine."""
+
+    spec: TemplateSpec | None = None
+
+
+class VirtualMachineSpec(msgspec.Struct, gc=False):
+    """``spec`` of a virtual machine."""
+
+    template: Template | None = None
 
 
 class VolumeSnapshotStatus(msgspec.Struct, gc=False):
@@ -81,28 +131,40 @@ class VolumeSnapshotStatus(msgspec.Struct, gc=False):
     reason: str | None = None
 
 
-class Status(msgspec.Struct, rename="camel", gc=False):
-    """``status`` of a snapshot or a virtual machine."""
+class VirtualMachineStatus(msgspec.Struct, rename="camel", gc=False):
+    """``status`` of a virtual machine."""
 
-    phase: str | None = None
-    ready_to_use: bool | None = None
-    creation_time: str | None = None
-    source_uid: str | None = msgspec.field(name="sourceUID", default=None)
-    virtual_machine_snapshot_content_name: str | None = None
-    conditions: list[RawCondition] | None = None
-    error: RawError | None = None
-    indications: Names = None
-    snapshot_volumes: SnapshotVolumes | None = None
     printable_status: str | None = None
+    restore_in_progress: str | None = None
     volume_snapshot_statuses: list[VolumeSnapshotStatus] | None = None
 
 
-class Item(msgspec.Struct, gc=False):
-    """What is read of a snapshot, a virtual machine or a cluster."""
+class VirtualMachineDocument(msgspec.Struct, gc=False):
+    """A VirtualMachine."""
 
     metadata: Metadata | None = None
-    spec: Spec | None = None
-    status: Status | None = None
+    spec: VirtualMachineSpec | None = None
+    status: VirtualMachineStatus | None = None
+
+
+class ClusterSpec(msgspec.Struct, rename="camel", gc=False):
+    """``spec`` of a cluster on the dashboard."""
+
+    cloud_type: str | None = None
+
+
+class ClusterStatus(msgspec.Struct, rename="camel", gc=False):
+    """``status`` of a cluster on the dashboard."""
+
+    cluster_state: str | None = None
+
+
+class ClusterDocument(msgspec.Struct, gc=False):
+    """A VM-enabled cluster on the dashboard."""
+
+    metadata: Metadata | None = None
+    spec: ClusterSpec | None = None
+    status: ClusterStatus | None = None
 
 
 class ListMetadata(msgspec.Struct, gc=False):
@@ -122,58 +184,36 @@ class List(msgspec.Struct, Generic[T], gc=False):
 
 
 class _Envelope(msgspec.Struct, gc=False):
-    """What tells a document from a list of them."""
+    """What distinguishes a document from a list of them."""
 
     kind: Any = None
     items: Any = UNSET
 
 
-_DECODE_ITEM = msgspec.json.Decoder(Item).decode
-_DECODE_ENVELOPE = msgspec.json.Decoder(_Envelope).decode
-_DECODE_LIST = msgspec.json.Decoder(List[msgspec.Raw]).decode
-_JSON = (bytes, msgspec.Raw)
+_decoder = cache(msgspec.json.Decoder)
+_fields = cache(msgspec.structs.fields)
 _UNDECODABLE = (msgspec.MsgspecError, RecursionError, ValueError)
-
-# Dates and durations that are not even strings are left to those who read them: they report it.
-# So does who finds no deadline in a spec that is none.
-_REPORTED_LATER = {
-    "spec",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "creationTime",
-    "lastTransitionTime",
-    "time",
-    "failureDeadline",
-}
-
-# What is unreadable must not pass for missing where that has a meaning of its own.
-_INSTEAD: dict[str, Any] = {
-    "spec": Spec(failure_deadline=UNREADABLE),
-    "status.error": RawError(),
-    "status.snapshotVolumes": SnapshotVolumes(UNSET, UNSET),
-    "status.snapshotVolumes.includedVolumes": UNSET,
-    "status.snapshotVolumes.excludedVolumes": UNSET,
-}
 
 
 def decode_list(body: bytes) -> List[Any]:
     """Return a page whose items are ready for ``decode_item``; raises InvalidResponse."""
     try:
-        return _DECODE_LIST(body)
+        page: List[Any] = _decoder(List[msgspec.Raw]).decode(body)
+        return page
     except _UNDECODABLE:
         pass
     try:
         return msgspec.convert(_loose(body), List[Any])
     except _UNDECODABLE:
-        raise InvalidResponse("the answer is not the list that was asked for") from None
+        raise InvalidResponse("the answer is not the list that was requested") from None
 
 
 def raw_items(answer: List[Any]) -> list[Any]:
-    """Return the items of a page; raises InvalidResponse where it does not look like a list."""
+    """Return the items of a page; raises InvalidResponse if it does not look like a list."""
     if answer.items is not UNSET:
         return answer.items or []
-    # Servers written in Go may leave an empty list out; but an error that was sent with
-    # status 200, or a single document, must not pass for one.
+    # Servers written in Go may leave an empty list out. An error that was sent with status 200,
+    # or a single document, must not pass for an empty list.
     called_list = str(answer.kind).endswith("List")
     nameless = answer.kind is None and answer.metadata is not None
     if not (called_list or nameless) or (answer.spec, answer.status) != (None, None):
@@ -182,28 +222,37 @@ def raw_items(answer: List[Any]) -> list[Any]:
 
 
 def is_single(body: bytes) -> bool:
-    """Tell whether an answer may be one document: neither a list nor Kubernetes' word on a call."""
+    """Return True if an answer may be one document: neither a list nor a Kubernetes Status."""
     try:
-        envelope = _DECODE_ENVELOPE(body)
+        envelope = _decoder(_Envelope).decode(body)
     except _UNDECODABLE:
-        return True  # what it is shows when it is taken apart
+        return True  # taking it apart shows what it is
     return envelope.items is UNSET and not str(envelope.kind).endswith(("List", "Status"))
 
 
-def decode_item(raw: Any, report: Report) -> Item | None:
-    """Return a document, or None where there is nothing to read in it.
+def decode_item(kind: type[S], raw: Any, report: Report) -> tuple[S, Faults] | None:
+    """Return a document with what could not be read of it; None if it is no JSON object.
 
     raw: its JSON text, or what was already parsed of it.
     """
-    if isinstance(raw, _JSON):
+    if isinstance(raw, bytes | msgspec.Raw):
         try:
-            return _DECODE_ITEM(raw)
+            document: S = _decoder(kind).decode(raw)
         except _UNDECODABLE:
             raw = _loose_or_none(bytes(raw))
+        else:
+            return document, _faults_of(getattr(document, "metadata", None), report)
     if isinstance(raw, dict):
-        return _Salvage(raw, report).struct(Item, raw, "")
-    report(Fault("items", "", "is not a JSON object"))
+        names = raw.get("metadata")
+        names = names if isinstance(names, dict) else {}
+        faults = Faults(report, names.get("namespace"), names.get("name"))
+        return _Salvage(faults).struct(kind, raw, ""), faults
+    Faults(report).add("items", "is not a JSON object")
     return None
+
+
+def _faults_of(metadata: Metadata | None, report: Report) -> Faults:
+    return Faults(report, metadata.namespace, metadata.name) if metadata else Faults(report)
 
 
 def _loose(body: bytes) -> Any:
@@ -218,18 +267,11 @@ def _loose_or_none(body: bytes) -> Any:
         return None
 
 
-_fields = cache(msgspec.structs.fields)
-"""Worked out anew each time, they would take most of the time of a salvage."""
-
-
 class _Salvage:
-    """Takes apart one document that does not fit."""
+    """Takes one document apart that does not fit its structure."""
 
-    def __init__(self, document: dict[str, Any], report: Report) -> None:
-        metadata = document.get("metadata")
-        names = metadata if isinstance(metadata, dict) else {}
-        self._where = where(names.get("namespace"), names.get("name"))
-        self._report = report
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
 
     def struct(self, kind: type[S], found: dict[str, Any], prefix: str) -> S:
         """Return an object with those of its values that can be read."""
@@ -242,43 +284,36 @@ class _Salvage:
         )
 
     def _value(self, wanted: Any, value: Any, path: str) -> Any:
-        if value is None:
-            return None
+        if value is None or wanted is Any:
+            return value
         for kind in get_args(wanted) if get_origin(wanted) in (Union, UnionType) else (wanted,):
-            if isinstance(value, get_origin(kind) or kind if kind is not UnsetType else ()):
+            plain = get_origin(kind) or kind
+            if issubclass(plain, msgspec.Struct) and isinstance(value, dict):
+                return self.struct(plain, value, f"{path}.")
+            if isinstance(value, plain):
                 return self._fitting(kind, value, path)
-            if issubclass(get_origin(kind) or kind, msgspec.Struct) and isinstance(value, dict):
-                return self.struct(kind, value, f"{path}.")
-        return self._unreadable(path)
+        return self._faults.add(path)
 
     def _fitting(self, kind: Any, value: Any, path: str) -> Any:
         if isinstance(value, list):
             return self._entries(get_args(kind)[0], value, path)
         if isinstance(value, dict):
+            (_, inner) = get_args(kind)
             return {
-                name: self._value(str, entry, path)
+                name: self._value(inner, entry, path)
                 for name, entry in value.items()
                 if encodable(name)
             }
         if isinstance(value, str) and not encodable(value):
-            return self._unreadable(path)
+            return self._faults.add(path)
         return value
 
     def _entries(self, kind: Any, entries: list[Any], path: str) -> list[Any]:
         found = []
         for entry in entries:
             value = self._value(kind, entry, path)
-            if entry is None and isinstance(kind, type):
-                self._fault(path)
+            if entry is None and get_origin(kind) not in (Union, UnionType):
+                self._faults.add(path)
             if value is not None:
                 found.append(value)
         return found
-
-    def _unreadable(self, path: str) -> Any:
-        name = path.rpartition(".")[2]
-        if name not in _REPORTED_LATER:
-            self._fault(path)
-        return _INSTEAD.get(path, UNREADABLE if name in _REPORTED_LATER else None)
-
-    def _fault(self, path: str) -> None:
-        self._report(Fault(path, self._where, "is of a kind that cannot be read there"))

@@ -177,6 +177,7 @@ def identity(targets: ClusterTargets, default_project: str, found: Cluster | Non
         name=targets.name or known.name,
         project_uid=targets.project_uid or default_project or known.project_uid,
         cloud_type=targets.cloud_type or known.cloud_type,
+        state=known.state,
     )
 
 

@@ -82,7 +82,7 @@ UNREADABLE: list[tuple[str, object, str, Callable[[Snapshot], object], object]] 
     ),
     ("metadata.labels", [], "metadata.labels", lambda s: s.scheduled, False),
     ("metadata.uid", {}, "metadata.uid", lambda s: s.uid, ""),
-    ("spec", 7, "spec.failureDeadline", lambda s: (s.vm, s.failure_deadline), ("db-01", None)),
+    ("spec", 7, "spec", lambda s: (s.vm, s.failure_deadline), ("db-01", None)),
     ("spec.source", "db", "spec.source", lambda s: s.vm, "db-01"),
     ("spec.failureDeadline", "", "spec.failureDeadline", lambda s: s.failure_deadline, None),
     ("spec.failureDeadline", 300, "spec.failureDeadline", lambda s: s.failure_deadline, None),
