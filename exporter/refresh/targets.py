@@ -94,7 +94,7 @@ class Coverage:
 class ClusterTargets:
     """What the targets want of one cluster.
 
-    name, project_uid, cloud_type: "" where neither a target nor discovery says.
+    name, project_uid, cloud_type, state: "" where neither a target nor discovery says.
     named: the snapshots that targets name.
     """
 
@@ -102,6 +102,7 @@ class ClusterTargets:
     name: str = ""
     project_uid: str = ""
     cloud_type: str = ""
+    state: str = ""
     coverage: Coverage = field(default_factory=Coverage)
     named: tuple[SnapshotTarget, ...] = ()
 
@@ -160,6 +161,7 @@ def with_discovered(
             name=known.name or cluster.name,
             project_uid=known.project_uid or cluster.project_uid,
             cloud_type=cluster.cloud_type,
+            state=cluster.state,
             coverage=replace(known.coverage, everywhere=known.coverage.everywhere or namespaces),
         )
     return tuple(wanted.values())
@@ -177,7 +179,7 @@ def identity(targets: ClusterTargets, default_project: str, found: Cluster | Non
         name=targets.name or known.name,
         project_uid=targets.project_uid or default_project or known.project_uid,
         cloud_type=targets.cloud_type or known.cloud_type,
-        state=known.state,
+        state=targets.state or known.state,
     )
 
 
