@@ -236,6 +236,9 @@ async def test_rows_begin_when_a_machine_does(world: World) -> None:
             "palette_vm_restorable_snapshots",
             "palette_vm_failed_snapshots",
             "palette_vm_last_snapshot_failed",
+            "palette_vm_restore_in_progress",
+            "palette_vm_unprotected_volumes",
+            "palette_vm_unprotected_state_volumes",
             "palette_vm_unsnapshottable_volumes",
         }
 
