@@ -197,11 +197,15 @@ _UNDECODABLE = (msgspec.MsgspecError, RecursionError, ValueError)
 
 def decode_list(body: bytes) -> List[Any]:
     """Return a page whose items are ready for ``decode_item``; raises InvalidResponse."""
+    page: List[Any]
     try:
-        page: List[Any] = _decoder(List[msgspec.Raw]).decode(body)
-        return page
+        page = _decoder(List[msgspec.Raw]).decode(body)
     except _UNDECODABLE:
-        pass
+        page = _loose_list(body)
+    return page
+
+
+def _loose_list(body: bytes) -> List[Any]:
     try:
         return msgspec.convert(_loose(body), List[Any])
     except _UNDECODABLE:
