@@ -19,8 +19,9 @@ OK, FAILED, BAD_SETTINGS = 0, 1, 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 2 where a setting is bad, 1 where it failed."""
+    _open_standard_streams()
     arguments = sys.argv[1:] if argv is None else argv
-    if "--version" in arguments:
+    if "--version" in arguments or "-v" in arguments:
         # Before anything is imported that takes its time.
         print(_version())  # noqa: T201
         return OK
@@ -32,6 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments, signals)
     except KeyboardInterrupt:
         return FAILED
+
+
+def _open_standard_streams() -> None:
+    """Open /dev/null for each that is closed, so that no socket gets its number."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))
 
 
 def _version() -> str:

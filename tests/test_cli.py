@@ -6,10 +6,11 @@ import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 
@@ -67,6 +68,27 @@ def test_the_version_is_one_line(command: Sequence[str]) -> None:
         rf"palette-snapshot-exporter, version {re.escape(__version__)} \(revision \S+, .+\)\n"
     )
     assert re.fullmatch(expected, done.stdout)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+async def test_a_closed_standard_stream_hinders_neither_start_nor_end(closed: str) -> None:
+    port = free_port()
+    line = f'exec "$@" {closed}'
+    flags = ["--demo", f"--web.listen-address=127.0.0.1:{port}"]
+    process = await asyncio.create_subprocess_exec("sh", "-c", line, "sh", *MODULE, *flags)
+    try:
+
+        async def listening() -> bool:
+            with suppress(aiohttp.ClientError):
+                return await ready(f"http://127.0.0.1:{port}")
+            return False
+
+        await eventually(listening)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 15) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 @pytest.mark.parametrize("command", [MODULE, SCRIPT], ids=["module", "script"])

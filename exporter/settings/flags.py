@@ -52,12 +52,21 @@ GENERAL: Sequence[tuple[Sequence[str], Mapping[str, Any]]] = (
             "help": "Run against a built-in simulated Palette; needs no credential and no targets.",
         },
     ),
-    (("--version",), {"action": "store_true", "help": "Print the version and exit."}),
-    (("-h", "--help"), {"action": "help", "help": "Print this and exit."}),
+    (
+        ("--health",),
+        {
+            "action": "store_true",
+            "help": "Ask the exporter that these settings describe for /-/healthy, and exit: 0 if "
+            "it answers, 1 if not.",
+        },
+    ),
+    (("-v", "--version"), {"action": "store_true", "help": "Print the version and exit."}),
+    (("-h", "--help"), {"action": "help", "help": "Print this help and exit."}),
 )
 """The flags that are no settings, as argparse takes them."""
 
-_A_SECRET = "a secret is never a flag: use "  # noqa: S105
+_HIDDEN = "unexpected argument (hidden because it could be a secret)"
+_A_SECRET = "a secret is never a flag. Use "  # noqa: S105
 _SECRETS = {
     "--palette.api-key": f"{_A_SECRET}palette.api_key_file or SPECTROCLOUD_APIKEY",
     "--palette.password": f"{_A_SECRET}palette.password_file in the configuration file",
@@ -75,6 +84,7 @@ class Flags:
     config_check: bool = False
     config_check_live: bool = False
     demo: bool = False
+    health: bool = False
     version: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)
 
@@ -100,6 +110,7 @@ def parse(argv: Sequence[str]) -> Flags:
         config_check=said.pop("config.check", False),
         config_check_live=said.pop("config.check.live", False),
         demo=said.pop("demo", False),
+        health=said.pop("health", False),
         version=said.pop("version", False),
         settings=_nested(said),
     )
@@ -125,8 +136,8 @@ def _parser(own: Iterable["Leaf"]) -> _Parser:
         prog=PROGRAM,
         usage=f"{PROGRAM} [flags]",
         description="Prometheus exporter for virtual machine snapshots on Spectro Cloud Palette.",
-        epilog="Flags go before the environment (PALETTE_EXPORTER_REFRESH__INTERVAL=30s), and "
-        "that goes before the file. Secrets and lists have no flags.",
+        epilog="Flags override environment variables (PALETTE_EXPORTER_REFRESH__INTERVAL=30s), "
+        "which override the file. Secrets and lists have no flags.",
         formatter_class=_Help,
         allow_abbrev=False,
         add_help=False,
@@ -181,7 +192,9 @@ def _describe(strangers: Sequence[str], known: Sequence[str]) -> Iterable[str]:
     flags = [name for name in names if re.fullmatch(r"--[a-z][a-z0-9._-]{0,40}", name)]
     # What is no flag is then most likely the value of one of these.
     complaints = [_unknown_flag(name, known) for name in flags]
-    return dict.fromkeys(complaints) or ["there is an argument that is no flag (not shown)"]
+    return dict.fromkeys(complaints) or [
+        "unexpected argument (hidden because it could be a secret)"
+    ]
 
 
 def _unknown_flag(name: str, known: Sequence[str]) -> str:

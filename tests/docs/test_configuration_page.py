@@ -32,5 +32,7 @@ def test_the_keys_of_lists_stand_in_a_table_of_their_own(section: str) -> None:
 
 
 def test_the_page_has_the_flags_that_the_command_has() -> None:
-    helped = set(re.findall(r"^  (?:-h, )?(--[a-z.-]+)", finished("--help").stdout, re.MULTILINE))
+    helped = set(
+        re.findall(r"^  (?:-[hv], )?(--[a-z.-]+)", finished("--help").stdout, re.MULTILINE)
+    )
     assert helped == set(re.findall(r"`(--[a-z][a-z.-]+)`", "\n".join(map(" ".join, ROWS))))
