@@ -8,7 +8,7 @@ import exporter
 
 PACKAGE = Path(exporter.__file__).parent
 
-SMALL = {"clock", "cooperative", "duration", "single_flight"}
+SMALL = {"clock", "cooperative", "duration", "single_flight", "wording"}
 """Modules of one concept each, which import nothing of ours and are open to all but demo."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -33,7 +33,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "palette": {"snapshot", "volumes"},
     "store": {"snapshot"},
     "metrics": {"rollup", "snapshot"},
-    "findings": {"rollup", "snapshot", "snapshot_problems", "verdict"},
+    "findings": {"rollup", "snapshot", "subject", "verdict", "vm_problems"},
+    "vm_problems": {"rollup", "snapshot", "snapshot_problems", "subject", "verdict"},
+    "subject": {"rollup", "snapshot"},
     "snapshot_problems": {"rollup", "snapshot", "verdict"},
     "rollup": {"snapshot"},
     "settings": set(),

@@ -1,0 +1,78 @@
+"""A virtual machine (VM) with everything that is known of its snapshots; pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from exporter.rollup import (
+    NO_OBJECTIVE,
+    Objective,
+    VirtualMachineRow,
+    first_objective,
+    row_of,
+)
+from exporter.snapshot import Cluster, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A VM with its snapshots, or the snapshots of a VM that is not listed.
+
+    vm: None if it is not listed; orphan: whether the VMs were listed and it is not among them.
+    snapshots: each once; named: those of them that targets name, and what became of them.
+    row: what the snapshots amount to.
+    up: whether the last refresh of the cluster succeeded; read_at: when one did.
+    """
+
+    cluster: Cluster
+    namespace: str
+    name: str
+    vm: VirtualMachine | None
+    orphan: bool
+    snapshots: tuple[Snapshot, ...]
+    named: tuple[NamedSnapshot, ...]
+    row: VirtualMachineRow
+    up: bool
+    read_at: float | None
+
+    @property
+    def being_deleted(self) -> bool:
+        """Whether the deletion of the VM was requested."""
+        return self.vm is not None and self.vm.deletion_timestamp is not None
+
+    @property
+    def counted(self) -> tuple[Snapshot, ...]:
+        """The snapshots without the temporary ones of clones."""
+        return tuple(each for each in self.snapshots if not each.temporary)
+
+
+def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[Subject]:
+    """Yield the VMs of a cluster by namespace and name, listed or known by a snapshot only."""
+    snapshots: defaultdict[tuple[str, str], list[Snapshot]] = defaultdict(list)
+    for snapshot in state.snapshots:
+        snapshots[snapshot.namespace, snapshot.vm].append(snapshot)
+    named: defaultdict[tuple[str, str], list[NamedSnapshot]] = defaultdict(list)
+    for each in state.named:
+        named[each.namespace, each.vm].append(each)
+    listing = state.listing
+    vms = {(vm.namespace, vm.name): vm for vm in listing.virtual_machines} if listing else {}
+    for key in sorted({*vms, *snapshots, *named}):
+        vm, found = vms.get(key), tuple(snapshots.get(key, ()))
+        objective = first_objective(objectives, state.cluster, vm) if vm else NO_OBJECTIVE
+        yield Subject(
+            cluster=state.cluster,
+            namespace=key[0],
+            name=key[1],
+            vm=vm,
+            orphan=listing is not None and bool(listing.lacks(key)),
+            snapshots=found,
+            named=tuple(named.get(key, ())),
+            row=row_of(
+                vm or VirtualMachine(namespace=key[0], name=key[1]),
+                found,
+                objective,
+                state.refreshed_at,
+            ),
+            up=state.up,
+            read_at=state.last_success,
+        )

@@ -1,0 +1,298 @@
+"""Which problems of the verdict table a VM has at a moment, one function for each; pure.
+
+Times are seconds since the epoch. A time that is not known never makes a problem disappear.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from exporter.rollup import data_time, newest_requests
+from exporter.snapshot import Snapshot
+from exporter.snapshot_problems import (
+    crash_consistent,
+    deletion_hangs_since,
+    hangs_since,
+    lost_since,
+    not_ready_since,
+    scheduled_until,
+    without_disks,
+)
+from exporter.subject import Subject
+from exporter.verdict import MOST_SNAPSHOTS, NEW_VM, OLDEST_SNAPSHOT
+from exporter.wording import count, span
+
+UNKNOWN = float("-inf")
+"""Since when a problem exists if its start is not known."""
+
+
+class Found(NamedTuple):
+    """A problem that exists: since when, and the same fields as a Finding."""
+
+    since: float
+    text: str
+    quote: str = ""
+    snapshots: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
+Since = Callable[[Snapshot], float | None]
+
+
+def _snapshots(
+    subject: Subject, since: Since, now: float, text: Callable[[int], str]
+) -> Found | None:
+    """Return what is found of the snapshots for which a time is known and has passed."""
+    due = [(at, each) for each in subject.counted if (at := since(each)) is not None and at <= now]
+    if not due:
+        return None
+    due.sort(key=lambda pair: pair[0])
+    first = due[0][1]
+    quote = next((each.error.message for _, each in due if each.error and each.error.message), "")
+    names = tuple(each.name for _, each in due)
+    return Found(due[0][0], text(len(due)), quote if first.error else "", names)
+
+
+def _data_lost(subject: Subject, now: float) -> Found | None:
+    return _snapshots(
+        subject,
+        lambda each: lost_since(each, now),
+        now,
+        lambda n: f"{count(n, 'snapshot')} succeeded and can no longer be restored.",
+    )
+
+
+def _objective_missed(subject: Subject, now: float) -> Found | None:
+    row = subject.row
+    if row.deadline is None or row.objective.max_age is None or row.deadline >= now:
+        return None
+    allowed = span(row.objective.max_age)
+    if row.recovery_point is not None:
+        age = span(now - row.recovery_point)
+        text = f"The newest restorable snapshot is {age} old; the objective is {allowed}."
+    elif row.restorable:
+        text = f"The times of the restorable snapshots are not known; the objective is {allowed}."
+    else:
+        text = f"The VM has no restorable snapshot; the objective is {allowed}."
+    return Found(row.deadline or UNKNOWN, text)
+
+
+def _unprotected_volumes(subject: Subject, now: float) -> Found | None:
+    del now
+    volumes = subject.row.unprotected
+    if volumes is None or not volumes.names:
+        return None
+    kinds = (
+        (volumes.unsnapshottable, "cannot be snapshotted"),
+        (volumes.excluded, "excluded by the newest restorable snapshot"),
+        (volumes.newer, "not in the newest restorable snapshot"),
+    )
+    listed = "; ".join(f"{', '.join(names) or '?'}: {why}" for names, why in kinds if names)
+    quote = next(
+        (
+            each.reason
+            for each in subject.row.vm.volumes or ()
+            if each.reason and each.name in volumes.unsnapshottable
+        ),
+        "",
+    )
+    return Found(UNKNOWN, f"Unprotected volumes: {listed}.", quote, (), volumes.names)
+
+
+def _no_restorable(subject: Subject, now: float) -> Found | None:
+    row, vm = subject.row, subject.vm
+    if vm is None or row.restorable:
+        return None
+    grace = NEW_VM if row.objective.max_age is None else min(NEW_VM, row.objective.max_age)
+    since = UNKNOWN if vm.created_at is None else vm.created_at + grace
+    if since > now:
+        return None
+    if not row.snapshots:
+        return Found(since, "The VM has no snapshot.")
+    return Found(since, f"None of the {count(row.snapshots, 'snapshot')} can be restored.")
+
+
+def _last_failed(subject: Subject, now: float) -> Found | None:
+    if subject.vm is None or not subject.row.last_failed:
+        return None
+    failed = [each for each in newest_requests(subject.counted) if each.failed]
+    return _failures(failed, "The newest snapshot failed.")
+
+
+def _older_failure(subject: Subject, now: float) -> Found | None:
+    newest = newest_requests(subject.counted) if subject.vm else []
+    failed = [
+        each for each in subject.counted if each.failed and each not in newest and not each.deleting
+    ]
+    return _failures(failed, f"{count(len(failed), 'older snapshot')} failed.")
+
+
+def _failures(failed: Sequence[Snapshot], text: str) -> Found | None:
+    if not failed:
+        return None
+    quote = next((each.error.message for each in failed if each.error), "")
+    since = min(data_time(each) or UNKNOWN for each in failed)
+    return Found(since, text, quote, tuple(each.name for each in failed))
+
+
+def _schedule_stopped(subject: Subject, now: float) -> Found | None:
+    if subject.vm is None or subject.row.objective.max_age is not None:
+        return None
+    until = scheduled_until(subject.counted)
+    if until is None or until.due > now:
+        return None
+    last = "not known" if until.last is None else f"{span(now - until.last)} ago"
+    return Found(until.due, f"The last scheduled snapshot: {last}.")
+
+
+def _too_few(subject: Subject, now: float) -> Found | None:
+    row, objective = subject.row, subject.row.objective
+    if row.restorable >= (objective.min_snapshots or 0):
+        return None
+    created = row.vm.created_at
+    if created is not None and now - created < NEW_VM:
+        return None
+    text = f"{row.restorable} restorable, at least {objective.min_snapshots} required."
+    return Found(UNKNOWN, text)
+
+
+def _not_quiesced(subject: Subject, now: float) -> Found | None:
+    row = subject.row
+    if not row.objective.quiesced or row.newest is None:
+        return None
+    if not crash_consistent(row.newest):
+        return None
+    text = "The newest restorable snapshot was not taken quiesced."
+    return Found(row.recovery_point or UNKNOWN, text, "", (row.newest.name,))
+
+
+def _without_disks(subject: Subject, now: float) -> Found | None:
+    ready = [each for each in subject.counted if each.ready_to_use and not each.deleting]
+    found = [each for each in newest_requests(ready) if without_disks(each, subject.vm)]
+    if not found:
+        return None
+    since = min(data_time(each) or UNKNOWN for each in found)
+    text = "The newest ready snapshot holds no data volume."
+    return Found(since, text, "", tuple(each.name for each in found))
+
+
+def _state_left_out(subject: Subject, now: float) -> Found | None:
+    names = subject.row.unprotected_state
+    if not names:
+        return None
+    return Found(UNKNOWN, f"TPM or EFI state in no snapshot: {', '.join(names)}.", "", (), names)
+
+
+def _hanging(subject: Subject, now: float) -> Found | None:
+    def text(number: int) -> str:
+        return f"{count(number, 'snapshot')} unfinished past the deadline."
+
+    return _snapshots(subject, hangs_since, now, text)
+
+
+def _not_ready_yet(subject: Subject, now: float) -> Found | None:
+    return _snapshots(
+        subject,
+        lambda each: None if lost_since(each, now) is not None else not_ready_since(each),
+        now,
+        lambda n: f"{count(n, 'snapshot')} succeeded and not ready yet.",
+    )
+
+
+def _named_missing(subject: Subject, now: float) -> Found | None:
+    names = tuple(each.name for each in subject.named if each.missing)
+    if not names:
+        return None
+    return Found(UNKNOWN, f"Named by targets and not there: {', '.join(names)}.", "", names)
+
+
+def _deletion_hangs(subject: Subject, now: float) -> Found | None:
+    return _snapshots(
+        subject, deletion_hangs_since, now, lambda n: f"{count(n, 'snapshot')} not deleted yet."
+    )
+
+
+def _volumes_unknown(subject: Subject, now: float) -> Found | None:
+    vm = subject.vm
+    if vm is None:
+        return None
+    if vm.volumes is None:
+        return Found(UNKNOWN, "Palette does not say which volumes the VM has.")
+    names = tuple(each.name for each in vm.volumes if each.is_doubtful)
+    if names:
+        text = f"Of an unknown kind, and perhaps host disks: {', '.join(names)}."
+        return Found(UNKNOWN, text, "", (), names)
+    if any("volume" in path.lower() for path in vm.unreadable):
+        return Found(UNKNOWN, "Some values of the VM's volumes cannot be read.")
+    return None
+
+
+def _crash_consistent(subject: Subject, now: float) -> Found | None:
+    found = [each for each in subject.counted if each.restorable_for(subject.vm)]
+    if not found or not all(map(crash_consistent, found)) or _not_quiesced(subject, now):
+        return None
+    return Found(UNKNOWN, "No restorable snapshot was taken quiesced or while the VM was off.")
+
+
+def _predecessor(subject: Subject, now: float) -> Found | None:
+    point, created = subject.row.recovery_point, subject.row.vm.created_at
+    if point is None or created is None or point >= created:
+        return None
+    text = f"The newest restorable snapshot is {span(created - point)} older than the VM."
+    return Found(created, text)
+
+
+def _piling_up(subject: Subject, now: float) -> Found | None:
+    objective = subject.row.objective
+    most = objective.max_snapshots or MOST_SNAPSHOTS
+    if subject.row.snapshots <= most:
+        return None
+    return Found(UNKNOWN, f"{count(subject.row.snapshots, 'snapshot')}, at most {most} wanted.")
+
+
+def _too_old(subject: Subject, now: float) -> Found | None:
+    objective = subject.row.objective
+    most = objective.max_snapshot_age or OLDEST_SNAPSHOT
+
+    def since(each: Snapshot) -> float | None:
+        if each.deleting or each == subject.row.newest:
+            return None  # the newest restorable snapshot may be the only one
+        taken = data_time(each)
+        return None if taken is None else taken + most
+
+    return _snapshots(
+        subject, since, now, lambda n: f"{count(n, 'snapshot')} older than {span(most)}."
+    )
+
+
+def _orphaned(subject: Subject, now: float) -> Found | None:
+    if not (subject.orphan and subject.snapshots):
+        return None
+    number = len(subject.snapshots)
+    names = tuple(each.name for each in subject.snapshots)
+    return Found(UNKNOWN, f"{count(number, 'snapshot')} of a VM that is deleted.", "", names)
+
+
+FINDERS: dict[str, Callable[[Subject, float], Found | None]] = {
+    "data_lost": _data_lost,
+    "objective_missed": _objective_missed,
+    "unprotected_volumes": _unprotected_volumes,
+    "no_restorable": _no_restorable,
+    "last_failed": _last_failed,
+    "schedule_stopped": _schedule_stopped,
+    "too_few": _too_few,
+    "not_quiesced": _not_quiesced,
+    "without_disks": _without_disks,
+    "state_left_out": _state_left_out,
+    "hanging": _hanging,
+    "not_ready_yet": _not_ready_yet,
+    "named_missing": _named_missing,
+    "deletion_hangs": _deletion_hangs,
+    "volumes_unknown": _volumes_unknown,
+    "crash_consistent": _crash_consistent,
+    "predecessor": _predecessor,
+    "piling_up": _piling_up,
+    "too_old": _too_old,
+    "orphaned": _orphaned,
+    "older_failure": _older_failure,
+}
+"""The name of each problem of a VM -> its function."""
