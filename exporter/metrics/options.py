@@ -1,7 +1,7 @@
-"""What the settings say about series."""
+"""What the settings say about series and scrapes."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.rollup import Objective
 from exporter.snapshot import VirtualMachine
@@ -29,3 +29,16 @@ class RenderOptions:
     def owner(self, vm: VirtualMachine) -> str:
         """Return the owner of a virtual machine; "" where its label is missing."""
         return next((value for name, value in vm.labels if name == self.owner_label), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeOptions:
+    """What the settings say about a scrape.
+
+    render: the options of the clusters' text, whose ``deny`` also holds for the exporter's own
+        families.
+    max_series: the number of series above which the exporter warns; 0 for no limit.
+    """
+
+    render: RenderOptions = field(default_factory=RenderOptions)
+    max_series: int = 0

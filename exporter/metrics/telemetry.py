@@ -1,7 +1,7 @@
 """The exporter's own metrics, kept by prometheus-client in a registry of their own."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import (
@@ -14,7 +14,9 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
+from prometheus_client.registry import Collector
 
 from exporter.snapshot import Cluster
 
@@ -23,8 +25,8 @@ REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 END_OF_FILE = b"# EOF\n"
 """What ends a text in the OpenMetrics format."""
 
-_text_format: Callable[[CollectorRegistry], bytes] = generate_latest
-_openmetrics_format: Callable[[CollectorRegistry], bytes] = openmetrics_exposition.generate_latest
+_text_format: Callable[[Collector], bytes] = generate_latest
+_openmetrics_format: Callable[[Collector], bytes] = openmetrics_exposition.generate_latest
 _without_created_series: Callable[[], None] = disable_created_metrics
 
 
@@ -41,6 +43,10 @@ class OwnFamily:
     def type(self) -> str:
         """The type as the text formats name it."""
         return self.kind.__name__.lower()
+
+    def text(self, value: float) -> str:
+        """Return the text of a gauge without labels, the same in both formats."""
+        return f"# HELP {self.name} {self.help}\n# TYPE {self.name} gauge\n{self.name} {value}\n"
 
 
 _CLUSTER = ("cluster_uid", "cluster_name")
@@ -108,6 +114,11 @@ ROUND_SECONDS = OwnFamily(
     "above the refresh interval the rounds are stretched.",
     kind=Gauge,
 )
+SERIES = OwnFamily(
+    name="palette_exporter_series",
+    help="Number of series in this scrape.",
+    kind=Gauge,
+)
 SHARD_ORDINAL = OwnFamily(
     name="palette_exporter_shard_ordinal",
     help="Which of the exporters that share the clusters this one is, from 0.",
@@ -131,9 +142,25 @@ OWN_FAMILIES = (
     REFRESH_FAILURES,
     DECODE_ERRORS,
     ROUND_SECONDS,
+    SERIES,
     SHARD_ORDINAL,
     TOTAL_SHARDS,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed(Collector):
+    """The families of a registry that are exported."""
+
+    registry: CollectorRegistry
+    allows: Callable[[str], bool]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them."""
+        for family in self.registry.collect():
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            if not name.startswith("palette_") or self.allows(name):
+                yield family
 
 
 class Telemetry:
@@ -227,11 +254,17 @@ class Telemetry:
         """Tell that a configuration was read and refused; the one before stays in force."""
         self._reload_successful.set(0)
 
-    def text(self, *, openmetrics: bool) -> bytes:
-        """Return the text of these metrics, without OpenMetrics' end of file."""
+    def text(
+        self, *, openmetrics: bool, allows: Callable[[str], bool] = lambda name: True
+    ) -> bytes:
+        """Return the text of these metrics, without OpenMetrics' end of file.
+
+        allows: whether the family of a name is exported; it is asked about those of Palette only.
+        """
+        families = _Allowed(self.registry, allows)
         if openmetrics:
-            return _openmetrics_format(self.registry).removesuffix(END_OF_FILE)
-        return _text_format(self.registry)
+            return _openmetrics_format(families).removesuffix(END_OF_FILE)
+        return _text_format(families)
 
     def _counter(self, family: OwnFamily) -> Counter:
         return Counter(family.name, family.help, family.labels, registry=self.registry)

@@ -194,4 +194,9 @@ class Probes:
 
 def render_options(settings: Settings) -> RenderOptions:
     """Return what the settings say about series."""
-    return RenderOptions(objectives=tuple(map(from_settings.objective, settings.objectives)))
+    return RenderOptions(
+        objectives=tuple(map(from_settings.objective, settings.objectives)),
+        owner_label=settings.labels.owner or "",
+        vm_labels=settings.labels.vm,
+        deny=settings.metrics.deny,
+    )

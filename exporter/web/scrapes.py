@@ -1,33 +1,60 @@
 """The text of a scrape, from the published states."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
 
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import RenderedCluster
+from exporter.metrics.options import ScrapeOptions
 from exporter.metrics.scrape import exposition
-from exporter.metrics.telemetry import END_OF_FILE, Telemetry
+from exporter.metrics.telemetry import END_OF_FILE, SERIES, Telemetry
 from exporter.store import Store
 
+log = structlog.get_logger()
 
+
+@dataclass(slots=True)
 class Scrapes:
-    """Joins the text of all clusters and of the exporter. wall: seconds since the epoch."""
+    """Joins the text of all clusters and of the exporter.
 
-    def __init__(
-        self, store: Store[RenderedCluster], telemetry: Telemetry, wall: Callable[[], float]
-    ) -> None:
-        self._store = store
-        self._telemetry = telemetry
-        self._wall = wall
+    wall: seconds since the epoch.
+    """
+
+    store: Store[RenderedCluster]
+    telemetry: Telemetry
+    wall: Callable[[], float]
+    options: Callable[[], ScrapeOptions] = ScrapeOptions
+    _above_limit: bool = field(default=False, init=False)
 
     def parts(self, *, openmetrics: bool) -> Iterator[Block | bytes]:
         """Return the text as it is now, in parts; later changes do not show in it."""
-        clusters = tuple(published.text for published in self._store.view())
-        return self._parts(clusters, self._wall(), openmetrics=openmetrics)
+        clusters = tuple(published.text for published in self.store.view())
+        return self._parts(clusters, self.wall(), openmetrics=openmetrics)
 
     def _parts(
         self, clusters: tuple[RenderedCluster, ...], now: float, *, openmetrics: bool
     ) -> Iterator[Block | bytes]:
         yield from exposition(clusters, now, openmetrics=openmetrics)
-        yield self._telemetry.text(openmetrics=openmetrics)
+        options = self.options()
+        allows = options.render.allows
+        own = self.telemetry.text(openmetrics=openmetrics, allows=allows)
+        yield own
+        series = sum(cluster.series for cluster in clusters) + _samples(own)
+        if allows(SERIES.name):
+            series += 1
+            yield SERIES.text(series).encode()
+        self._compare(series, options.max_series)
         if openmetrics:
             yield END_OF_FILE
+
+    def _compare(self, series: int, limit: int) -> None:
+        above = 0 < limit < series
+        if above and not self._above_limit:
+            log.warning("more series than metrics.max_series", series=series, max_series=limit)
+        self._above_limit = above
+
+
+def _samples(text: bytes) -> int:
+    return sum(not line.startswith(b"#") for line in text.split(b"\n") if line)
