@@ -1,66 +1,61 @@
-"""How many requests may be sent: one budget per parent resource, shared by the whole process."""
+"""The request budget: one bucket per parent resource, shared by the whole process."""
 
 import asyncio
 import math
-import re
-import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
+from contextlib import suppress
 
-from aiolimiter import AsyncLimiter
-
-from exporter.palette.errors import PaletteError, RateLimited
+from exporter.palette.errors import RateLimited
 
 PARENTS = {"/v1/spectroclusters": 1.0, "/v1/dashboard": 0.2, "/v1/projects": 0.2, "/v1/auth": 0.2}
 """Parent resource -> its part of the configured rate and burst, in the proportion of Palette's
 own limits: 50 requests a second (250 at once) for clusters, 10 (50) for the others."""
 
+OTHER_PARENT = 0.2
+"""The part of a parent resource that the table does not list."""
+
 LONGEST_PAUSE = 300.0
-"""Seconds; more than that is not believed of a Retry-After."""
+"""Seconds; a longer Retry-After is cut to this."""
 
 CUT = 0.75
-"""What a 429 leaves of the rate in use."""
+"""The factor by which a 429 reduces the current rate."""
 
 CUT_EVERY = 1.0
-"""Seconds in which the 429s of one volley count as one."""
+"""Seconds in which several 429s reduce the rate only once."""
 
 FLOOR = 0.05
-"""The least part of the configured rate that cuts leave."""
+"""The least part of the configured rate that remains after many 429s."""
 
 RECOVERY = 0.0075
-"""The part of the configured rate that comes back per second."""
+"""The part of the configured rate that is restored per second."""
 
 NOTICEABLE = 0.001
-"""Seconds; less is the loop's own business and no wait."""
+"""Seconds; a shorter wait is not reported."""
 
 MAIN_QUEUE = "main"
-"""Where requests wait unless they are told another queue."""
-
-_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+"""The queue of requests that name no other one."""
 
 
 class Budget:
-    """The budgets of all parent resources.
+    """The buckets of all parent resources.
 
     requests_per_second, burst: of ``/v1/spectroclusters``; each of the others gets a fifth of
     both, and a burst of at least 1. In any t seconds at most
-    ``burst + requests_per_second * t`` requests are let through: of each queue first come, first
-    served, and of several queues in turns, so that none keeps another waiting.
-    Time is the running loop's.
+    ``burst + requests_per_second * t`` requests are permitted. A queue is first come, first
+    served; several queues alternate, so that none starves another.
+    The time is the running loop's.
     """
 
     def __init__(self, requests_per_second: float, burst: float) -> None:
-        self._lanes = {
-            parent: _Lane(requests_per_second * part, max(burst * part, 1.0))
-            for parent, part in PARENTS.items()
-        }
+        self._limits = requests_per_second, burst
+        self._buckets: dict[str, _Bucket] = {}
 
     def adopt(self, requests_per_second: float, burst: float) -> None:
-        """Go by other limits from now on; what was spent and refused so far still counts."""
-        for parent, part in PARENTS.items():
-            self._lanes[parent].adopt(requests_per_second * part, max(burst * part, 1.0))
+        """Apply other limits; spent requests and refusals still count."""
+        self._limits = requests_per_second, burst
+        for parent, bucket in self._buckets.items():
+            bucket.adopt(*self._limits_of(parent))
 
     async def acquire(
         self,
@@ -70,151 +65,102 @@ class Budget:
         within: float = math.inf,
         queue: str = MAIN_QUEUE,
     ) -> float:
-        """Wait for leave to send one request; return when it was given, by the loop's clock.
+        """Wait for permission to send one request; return its time by the loop's clock.
 
-        throttled: told the seconds waited, if any, also when the wait was cancelled.
-        within: seconds to put up with a pause that Palette asked for; RateLimited at once where
-            it lasts longer. The wait for one's turn is not limited.
+        throttled: called with the seconds of a wait, also when the wait was cancelled.
+        within: seconds that the caller accepts of a pause that Palette requested; a longer pause
+            raises RateLimited at once. The wait for the caller's turn is not limited.
         """
         now = asyncio.get_running_loop().time
-        asked = now()
+        started = now()
         try:
-            await self._lane(endpoint).acquire(within, queue)
+            await self._bucket(endpoint).acquire(within, queue)
         finally:
-            given = now()
-            if given - asked > NOTICEABLE:
-                throttled(given - asked)
-        return given
+            permitted = now()
+            if permitted - started > NOTICEABLE:
+                throttled(permitted - started)
+        return permitted
 
-    def refused(self, endpoint: str, given: float, retry_after: float | None) -> None:
-        """Slow down after a 429.
+    def refused(self, endpoint: str, permitted: float, retry_after: float | None) -> None:
+        """Reduce the rate after a 429.
 
-        given: what ``acquire`` returned for the request; one that was under way when the rate
-            was last cut says nothing about the rate since.
-        retry_after: seconds during which nobody shall send, where Palette said so.
+        permitted: what ``acquire`` returned for the request. A request that was sent before the
+            last reduction says nothing about the reduced rate.
+        retry_after: seconds during which no request is sent, if Palette named them.
         """
-        self._lane(endpoint).refused(given, min(retry_after or 0.0, LONGEST_PAUSE))
+        self._bucket(endpoint).refused(permitted, min(retry_after or 0.0, LONGEST_PAUSE))
 
-    def _lane(self, endpoint: str) -> "_Lane":
-        return self._lanes["/".join(endpoint.split("/", 3)[:3])]
+    def _bucket(self, endpoint: str) -> "_Bucket":
+        parent = "/".join(endpoint.split("/", 3)[:3])
+        if parent not in self._buckets:
+            self._buckets[parent] = _Bucket(*self._limits_of(parent))
+        return self._buckets[parent]
 
-
-class _Bucket(AsyncLimiter):
-    """A leaky bucket whose size and leak may change while there is something in it."""
-
-    def adopt(self, rate: float, burst: float) -> None:
-        self._leak()
-        self.max_rate, self.time_period, self._rate_per_sec = burst, burst / rate, rate
-        # Who waits has worked out when to go on by the old rate.
-        self._wake_next()
+    def _limits_of(self, parent: str) -> tuple[float, float]:
+        rate, burst = self._limits
+        part = PARENTS.get(parent, OTHER_PARENT)
+        return rate * part, max(burst * part, 1.0)
 
 
-class _Lane:
-    """A leaky bucket whose requests cost more for a while after a 429."""
+class _Bucket:
+    """A token bucket that fills more slowly for a while after a 429."""
 
     def __init__(self, rate: float, burst: float) -> None:
-        self._bucket = _Bucket(burst, burst / rate)
-        # The bucket serves whoever comes when there is room, and the cheapest first: with one
-        # in front of it at a time, the lock's order is the order.
+        self._rate, self._burst = rate, burst
+        self._tokens, self._filled_at = burst, _now()
+        self._share, self._cut_at = 1.0, -math.inf
+        self._resume_at, self._refused = -math.inf, False
+        # One waiter of each queue waits for the turn, so that the queues alternate.
         self._turn = asyncio.Lock()
-        # Of each queue one waits at the lock, behind the one of the other queue.
         self._queues: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._share = 1.0
-        self._cut_at = -math.inf
-        self._resume_at = -math.inf
-        self._forfeit = False
+        self._changed = asyncio.Event()
 
     def adopt(self, rate: float, burst: float) -> None:
-        self._bucket.adopt(rate, burst)
-        # A larger bucket is not to make up for what a 429 took.
-        refused_of_late = self._share_at(asyncio.get_running_loop().time()) < 1.0
-        self._forfeit = self._forfeit or refused_of_late
+        self._fill(_now())
+        self._rate, self._burst = rate, burst
+        self._tokens = min(self._tokens, burst)
+        self._changed.set()
 
     async def acquire(self, within: float, queue: str) -> None:
         async with self._queues[queue], self._turn:
-            await self._pause(within)
-            await self._pay()
-            # A 429 may have come in the meantime.
-            await self._pause(within)
+            while (wait := self._wait(within)) > 0:
+                self._changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
+            self._tokens -= 1
 
-    def refused(self, given: float, pause: float) -> None:
-        now = asyncio.get_running_loop().time()
+    def refused(self, permitted: float, pause: float) -> None:
+        now = _now()
         self._resume_at = max(self._resume_at, now + pause)
-        # What is saved up for a burst, now or during the pause, is not there to be had.
-        self._forfeit = True
-        if given <= self._cut_at or now < self._cut_at + CUT_EVERY:
-            return
-        self._share = max(self._share_at(now) * CUT, FLOOR)
-        self._cut_at = now
+        self._refused = True
+        if permitted > self._cut_at and now >= self._cut_at + CUT_EVERY:
+            self._share, self._cut_at = max(self._share_at(now) * CUT, FLOOR), now
+
+    def _wait(self, within: float) -> float:
+        """Return the seconds until a token is available; raise RateLimited for a long pause."""
+        now = _now()
+        pause = self._resume_at - now
+        if pause > max(within, 0.0):
+            raise RateLimited(f"Palette requested a pause of another {pause:.0f} s")
+        self._fill(now)
+        if self._refused and pause <= 0:
+            # What was saved for a burst until now, also during the pause, is not available.
+            self._tokens, self._refused = min(self._tokens, 1.0), False
+        missing = 1.0 - 1e-9 - self._tokens
+        return max(pause, missing / (self._rate * self._share_at(now)))
+
+    def _fill(self, now: float) -> None:
+        elapsed = now - self._filled_at
+        filled = self._tokens + elapsed * self._rate * self._share_at(now)
+        self._tokens, self._filled_at = min(filled, self._burst), now
 
     def _share_at(self, now: float) -> float:
-        """Return the part of the configured rate that is in use."""
-        recovered = RECOVERY * (now - self._cut_at) if self._share < 1.0 else 0.0
-        return min(self._share + recovered, 1.0)
-
-    async def _pause(self, within: float) -> None:
-        now = asyncio.get_running_loop().time
-        while (left := self._resume_at - now()) > 0:
-            if left > within:
-                raise RateLimited(f"Palette asked to send nothing for another {left:.0f} s")
-            await asyncio.sleep(left)
-
-    async def _pay(self) -> None:
-        if self._forfeit:
-            self._forfeit = False
-            while self._bucket.has_capacity():
-                await self._bucket.acquire()
-        cost = 1.0 / self._share_at(asyncio.get_running_loop().time())
-        while cost > 0:
-            # The bucket takes no more than it holds at a time, which may shrink to 1.
-            part = min(cost, 1.0)
-            await self._bucket.acquire(part)
-            cost -= part
+        """Return the part of the configured rate that applies."""
+        if self._share == 1.0:
+            return 1.0
+        return min(self._share + RECOVERY * (now - self._cut_at), 1.0)
 
 
-class Patience:
-    """How long a call may still be tried: ``seconds``, and what it waits for the budget."""
-
-    def __init__(
-        self, seconds: float, clock: Callable[[], float], throttled: Callable[[float], None]
-    ) -> None:
-        self._clock = clock
-        self._deadline = clock() + seconds
-        self._throttled = throttled
-
-    @property
-    def left(self) -> float:
-        """Seconds."""
-        return self._deadline - self._clock()
-
-    def waited(self, seconds: float) -> None:
-        """Note a wait for the budget, which does not count."""
-        self._deadline += seconds
-        self._throttled(seconds)
-
-    def retry(self, error: Exception) -> bool | float:
-        """Return whether to try again, or the seconds after which to."""
-        if not isinstance(error, PaletteError) or not error.retryable or self.left <= 0:
-            return False
-        if not error.retry_after:
-            return True
-        return error.retry_after if error.retry_after <= self.left else False
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that Palette asks to wait; None where it does not say."""
-    value = headers.get("Retry-After", "").strip()
-    if _SECONDS.fullmatch(value):
-        return min(float(value), LONGEST_PAUSE)
-    try:
-        due = _epoch(value)
-        # By the server's clock, if it tells: ours may be off.
-        now = _epoch(headers["Date"]) if "Date" in headers else time.time()
-    except (ValueError, OverflowError):  # the latter of a year that no clock has
-        return None
-    return min(max(due - now, 0.0), LONGEST_PAUSE)
-
-
-def _epoch(http_date: str) -> float:
-    """Return seconds since the epoch. Raises ValueError or OverflowError."""
-    return parsedate_to_datetime(http_date).replace(tzinfo=UTC).timestamp()
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,12 +1,13 @@
 """The calls to Palette that the exporter makes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, TypeVar
 
 from exporter.palette import wire
-from exporter.palette.decoding import Decoder
-from exporter.palette.paging import whole_list
+from exporter.palette.budget import MAIN_QUEUE
+from exporter.palette.paging import Fetch, Item, whole_list
 from exporter.palette.transport import RETRY_FOR, Transport
 from exporter.snapshot import Cluster, Snapshot, VirtualMachine
 
@@ -16,30 +17,24 @@ VIRTUAL_MACHINES = "/v1/spectroclusters/{uid}/vms"
 CLUSTERS = "/v1/dashboard/spectroclusters/vms"
 
 PAGE_SIZE = 50
-"""Palette serves no more on one page, whatever it is asked for."""
+"""Items on a page; Palette sends no more, whatever the request says."""
+
+T = TypeVar("T", bound=Item)
 
 
+@dataclass(frozen=True, slots=True)
 class Palette:
     """Palette's API in values.
 
-    report: told of each value that could not be read; decoder: shared with whom else it decodes.
-    Every call takes the project's uid to send as its scope (None: the tenant) and how many
-    seconds each of its requests may be retried, and raises PaletteError.
+    report: called with each value that could not be read.
+    queue: where requests wait for the budget.
+    Every call takes the uid of the project whose scope it uses (None: the tenant) and the
+    seconds in which each of its requests may be retried, and raises PaletteError.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        report: Callable[[wire.Fault], None],
-        decoder: Decoder | None = None,
-    ) -> None:
-        self._transport = transport
-        self._report = report
-        self._decoded = decoder or Decoder()
-
-    def in_queue(self, name: str) -> "Palette":
-        """Return the same, whose requests wait for the same budget in another queue."""
-        return Palette(self._transport.in_queue(name), self._report, self._decoded)
+    transport: Transport
+    report: Callable[[wire.Fault], None]
+    queue: str = MAIN_QUEUE
 
     async def snapshot(
         self,
@@ -51,15 +46,15 @@ class Palette:
     ) -> Snapshot:
         """Return one snapshot; target: its namespace, VM and name."""
         namespace, vm, name = target
-        body = await self._transport.get(
+        return await self.transport.get(
             SNAPSHOT,
+            partial(wire.snapshot, report=self.report, namespace=namespace, vm=vm, name=name),
             path={"uid": cluster_uid, "vmName": vm, "snapshotName": name},
             query=[("namespace", namespace)],
             project_uid=project_uid,
             retry_for=retry_for,
+            queue=self.queue,
         )
-        decode = partial(wire.snapshot, report=self._report, namespace=namespace, vm=vm, name=name)
-        return await self._decoded(body, decode)
 
     async def snapshots(
         self,
@@ -70,9 +65,9 @@ class Palette:
         project_uid: str | None = None,
         retry_for: float = RETRY_FOR,
     ) -> tuple[Snapshot, ...]:
-        """Return a cluster's snapshots, of these namespaces and VMs only where any are named."""
-        scope = _Scope(cluster_uid, project_uid, retry_for)
-        return await whole_list(lambda token: self._snapshot_page(scope, token, namespaces, vms))
+        """Return a cluster's snapshots; of these namespaces and VMs only, if any are named."""
+        pages = self._snapshot_pages(cluster_uid, namespaces, vms, project_uid, retry_for)
+        return await whole_list(pages)
 
     async def first_snapshots(
         self,
@@ -83,9 +78,9 @@ class Palette:
         project_uid: str | None = None,
         retry_for: float = RETRY_FOR,
     ) -> wire.Page[Snapshot]:
-        """Return the first page of what ``snapshots`` returns the whole of."""
-        scope = _Scope(cluster_uid, project_uid, retry_for)
-        return await self._snapshot_page(scope, None, namespaces, vms)
+        """Return the first page of what ``snapshots`` returns."""
+        pages = self._snapshot_pages(cluster_uid, namespaces, vms, project_uid, retry_for)
+        return await pages(None)
 
     async def virtual_machines(
         self,
@@ -95,9 +90,10 @@ class Palette:
         project_uid: str | None = None,
         retry_for: float = RETRY_FOR,
     ) -> tuple[VirtualMachine, ...]:
-        """Return a cluster's virtual machines, of these namespaces only where any are named."""
-        scope = _Scope(cluster_uid, project_uid, retry_for)
-        return await whole_list(lambda token: self._machine_page(scope, token, namespaces))
+        """Return a cluster's virtual machines; of these namespaces only, if any are named."""
+        return await whole_list(
+            self._machine_pages(cluster_uid, namespaces, project_uid, retry_for)
+        )
 
     async def first_virtual_machines(
         self,
@@ -107,67 +103,59 @@ class Palette:
         project_uid: str | None = None,
         retry_for: float = RETRY_FOR,
     ) -> wire.Page[VirtualMachine]:
-        """Return the first page of what ``virtual_machines`` returns the whole of."""
-        scope = _Scope(cluster_uid, project_uid, retry_for)
-        return await self._machine_page(scope, None, namespaces)
+        """Return the first page of what ``virtual_machines`` returns."""
+        return await self._machine_pages(cluster_uid, namespaces, project_uid, retry_for)(None)
 
     async def clusters(
         self, *, project_uid: str | None = None, retry_for: float = RETRY_FOR
     ) -> tuple[Cluster, ...]:
         """Return the clusters that run virtual machines."""
-        body = await self._transport.get(CLUSTERS, project_uid=project_uid, retry_for=retry_for)
-        return await self._decoded(body, partial(wire.clusters, report=self._report))
+        return await self.transport.get(
+            CLUSTERS,
+            partial(wire.clusters, report=self.report),
+            project_uid=project_uid,
+            retry_for=retry_for,
+            queue=self.queue,
+        )
 
-    async def _snapshot_page(
-        self,
-        scope: "_Scope",
-        token: str | None,
-        namespaces: Sequence[str],
-        vms: Sequence[str],
-    ) -> wire.Page[Snapshot]:
-        query = _query(token, namespace=namespaces, vmName=vms)
-        body = await self._get(SNAPSHOTS, scope, query)
+    def _snapshot_pages(
+        self, uid: str, namespaces: Sequence[str], vms: Sequence[str], *scope: Any
+    ) -> Fetch[Snapshot]:
         decode = partial(
-            wire.snapshot_page,
-            report=self._report,
-            namespace=_only(namespaces),
-            vm=_only(vms),
+            wire.snapshot_page, report=self.report, namespace=_only(namespaces), vm=_only(vms)
         )
-        return await self._decoded(body, decode)
+        return self._pages(SNAPSHOTS, decode, uid, {"namespace": namespaces, "vmName": vms}, *scope)
 
-    async def _machine_page(
+    def _machine_pages(
+        self, uid: str, namespaces: Sequence[str], *scope: Any
+    ) -> Fetch[VirtualMachine]:
+        decode = partial(wire.virtual_machine_page, report=self.report, namespace=_only(namespaces))
+        return self._pages(VIRTUAL_MACHINES, decode, uid, {"namespace": namespaces}, *scope)
+
+    def _pages(
         self,
-        scope: "_Scope",
-        token: str | None,
-        namespaces: Sequence[str],
-    ) -> wire.Page[VirtualMachine]:
-        body = await self._get(VIRTUAL_MACHINES, scope, _query(token, namespace=namespaces))
-        decode = partial(
-            wire.virtual_machine_page,
-            report=self._report,
-            namespace=_only(namespaces),
-        )
-        return await self._decoded(body, decode)
+        endpoint: str,
+        decode: Callable[[bytes], wire.Page[T]],
+        cluster_uid: str,
+        filters: Mapping[str, Sequence[str]],
+        project_uid: str | None,
+        retry_for: float,
+    ) -> Fetch[T]:
+        async def fetch(token: str | None) -> wire.Page[T]:
+            return await self.transport.get(
+                endpoint,
+                decode,
+                path={"uid": cluster_uid},
+                query=_query(token, filters),
+                project_uid=project_uid,
+                retry_for=retry_for,
+                queue=self.queue,
+            )
 
-    async def _get(self, endpoint: str, scope: "_Scope", query: list[tuple[str, str]]) -> bytes:
-        return await self._transport.get(
-            endpoint,
-            path={"uid": scope.cluster_uid},
-            query=query,
-            project_uid=scope.project_uid,
-            retry_for=scope.retry_for,
-        )
-
-
-class _Scope(NamedTuple):
-    """Where a list is, and how many seconds each of its requests may be retried."""
-
-    cluster_uid: str
-    project_uid: str | None
-    retry_for: float
+        return fetch
 
 
-def _query(token: str | None, **filters: Sequence[str]) -> list[tuple[str, str]]:
+def _query(token: str | None, filters: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     query = [(name, ",".join(values)) for name, values in filters.items() if values]
     query.append(("limit", str(PAGE_SIZE)))
     return [*query, ("continue", token)] if token else query

@@ -1,25 +1,25 @@
-"""Decoding that holds up nobody, however much there is to decode."""
+"""Decodes answers without holding up the event loop."""
 
 import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from exporter.palette.errors import InvalidResponse
+from exporter.palette.errors import InvalidResponse, PaletteError
 
 T = TypeVar("T")
 
 AT_ONCE = 256 * 1024
-"""Bytes; fifty snapshots have a quarter of that. What is longer is decoded beside the loop."""
+"""Bytes; fifty snapshots have a quarter of that. A longer body is decoded in a thread."""
 
 MOST_VALUES = 250_000
-"""Fifty virtual machines have a tenth of that; each value becomes an object of its own, at the
-price of some thirty of its bytes."""
+"""Fifty virtual machines have a tenth of that; each value becomes an object, which takes about
+thirty times its bytes."""
 
 
 class Decoder:
-    """Decodes one body at a time, and lets everything else go first.
+    """Decodes one body at a time, and lets all other tasks run in between.
 
-    Answers that come together, as they do after a pause, would else hold the event loop for as
+    Many answers arrive together after a pause, and would otherwise hold the event loop for as
     long as all of them take.
     """
 
@@ -27,14 +27,21 @@ class Decoder:
         self._queue = asyncio.Lock()
 
     async def __call__(self, body: bytes, decode: Callable[[bytes], T]) -> T:
-        """Return what decode makes of a body.
+        """Return what ``decode`` makes of a body.
 
-        Raises InvalidResponse, before decoding, where there are more values than any page has.
+        Raises InvalidResponse, before decoding, if there are more values than any page has, and
+        for any exception of ``decode``: nothing that Palette sends may end the process.
         """
         if body.count(b",") >= MOST_VALUES:
             raise InvalidResponse(f"the answer holds more than {MOST_VALUES} values")
         async with self._queue:
             await asyncio.sleep(0)
-            if len(body) <= AT_ONCE:
-                return decode(body)
-            return await asyncio.to_thread(decode, body)
+            try:
+                if len(body) <= AT_ONCE:
+                    return decode(body)
+                return await asyncio.to_thread(decode, body)
+            except PaletteError:
+                raise
+            except Exception as error:
+                problem = type(error).__name__
+        raise InvalidResponse(f"the answer cannot be decoded ({problem})")

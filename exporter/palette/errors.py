@@ -2,7 +2,7 @@
 
     PaletteError
     ├── Unauthorized        401, or a log-in that brought no token
-    ├── Forbidden           403
+    ├── Forbidden           403, or a code that speaks of the project or of access
     ├── NotFound            404
     ├── RateLimited         429, or a pause longer than the caller would wait
     ├── ServerError         5xx
@@ -17,8 +17,8 @@
         └── Expired         the continue token is too old: 410 or code ResourceExpired
 
 Messages are written here and name a status, an endpoint's template and a host. Palette's own
-message is never passed on, because it can repeat the credential; ``failures`` says what aiohttp's
-exceptions mean.
+message is never passed on, because it can repeat the credential. ``response`` translates aiohttp's
+exceptions.
 """
 
 # ruff: noqa: N818 - they are named for what happened, as their words in metrics are.
@@ -28,8 +28,6 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
-
-from exporter.palette.secrecy import withheld
 
 
 class PaletteError(Exception):
@@ -132,6 +130,14 @@ ERROR_BY_STATUS: dict[int, type[PaletteError]] = {
 }
 """Of the rest, 5xx is ServerError and anything else InvalidResponse."""
 
+ERROR_BY_CODE: dict[str, type[PaletteError]] = {
+    "ResourceExpired": Expired,
+    "ProjectNotFoundInTenant": Forbidden,
+    "ResourceAccessDenied": Forbidden,
+}
+"""Palette's code says more than its status: a project that cannot be read answers with 404 too,
+and no snapshot is missing then. It counts for 4xx other than 401."""
+
 RETRYABLE_STATUSES = frozenset({408, 429, 502, 503, 504})
 
 
@@ -141,6 +147,9 @@ class _Complaint(msgspec.Struct):
     code: Any = None
     ref: Any = None
 
+
+PIECE = 8
+"""Characters in a row of a secret that are too many to be shown."""
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,63}")
 _REF = re.compile(r"[A-Za-z0-9-]{4,64}")
@@ -164,7 +173,7 @@ def status_error(
         _harmless(value, pattern, secrets)
         for value, pattern in ((complaint.code, _CODE), (complaint.ref, _REF))
     )
-    kind = Expired if code == "ResourceExpired" else _kind(status)
+    kind = _kind(status, code)
     details = ", ".join(filter(None, (code, ref and f"ref {ref}")))
     return kind(
         f"{call} was answered with {status}" + (f" ({details})" if details else ""),
@@ -178,8 +187,20 @@ def address(host: str | None, port: int | None) -> str:
     return f"[{host}]:{port}" if ":" in (host or "") else f"{host}:{port}"
 
 
-def _kind(status: int) -> type[PaletteError]:
-    return ERROR_BY_STATUS.get(status, ServerError if status >= 500 else InvalidResponse)
+def shows_secret(text: str, secrets: Iterable[str]) -> bool:
+    """Return whether a text contains a secret, or a piece of one; case makes no difference."""
+    text = text.casefold()
+    pieces = {text[start : start + PIECE] for start in range(max(len(text) - PIECE, 0) + 1)}
+    return any(
+        secret in text or any(piece in secret for piece in pieces)
+        for secret in map(str.casefold, secrets)
+        if secret
+    )
+
+
+def _kind(status: int, code: str) -> type[PaletteError]:
+    by_status = ERROR_BY_STATUS.get(status, ServerError if status >= 500 else InvalidResponse)
+    return by_status if status == 401 or status >= 500 else ERROR_BY_CODE.get(code, by_status)
 
 
 def _complaint(body: bytes) -> _Complaint:
@@ -190,6 +211,6 @@ def _complaint(body: bytes) -> _Complaint:
 
 
 def _harmless(value: object, pattern: re.Pattern[str], secrets: Iterable[str]) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value) or withheld(value, secrets):
+    if not isinstance(value, str) or not pattern.fullmatch(value) or shows_secret(value, secrets):
         return ""
     return value

@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from exporter.palette.errors import Expired, InvalidResponse
-
-if TYPE_CHECKING:
-    from exporter.palette.wire import Page
+from exporter.palette.wire import Page
 
 MOST_PAGES = 10_000
+
+MOST_ITEMS = 100_000
+"""Five times as many snapshots as the largest cluster has; so many take 250 MB."""
 
 
 class Item(Protocol):
@@ -21,11 +22,11 @@ class Item(Protocol):
 
 
 T = TypeVar("T", bound=Item)
-Fetch = Callable[[str | None], Awaitable["Page[T]"]]
+Fetch = Callable[[str | None], Awaitable[Page[T]]]
 """Fetches the page that a continue token stands for; the first for None."""
 
 
-async def whole_list(fetch: "Fetch[T]", *, restarts: int = 1) -> tuple[T, ...]:
+async def whole_list(fetch: Fetch[T], *, restarts: int = 1) -> tuple[T, ...]:
     """Return each item once, as the last page that holds it shows it.
 
     restarts: how often to begin again where the continue token expires on the way; nothing of
@@ -38,8 +39,10 @@ async def whole_list(fetch: "Fetch[T]", *, restarts: int = 1) -> tuple[T, ...]:
             async for page in every_page:
                 known = len(items)
                 items.update((item.key, item) for item in page.items)
+                if len(items) > MOST_ITEMS:
+                    raise InvalidResponse(f"the list has more than {MOST_ITEMS} items")
                 if page.continue_token and len(items) == known:
-                    raise InvalidResponse("a page of a list, not its last, brings no new item")
+                    raise InvalidResponse("a page of a list, not its last, has no new item")
     except Expired:
         if not items or not restarts:
             raise
@@ -48,7 +51,7 @@ async def whole_list(fetch: "Fetch[T]", *, restarts: int = 1) -> tuple[T, ...]:
     return await whole_list(fetch, restarts=restarts - 1)
 
 
-async def pages(fetch: "Fetch[T]") -> "AsyncGenerator[Page[T]]":
+async def pages(fetch: Fetch[T]) -> AsyncGenerator[Page[T]]:
     """Yield the pages; InvalidResponse at a token seen before, or past 10,000 of them."""
     seen: set[str] = set()
     token: str | None = None
@@ -59,6 +62,6 @@ async def pages(fetch: "Fetch[T]") -> "AsyncGenerator[Page[T]]":
         if token is None:
             return
         if token in seen:
-            raise InvalidResponse("a continue token came a second time")
+            raise InvalidResponse("a continue token was repeated")
         seen.add(token)
     raise InvalidResponse(f"the list has more than {MOST_PAGES} pages")

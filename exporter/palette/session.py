@@ -1,34 +1,159 @@
-"""The HTTP session that calls to Palette go through."""
+"""The HTTP connections to Palette, none of which is used for long."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
 
 import aiohttp
 
+from exporter.palette.errors import RETRYABLE_STATUSES, InvalidResponse
+from exporter.palette.response import HEADER_LIMIT, MOST_HEADERS
+
 KEEPALIVE = 30.0
-"""Seconds; below what servers and balancers use, so that the exporter is the one to hang up."""
+"""Seconds; shorter than what servers and balancers use, so that the exporter closes first."""
+
+LIFETIME = 240.0
+"""Seconds in which connections are opened and used; with the last request no connection gets
+five minutes old."""
+
+MOST_INFORMATIONAL = 32
+"""Answers with a status of 1xx that may precede an answer."""
 
 
-def open_session(user_agent: str) -> aiohttp.ClientSession:
-    """Return the session for a Transport, to be closed by the caller; needs a running loop."""
+@dataclass(slots=True, eq=False)
+class _Pool:
+    """Connections of one period, and the addresses that DNS gave in it."""
+
+    client: aiohttp.ClientSession
+    opened: float
+    users: int = 0
+
+
+class Session:
+    """Sends requests over pooled connections; an asynchronous context manager.
+
+    A failure that may be that of an address, and the end of a period, open a new pool: the next
+    request asks DNS again and uses a fresh connection. clock: seconds.
+    """
+
+    def __init__(self, user_agent: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._user_agent = user_agent
+        self._clock = clock
+        self._pool: _Pool | None = None
+        self._pools: set[_Pool] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for pool in self._pools:
+            await pool.client.close()
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: object, *, seconds: float, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request; seconds: the time-out, until the caller has read the answer.
+
+        Raises TimeoutError, aiohttp.ClientError and OSError. Follows no redirect.
+        """
+        pool = self._current()
+        pool.users += 1
+        try:
+            # aiohttp's own timeout rounds longer ones up to whole seconds.
+            async with (
+                asyncio.timeout(seconds),
+                pool.client.request(method, url, allow_redirects=False, **options) as response,  # type: ignore[arg-type]
+            ):
+                yield response
+                if response.status in RETRYABLE_STATUSES:
+                    self._retire(pool)
+                if response.status == 429 or response.status >= 500:
+                    response.close()
+        except (aiohttp.ClientError, OSError):
+            self._retire(pool)
+            raise
+        finally:
+            pool.users -= 1
+            await self._close_unused()
+
+    def _current(self) -> _Pool:
+        now = self._clock()
+        if self._pool is None or now >= self._pool.opened + LIFETIME:
+            self._pool = _Pool(_client(self._user_agent), now)
+            self._pools.add(self._pool)
+        return self._pool
+
+    def _retire(self, pool: _Pool) -> None:
+        if self._pool is pool:
+            self._pool = None
+
+    async def _close_unused(self) -> None:
+        for pool in [p for p in self._pools if p is not self._pool and not p.users]:
+            self._pools.discard(pool)
+            await pool.client.close()
+
+
+def _client(user_agent: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        # No limit: a cluster that hangs must not hold the connections that others need.
+        # No limit: a cluster that hangs must not occupy the connections that others need.
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": user_agent},
+        timeout=aiohttp.ClientTimeout(),
+        auto_decompress=False,
+        max_line_size=HEADER_LIMIT,
+        max_field_size=HEADER_LIMIT,
+        max_headers=MOST_HEADERS,
+        response_class=_Response,
         trust_env=False,
         middlewares=(_send_once,),
     )
 
 
-class _Lost(aiohttp.ClientConnectionError):
+class _Response(aiohttp.ClientResponse):
+    """An answer that not more than a few informational ones precede."""
+
+    def __repr__(self) -> str:
+        # aiohttp's own shows the reason and the headers, which may repeat the credential.
+        return f"<response {self.status}>"
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        protocol, received = connection.protocol, 0
+        read = protocol.read
+
+        async def limited_read() -> Any:
+            nonlocal received
+            received += 1
+            if received > MOST_INFORMATIONAL + 1:
+                raise InvalidResponse(f"more than {MOST_INFORMATIONAL} informational answers came")
+            return await read()
+
+        protocol.read = limited_read
+        try:
+            return await super().start(connection)
+        finally:
+            del protocol.read
+
+
+class _LostError(aiohttp.ClientConnectionError):
     """A connection that broke before the answer began."""
 
 
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a request again by itself, past the budget and uncounted."""
+    """Keep aiohttp from sending a request again on its own, outside the budget and uncounted."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Lost from error
+        raise _LostError from error

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -76,7 +76,7 @@ class Prober:
 
     async def _read(self, question: Question) -> Reading:
         reader = ClusterReader(
-            palette=self.palette.in_queue(QUEUE),
+            palette=replace(self.palette, queue=QUEUE),
             uid=question.cluster.uid,
             project_uid=question.cluster.project_uid,
             # Whoever has less time leaves earlier, and with the last one the request ends.

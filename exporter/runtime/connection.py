@@ -11,9 +11,9 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.palette import auth
-from exporter.palette.access import Access
 from exporter.palette.budget import Budget
-from exporter.palette.session import open_session
+from exporter.palette.request import Access
+from exporter.palette.session import Session
 from exporter.palette.transport import Observer, Transport
 from exporter.runtime import from_settings
 from exporter.settings import Credential, Settings, Tls
@@ -68,18 +68,13 @@ class Connection:
         self._monotonic = monotonic
         self._basis = _Basis.read(settings)
         self._budget = Budget(palette.requests_per_second, palette.burst)
-        self._session = open_session(USER_AGENT)
-        access = self._access(settings, self._basis)
+        self._session = Session(USER_AGENT, clock=monotonic)
         self.transport = Transport(
             self._session,
-            access.base_url,
-            access.credential,
+            self._access(settings, self._basis),
             self._budget,
             observer,
-            timeout=access.timeout,
             clock=monotonic,
-            ssl=access.ssl,
-            proxy=access.proxy,
         )
 
     async def prepare(self, settings: Settings) -> Callable[[], None]:

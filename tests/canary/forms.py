@@ -50,12 +50,4 @@ def _forms(secret: str) -> Iterator[str]:
 def disguises(secret: str) -> tuple[str, ...]:
     """Return forms that fit where an API repeats an identifier, such as an error's code."""
     plain = re.sub("[^A-Za-z0-9]", "", secret)
-    encoded = re.sub("[^A-Za-z0-9]", "", base64.b64encode(secret.encode()).decode())
-    return (
-        secret,
-        plain[:WINDOW],
-        f"Bad{secret[:WINDOW]}",
-        plain[::-1],
-        encoded[:60],
-        f"x{secret.encode().hex()[:60]}",
-    )
+    return (secret, plain[:WINDOW], f"Bad{secret[:WINDOW]}")

@@ -70,16 +70,15 @@ async def test_a_name_that_cannot_be_resolved_is_told_and_got_over(
     names = NameServer(loop.getaddrinfo)
     monkeypatch.setattr(loop, "getaddrinfo", names)
     async with behind(front, f"http://{NAME}") as course:
-        session = course.exporter.shared.palette._transport._session
 
         async def fail() -> None:
             names.failing = True
-            # What was resolved before is used for ten seconds more; these have passed.
-            session.connector.clear_dns_cache()  # type: ignore[union-attr]
-            await front.passes()
+            # The connection that fails is followed by a fresh one, whose address is resolved again.
+            await front.refuses()
 
-        def recover() -> None:
+        async def recover() -> None:
             names.failing = False
+            await front.passes()
 
         await course.run(fail, recover)
 

@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import pytest
 import stamina
 from aiohttp import web
 
 from exporter.palette.auth import ApiKey
 from exporter.palette.budget import Budget
-from exporter.palette.session import open_session
+from exporter.palette.request import Access
+from exporter.palette.session import Session
 from exporter.palette.transport import Transport
 
 KEY = "canary-key-7f3a9c51"
@@ -73,18 +73,17 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with open_session("tests/1.0") as session:
+async def session() -> AsyncIterator[Session]:
+    async with Session("tests/1.0") as session:
         yield session
 
 
 @pytest.fixture
-def transport_to(session: aiohttp.ClientSession, record: Record) -> MakeTransport:
-    def make(base_url: str, **options: Any) -> Transport:
-        credential = options.pop("credential", None) or ApiKey(KEY)
-        budget = options.pop("budget", None) or Budget(10_000, 10_000)
-        options.setdefault("timeout", 5.0)
-        return Transport(session, base_url, credential, budget, record, **options)
+def transport_to(session: Session, record: Record) -> MakeTransport:
+    def make(base_url: str, budget: Budget | None = None, **access: Any) -> Transport:
+        way: dict[str, Any] = {"credential": ApiKey(KEY), "timeout": 5.0} | access
+        budget = budget or Budget(10_000, 10_000)
+        return Transport(session, Access(base_url=base_url, **way), budget, record)
 
     return make
 

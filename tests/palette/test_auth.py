@@ -78,7 +78,7 @@ async def test_a_user_logs_in_once_for_many_calls_at_once(
     serve: Serve, transport_to: MakeTransport, record: Record, tenant: Tenant, login: Login
 ) -> None:
     transport = transport_to(await serve(tenant), credential=login)
-    await asyncio.gather(*(transport.get(CLUSTERS) for _ in range(10)))
+    await asyncio.gather(*(transport.get(CLUSTERS, bytes) for _ in range(10)))
     assert tenant.log_ins == [{"emailId": "me@example.com", "password": PASSWORD, "org": "acme"}]
     assert tenant.queries == ["setCookie=false"]
     assert tenant.asked == ["canary-token-1"] * 10
@@ -90,7 +90,7 @@ async def test_a_token_is_renewed_after_twelve_of_its_fifteen_minutes(
 ) -> None:
     transport = transport_to(await serve(tenant), credential=login)
     for clock.now in (0.0, 719.0, 720.0, 1439.0, 1440.0):
-        await transport.get(CLUSTERS)
+        await transport.get(CLUSTERS, bytes)
     assert [token[-1] for token in tenant.asked] == ["1", "1", "2", "2", "3"]
 
 
@@ -98,9 +98,9 @@ async def test_a_refused_token_is_renewed_once_for_all_calls_under_way(
     serve: Serve, transport_to: MakeTransport, tenant: Tenant, login: Login
 ) -> None:
     transport = transport_to(await serve(tenant), credential=login)
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
     tenant.log_ins.append({})  # as if someone had revoked the token
-    await asyncio.gather(*(transport.get(CLUSTERS) for _ in range(10)))
+    await asyncio.gather(*(transport.get(CLUSTERS, bytes) for _ in range(10)))
     assert len(tenant.log_ins) == 3
 
 
@@ -111,12 +111,12 @@ async def test_a_token_that_is_refused_for_good_does_not_bring_a_log_in_per_call
     transport = transport_to(await serve(tenant), credential=login)
     for _ in range(5):
         with pytest.raises(Unauthorized):
-            await transport.get(CLUSTERS)
+            await transport.get(CLUSTERS, bytes)
     assert len(tenant.log_ins) == 2
     clock.now = 61.0
     tenant.valid = True
     tenant.log_ins.append({})
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
 
 
 @pytest.mark.parametrize("code", [401, 403])
@@ -130,18 +130,18 @@ async def test_a_wrong_password_is_tried_once_and_not_until_later(
 ) -> None:
     tenant.log_in_answer = web.Response(status=code)
     transport = transport_to(await serve(tenant), credential=login)
-    calls = [transport.get(CLUSTERS) for _ in range(5)]
+    calls = [transport.get(CLUSTERS, bytes) for _ in range(5)]
     errors = await asyncio.gather(*calls, return_exceptions=True)
     clock.now = 59.0
     with pytest.raises(PaletteError) as later:
-        await transport.get(CLUSTERS)
+        await transport.get(CLUSTERS, bytes)
     told = {(type(error), str(error)) for error in [*errors, later.value]}
     assert len(told) == 1
     assert f"POST {AUTHENTICATE}" in str(later.value)
     assert len(tenant.log_ins) == 1
     clock.now = 60.0
     tenant.log_in_answer = None
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
 
 
 async def test_a_log_in_that_fails_for_the_moment_is_retried_with_the_call(
@@ -150,10 +150,10 @@ async def test_a_log_in_that_fails_for_the_moment_is_retried_with_the_call(
     tenant.log_in_answer = web.Response(status=503)
     transport = transport_to(await serve(tenant), credential=login)
     with pytest.raises(ServerError):
-        await transport.get(CLUSTERS)
+        await transport.get(CLUSTERS, bytes)
     assert len(tenant.log_ins) == 4
     tenant.log_in_answer = None
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
 
 
 async def test_those_who_wait_for_a_log_in_share_its_failure(
@@ -161,7 +161,7 @@ async def test_those_who_wait_for_a_log_in_share_its_failure(
 ) -> None:
     tenant.log_in_answer = web.Response(status=503)
     transport = transport_to(await serve(tenant), credential=login)
-    calls = [transport.get(CLUSTERS, retry_for=0) for _ in range(10)]
+    calls = [transport.get(CLUSTERS, bytes, retry_for=0) for _ in range(10)]
     errors = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(error) for error in errors} == {ServerError}
     assert len(tenant.log_ins) == 1
@@ -172,17 +172,17 @@ async def test_a_token_that_was_good_is_renewed_however_soon_it_is_revoked(
 ) -> None:
     transport = transport_to(await serve(tenant), credential=login)
     for _ in range(3):
-        await transport.get(CLUSTERS)
+        await transport.get(CLUSTERS, bytes)
         tenant.log_ins.append({})
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
 
 
 async def test_a_caller_who_gives_up_during_the_log_in_takes_nobody_along(
     serve: Serve, transport_to: MakeTransport, tenant: Tenant, login: Login
 ) -> None:
     transport = transport_to(await serve(tenant), credential=login)
-    first = asyncio.create_task(transport.get(CLUSTERS))
-    second = asyncio.create_task(transport.get(CLUSTERS))
+    first = asyncio.create_task(transport.get(CLUSTERS, bytes))
+    second = asyncio.create_task(transport.get(CLUSTERS, bytes))
     await asyncio.sleep(0.02)
     first.cancel()
     assert await second == b"{}"
@@ -217,7 +217,7 @@ async def test_a_log_in_without_a_usable_token_says_why(
     tenant.log_in_answer = web.Response(body=body)
     transport = transport_to(await serve(tenant), credential=login)
     with pytest.raises(error, match=words) as caught:
-        await transport.get(CLUSTERS)
+        await transport.get(CLUSTERS, bytes)
     assert tenant.asked == []
     assert PASSWORD not in str(caught.value) + repr(caught.value.__context__)
 
@@ -232,7 +232,7 @@ async def test_the_password_follows_no_redirect(
         return web.Response(status=307, headers={"Location": "/elsewhere"})
 
     with pytest.raises(InvalidResponse, match="was answered with 307"):
-        await transport_to(await serve(handler), credential=login).get(CLUSTERS)
+        await transport_to(await serve(handler), credential=login).get(CLUSTERS, bytes)
     assert paths == [AUTHENTICATE]
 
 
@@ -246,9 +246,9 @@ async def test_a_credential_can_be_replaced_while_the_exporter_runs(
         return web.Response(body=b"{}")
 
     transport = transport_to(await serve(handler), credential=ApiKey("old-key"))
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
     transport.access = replace(transport.access, credential=ApiKey("new-key"))
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
     assert keys == ["old-key", "new-key"]
 
 
@@ -256,7 +256,7 @@ async def test_a_log_in_that_cannot_connect_says_so(
     transport_to: MakeTransport, login: Login
 ) -> None:
     with pytest.raises(ConnectionFailed, match="connection refused"):
-        await transport_to("http://127.0.0.1:1", credential=login).get(CLUSTERS)
+        await transport_to("http://127.0.0.1:1", credential=login).get(CLUSTERS, bytes)
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a\n", "schlüssel", "\0"])
@@ -270,7 +270,7 @@ async def test_secrets_are_not_in_any_repr(
     serve: Serve, transport_to: MakeTransport, tenant: Tenant, login: Login
 ) -> None:
     transport = transport_to(await serve(tenant), credential=login)
-    await transport.get(CLUSTERS)
+    await transport.get(CLUSTERS, bytes)
     shown = repr([transport, login, ApiKey("canary-key"), Headers(ApiKey="canary-key")])
     assert "canary" not in shown
     assert set(login.secrets()) >= {PASSWORD, "canary-token-1"}

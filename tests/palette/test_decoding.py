@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from exporter.palette.decoding import AT_ONCE, Decoder
+from exporter.palette.errors import InvalidResponse
 
 
 @pytest.mark.parametrize("size", [1, AT_ONCE + 1])
@@ -40,5 +41,5 @@ async def test_one_body_that_cannot_be_decoded_holds_up_no_other() -> None:
         raise ValueError(body)
 
     done = await asyncio.gather(decoder(b"", refuse), decoder(b"x", len), return_exceptions=True)
-    assert isinstance(done[0], ValueError)
+    assert isinstance(done[0], InvalidResponse)
     assert done[1] == 1

@@ -1,0 +1,230 @@
+"""The answer to a request: its body, or the error that an exception of aiohttp stands for.
+
+aiohttp's exceptions carry URLs and headers, so none of them is chained or quoted.
+"""
+
+import asyncio
+import os
+import re
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp import http_exceptions
+
+from exporter.palette.errors import (
+    RETRYABLE_STATUSES,
+    ConnectionFailed,
+    InvalidResponse,
+    PaletteError,
+    ProxyFailed,
+    Refused,
+    TlsFailed,
+    Unresolved,
+    Untrusted,
+    address,
+)
+from exporter.palette.request import Request
+from exporter.palette.undecoded import Reserve
+
+BODY_LIMIT = 32 * 1024 * 1024
+"""Bytes, after decompression."""
+
+STEP = 256 * 1024
+"""Bytes that are decompressed before other tasks run."""
+
+ERROR_BODY_LIMIT = 64 * 1024
+"""Bytes; a longer body of an error is not read."""
+
+HEADER_LIMIT = 64 * 1024
+"""Bytes of one header; security proxies in front of Palette send policies of many kilobytes."""
+
+MOST_HEADERS = 1024
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+"""zlib recognizes the header of either."""
+
+_ENCODING = re.compile(r"[a-z0-9-]{1,16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; body: decompressed."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+async def body_of(response: aiohttp.ClientResponse, request: Request, reserve: Reserve) -> bytes:
+    """Return the body, decompressed; of an error only what arrives promptly.
+
+    Raises InvalidResponse if a good answer is larger than any page, or is encoded in a way that
+    was not requested.
+    """
+    if response.status != 200:
+        return await _error_body(response)
+    too_large = f"{request} was answered with more than {BODY_LIMIT >> 20} MiB"
+    if (response.content_length or 0) > BODY_LIMIT:
+        raise InvalidResponse(too_large)
+    chunks, size = [], 0
+    async for chunk in _decoded(response, request):
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise InvalidResponse(too_large)
+        await reserve(len(chunk))
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return an error's body if it arrives promptly; only its status is essential."""
+    try:
+        async with asyncio.timeout(1.0):
+            body = await response.content.readexactly(ERROR_BODY_LIMIT)
+    except asyncio.IncompleteReadError as end:
+        body = end.partial
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        return b""
+    try:
+        return zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, ERROR_BODY_LIMIT)
+    except zlib.error:
+        return body
+
+
+async def _decoded(response: aiohttp.ClientResponse, request: Request) -> AsyncIterator[bytes]:
+    """Yield the body without its content encoding."""
+    # aiohttp's own decoder knows no x-gzip, and its errors do not name the encoding.
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    chunks = response.content.iter_any()
+    if encoding in ("", "identity"):
+        async for chunk in chunks:
+            yield chunk
+    elif encoding in ("gzip", "x-gzip", "deflate"):
+        try:
+            async for chunk in _inflated(chunks):
+                yield chunk
+        except (zlib.error, EOFError):
+            raise InvalidResponse(f"{request}: the answer cannot be decompressed") from None
+    else:
+        named = encoding if _ENCODING.fullmatch(encoding) else "something unknown"
+        raise InvalidResponse(f"{request} was answered encoded as {named}, which was not requested")
+
+
+async def _inflated(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    inflate = None
+    async for chunk in chunks:
+        if inflate is None:
+            # Some servers send deflate without the header that RFC 9110 demands.
+            has_header = chunk[:2] == _GZIP_MAGIC or chunk[0] & 0x0F == zlib.DEFLATED
+            inflate = zlib.decompressobj(_GZIP_OR_ZLIB if has_header else -zlib.MAX_WBITS)
+        while chunk and not inflate.eof:
+            yield inflate.decompress(chunk, STEP)
+            chunk = inflate.unconsumed_tail
+            await asyncio.sleep(0)
+    if inflate is None or not inflate.eof:
+        raise EOFError
+
+
+def error_of(error: Exception, host: str) -> PaletteError:
+    """Return what an exception of aiohttp means, in plain words.
+
+    host: the host and port of the request.
+    """
+    return next(words(error, host) for kind, words in _TRANSLATIONS if isinstance(error, kind))
+
+
+def _address(error: Any) -> str:
+    return address(error.host, error.port)
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _why(error: BaseException | None) -> str:
+    """Return the system's words; an exception's own text may contain anything."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or 'no reason given'})"
+    number = getattr(error, "errno", None) or 0
+    if number > 0:
+        return os.strerror(number).lower()
+    closed = isinstance(error, ConnectionError | aiohttp.ServerDisconnectedError)
+    return "closed by the other side" if closed else "no reason given"
+
+
+def _untrusted(error: Any, _host: str) -> PaletteError:
+    why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
+    return Untrusted(f"the certificate of {_address(error)} is not accepted: {why}")
+
+
+def _unresolved(error: Any, _host: str) -> PaletteError:
+    return Unresolved(f"the host name {error.host} cannot be resolved", retryable=True)
+
+
+def _proxy_refused(error: Any, host: str) -> PaletteError:
+    return ProxyFailed(
+        f"the proxy refused to connect to {host}: it answered {error.status}",
+        retryable=error.status in RETRYABLE_STATUSES,
+    )
+
+
+def _unreachable(error: Any, _host: str) -> PaletteError:
+    is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+    kind = ProxyFailed if is_proxy else _kind_of_failure(error.os_error)
+    proxy = "the proxy " if is_proxy else ""
+    return kind(
+        f"no connection to {proxy}{_address(error)}: {_why(error.os_error)}",
+        retryable=not isinstance(error.os_error, ssl.SSLError),
+    )
+
+
+def _kind_of_failure(error: BaseException) -> type[ConnectionFailed]:
+    kinds = ((ssl.SSLError, TlsFailed), (ConnectionRefusedError, Refused))
+    return next((kind for cause, kind in kinds if isinstance(error, cause)), ConnectionFailed)
+
+
+def _cut_short(_error: Any, host: str) -> PaletteError:
+    return ConnectionFailed(f"{host} broke off in the middle of an answer", retryable=True)
+
+
+def _unreadable(error: BaseException, host: str) -> PaletteError:
+    why, root = "is not HTTP", _root(error)
+    if isinstance(root, http_exceptions.LineTooLong):
+        why = f"has a header longer than {HEADER_LIMIT} bytes"
+    elif "Too many headers" in str(root):
+        why = f"has more than {MOST_HEADERS} headers"
+    return InvalidResponse(f"an answer of {host} {why}")
+
+
+def _lost(error: BaseException, host: str) -> PaletteError:
+    root = _root(error)
+    return ConnectionFailed(
+        f"the connection to {host} was lost: {_why(root)}",
+        retryable=not isinstance(root, ssl.SSLError),
+    )
+
+
+def _unexpected(error: BaseException, host: str) -> PaletteError:
+    # Nothing that Palette sends may end the process.
+    return InvalidResponse(f"an answer of {host} cannot be read ({type(error).__name__})")
+
+
+_TRANSLATIONS: tuple[tuple[type[BaseException], Callable[[Any, str], PaletteError]], ...] = (
+    (aiohttp.ClientConnectorCertificateError, _untrusted),
+    (aiohttp.ClientConnectorDNSError, _unresolved),
+    (aiohttp.ClientHttpProxyError, _proxy_refused),
+    (aiohttp.ClientConnectorError, _unreachable),
+    (aiohttp.ClientPayloadError, _cut_short),
+    (aiohttp.ClientResponseError, _unreadable),
+    (aiohttp.ClientConnectionError, _lost),
+    (OSError, _lost),
+    (Exception, _unexpected),
+)
+"""The first that matches applies."""
