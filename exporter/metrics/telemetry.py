@@ -108,6 +108,11 @@ DISCOVERY_SUCCESS_TIME = OwnFamily(
     "where discovery is on.",
     kind=Gauge,
 )
+LOGIN_FAILURES = OwnFamily(
+    name="palette_exporter_login_failures_total",
+    help="Requests to the exporter that were refused for their user or password.",
+    kind=Counter,
+)
 ROUND_SECONDS = OwnFamily(
     name="palette_exporter_round_seconds",
     help="How long one round over all clusters takes at the configured request rate, by plan; "
@@ -141,6 +146,7 @@ OWN_FAMILIES = (
     API_THROTTLE,
     REFRESH_FAILURES,
     DECODE_ERRORS,
+    LOGIN_FAILURES,
     ROUND_SECONDS,
     SERIES,
     SHARD_ORDINAL,
@@ -182,6 +188,7 @@ class Telemetry:
         self._throttle = self._counter(API_THROTTLE)
         self._failures = self._counter(REFRESH_FAILURES)
         self._decode_errors = self._counter(DECODE_ERRORS)
+        self._login_failures = self._counter(LOGIN_FAILURES)
         self._round = self._gauge(ROUND_SECONDS)
         # Registered once there is something to tell: absent is not zero.
         self._discovery_up: Gauge | None = None
@@ -235,6 +242,10 @@ class Telemetry:
     def decode_error(self, field: str) -> None:
         """Count a value that could not be read."""
         self._decode_errors.labels(field).inc()
+
+    def login_failed(self) -> None:
+        """Count a request to the exporter that was refused for its user or password."""
+        self._login_failures.inc()
 
     def planned(self, round_seconds: float) -> None:
         """Tell how long a round takes by plan."""

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from exporter import settings as configuration
 from exporter.palette import auth
 from exporter.refresh.targets import Names, Target
 from exporter.rollup import Objective
-from exporter.web.guard.web_config import Door, DoorError, content_of, in_one_form
+from exporter.settings import SettingsError, read_web_file
+from exporter.web.guard.web_config import WebConfig, normalized
 
 LOGIN_RETRY = 0.9
 """The part of the refresh interval that passes before a refused log-in is tried again."""
@@ -62,35 +62,33 @@ def objective(setting: configuration.Objective) -> Objective:
     )
 
 
-def door(settings: configuration.Settings) -> Door:
-    """Return who is let in and how, its files read anew at each call; raises DoorError."""
+def web_config(settings: configuration.Settings) -> WebConfig:
+    """Return what the web settings and their files mean, read anew; raises SettingsError."""
     web = settings.web
-    if web.config_file is None:
-        return Door(open_health_paths=web.open_health_paths)
     try:
-        return _door_of(web.config_file, open_health_paths=web.open_health_paths)
+        file = (
+            configuration.WebFile() if web.config_file is None else read_web_file(web.config_file)
+        )
+        tls = file.tls_server_config
+        context = tls.context() if tls.enabled else None
     except configuration.FileError as error:
-        reason = "; ".join(f"web.config_file: {fault}" for fault in error.faults)
+        raise SettingsError(f"web.config_file: {fault}" for fault in error.faults) from None
     except ValueError as error:
-        reason = f"web.config_file: tls_server_config: {error}"
-    raise DoorError(reason)
-
-
-def _door_of(path: Path, *, open_health_paths: bool) -> Door:
-    files = (path, *configuration.read_web_file(path).tls_server_config.files)
-    content = content_of(files)
-    # Read only now for good, so that no change between the two goes unnoticed.
-    said = configuration.read_web_file(path)
-    tls, users = said.tls_server_config, said.basic_auth_users
+        raise SettingsError([f"web.config_file: tls_server_config: {error}"]) from None
+    hosts = (web.address[0] or "", *web.allowed_hosts)
     sans = tls.client_allowed_sans
-    return Door(
-        users={name: hashed.get_secret_value().encode() for name, hashed in users.items()},
-        headers=said.http_server_config.headers,
-        context=tls.context() if tls.enabled else None,
-        allowed_names=None if sans is None else frozenset(map(in_one_form, sans)),
-        interval=said.rate_limit.interval,
-        burst=said.rate_limit.burst,
-        open_health_paths=open_health_paths,
-        files=files,
-        content=content,
+    return WebConfig(
+        users={
+            name: hashed.get_secret_value().encode()
+            for name, hashed in file.basic_auth_users.items()
+        },
+        headers=file.http_server_config.headers,
+        context=context,
+        allowed_names=None if sans is None else frozenset(map(normalized, sans)),
+        interval=file.rate_limit.interval,
+        burst=file.rate_limit.burst,
+        open_health_paths=web.open_health_paths,
+        max_requests=web.max_requests,
+        allowed_hosts=frozenset(host.lower() for host in hosts),
+        enable_lifecycle=web.enable_lifecycle,
     )

@@ -5,7 +5,6 @@ import logging
 import sys
 
 import structlog
-from aiohttp.http_exceptions import HttpProcessingError
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SHARED: tuple[Processor, ...] = (
@@ -30,7 +29,6 @@ def configure(*, level: str, log_format: str) -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_is_no_bad_request)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
@@ -43,11 +41,6 @@ def configure(*, level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-
-
-def _is_no_bad_request(record: logging.LogRecord) -> bool:
-    """Leave out requests that are not HTTP: aiohttp logs each as an error, and quotes from it."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _renderer(log_format: str) -> Processor:

@@ -21,8 +21,6 @@ from exporter.settings.file_modes import Exposures
 from exporter.single_flight import Flights
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
-from exporter.web.app import Protection
-from exporter.web.guard.web_config import DoorError
 from exporter.web.probe import Probing
 
 FIXED = (("web", "listen_address"), ("web", "telemetry_path"))
@@ -51,30 +49,6 @@ class Fixed:
         if changed:
             raise SettingsError(changed)
         return _nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Who is let in, and how many at a time."""
-
-    protection: Protection
-
-    async def prepare(self, settings: Settings) -> Commit:
-        """Read the web configuration file and those it names anew."""
-        keeper, gate = self.protection.keeper, self.protection.gate
-        read = partial(from_settings.door, settings)
-        try:
-            door = await asyncio.to_thread(keeper.prepare, read)
-        except DoorError as error:
-            reason = str(error).removeprefix("web.config_file: ")
-        else:
-
-            def commit() -> None:
-                keeper.commit(read, door)
-                gate.most = settings.web.max_requests
-
-            return commit
-        raise SettingsError([f"web.config_file: {reason}"])
 
 
 @dataclass(slots=True)

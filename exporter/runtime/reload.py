@@ -16,6 +16,9 @@ from exporter.settings import Settings, SettingsError
 
 STOPPING = "the exporter is stopping"
 
+PAUSE = 1.0
+"""Seconds between two reloads: each of them asks Palette for the clusters."""
+
 Commit = Callable[[], None]
 """Puts into force what was built aside. It cannot fail, and does not take long."""
 
@@ -71,6 +74,7 @@ class Reloader:
                 self.asked.clear()
                 askers, self._askers = self._askers, []
                 _tell(askers, await self._once())
+                await asyncio.sleep(PAUSE)
         finally:
             _tell([*askers, *self._askers], STOPPING)
 

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from aiohttp import web
@@ -16,20 +15,18 @@ from exporter.palette.client import Palette
 from exporter.palette.wire import Fault
 from exporter.refresh.probe import Question
 from exporter.refresh.reader import Reading
-from exporter.runtime import from_settings
 from exporter.runtime.connection import connect, warn_of_dangers
 from exporter.runtime.demo import simulated
 from exporter.runtime.fleet import Fleet, surroundings
-from exporter.runtime.parts import Entry, Exposed, Fixed, LogLines, Probes, Publication
+from exporter.runtime.parts import Exposed, Fixed, LogLines, Probes, Publication
 from exporter.runtime.reload import Reloader
 from exporter.runtime.signals import Signals
+from exporter.runtime.web_config import WebConfigLoader
 from exporter.settings import Settings
 from exporter.settings.source import Origin
 from exporter.settings.watch import Watch
 from exporter.single_flight import Flights
-from exporter.web.app import Protection, create_app, served
-from exporter.web.guard.concurrency_limit import Gate
-from exporter.web.guard.web_config import Doorkeeper
+from exporter.web.app import Guard, create_app, served
 from exporter.web.handlers import Handlers
 from exporter.web.probe import ProbeHandler
 from exporter.web.reload import ReloadHandler
@@ -65,6 +62,7 @@ class Exporter:
 
     fleet: Fleet
     reloader: Reloader
+    web_config: WebConfigLoader
     watch: Watch | None
     clock: Clock
 
@@ -73,6 +71,7 @@ class Exporter:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.fleet.run(), name="fleet")
             group.create_task(self.reloader.run(), name="reload")
+            group.create_task(self.web_config.run(), name="web config")
             if self.watch:
                 changed = self.reloader.asked.set
                 group.create_task(self.watch.run(changed, self.clock), name="watch")
@@ -127,7 +126,8 @@ class _Built:
     publication: Publication
     fleet: Fleet
     probes: Probes
-    protection: Protection
+    guard: Guard
+    web_config: WebConfigLoader
     reloader: Reloader
 
 
@@ -142,12 +142,14 @@ async def _start(
     origin = origin or Origin(read=lambda: settings)
     built = await _built(settings, clock, stack, origin, reload_asked or asyncio.Event())
     app = _application(settings, built)
-    addresses = await stack.enter_async_context(
-        served(app, built.protection, *settings.web.address)
-    )
+    addresses = await stack.enter_async_context(served(app, built.guard, *settings.web.address))
     _announce(settings, addresses)
     return Exporter(
-        fleet=built.fleet, reloader=built.reloader, watch=origin.watch, clock=built.clock
+        fleet=built.fleet,
+        reloader=built.reloader,
+        web_config=built.web_config,
+        watch=origin.watch,
+        clock=built.clock,
     )
 
 
@@ -176,17 +178,15 @@ async def _built(
         flights=await stack.enter_async_context(Flights[Question, Reading]()),
     )
     probes.begin(settings)
-    protection = Protection(
-        keeper=Doorkeeper(partial(from_settings.door, settings)),
-        gate=Gate(settings.web.max_requests),
-    )
+    web_config = WebConfigLoader(settings=settings)
+    guard = Guard(config=web_config.current, login_failed=telemetry.login_failed)
     # Publication comes last: what is published while others prepare is to be rendered too.
     parts = (
         Fixed(settings),
         connection,
         fleet,
         probes,
-        Entry(protection),
+        web_config,
         LogLines(settings),
         exposed,
         publication,
@@ -198,7 +198,8 @@ async def _built(
         publication=publication,
         fleet=fleet,
         probes=probes,
-        protection=protection,
+        guard=guard,
+        web_config=web_config,
         reloader=Reloader(
             read=origin.read, parts=parts, telemetry=telemetry, wall=clock.wall, asked=reload_asked
         ),
@@ -225,16 +226,18 @@ def _application(settings: Settings, built: _Built) -> web.Application:
         pages=Pages(version=__version__, telemetry_path=path),
     )
     probe = ProbeHandler(probing=lambda: built.probes.probing, wall=wall, turns=turns)
-    reload = ReloadHandler(reload=built.reloader.reload)
-    return create_app(handlers, probe, status, reload, built.protection)
+    reload = ReloadHandler(
+        reload=built.reloader.reload, enabled=lambda: built.guard.config().enable_lifecycle
+    )
+    return create_app(handlers, probe, status, reload, built.guard)
 
 
-def _announce(settings: Settings, addresses: list[tuple[str, int]]) -> None:
+def _announce(settings: Settings, addresses: list[str]) -> None:
     """Say in one line what is going to happen, and warn of what is dangerous."""
     log.info(
         "starting",
         version=__version__,
-        listen=" ".join(f"{address[0]}:{address[1]}" for address in addresses),
+        listen=" ".join(addresses),
         palette=settings.palette.url,
         targets=len(settings.targets),
         discovery=settings.discovery.enabled,

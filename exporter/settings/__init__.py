@@ -8,7 +8,7 @@ from exporter.settings.schema import Leaf, leaves
 from exporter.settings.serving import Labels, Log, Metrics, Probe, Shard, Web
 from exporter.settings.tls import Tls
 from exporter.settings.watched import Discovery, Objective, Refresh, Target
-from exporter.settings.web_file import WebFile, read_web_file
+from exporter.settings.web_file import WebFile, read_web_file, web_files
 
 __all__ = [
     "Credential",
@@ -33,4 +33,5 @@ __all__ = [
     "leaves",
     "load",
     "read_web_file",
+    "web_files",
 ]

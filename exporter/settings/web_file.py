@@ -32,6 +32,9 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 """The headers that may be set -> the values they may have; () is any."""
 
+FILE_KEYS = ("cert_file", "key_file", "client_ca_file")
+"""The keys of tls_server_config that name files."""
+
 GREATEST_COST = 16
 """Of a bcrypt hash; to check one then takes some ten seconds."""
 
@@ -125,3 +128,13 @@ def read_web_file(path: Path) -> WebFile:
     except ValidationError as error:
         faults = of_validation(error, partial(unknown_key, WebFile))
     raise FileError(dict.fromkeys(map(str, faults)))
+
+
+def web_files(path: Path) -> tuple[Path, ...]:
+    """Return the file and those that it names, good or not."""
+    try:
+        tls = mapping(content(path)).get("tls_server_config")
+    except ConfigFileError:
+        tls = None
+    named = [tls.get(key) for key in FILE_KEYS] if isinstance(tls, dict) else []
+    return (path, *(path.parent / name for name in named if isinstance(name, str)))

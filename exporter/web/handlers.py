@@ -82,11 +82,6 @@ async def respond(request: web.Request, parts_in: PartsIn, turns: Turns) -> web.
     # A reader who leaves in the middle is no fault of ours to log.
     with suppress(ConnectionError):
         await response.prepare(request)
-        if request.transport is not None:
-            # The answer has ended when the kernel has all of it: what was left to the event
-            # loop would be lost where the exporter stops. TLS waits at its limit already, not
-            # only past it, and so would wait for ever at 0.
-            request.transport.set_write_buffer_limits(high=1 if request.secure else 0)
         if request.method != hdrs.METH_HEAD:
             await _send(response, body, turns)
     return response

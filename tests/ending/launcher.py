@@ -110,7 +110,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "discovery": bug("exporter.refresh.discovery", "Search", "wanted"),
     "watch": bug("exporter.settings.watch", "Watch", "look", after=1),
     "reload": bug("exporter.runtime.parts", "Publication", "prepare"),
-    "listening": bug("exporter.web.guard.listener", "Entrance", "listen"),
+    "listening": bug("exporter.web.guard.listener", "Listener", "listen"),
 }
 AMISS = {"nothing": lambda: None, "slow-reload": slow_reload, **STAGES, **BUGS}
 

@@ -127,7 +127,7 @@ async def test_no_answer_is_wrong_or_cut_under_load(exporter: tuple[Running, str
             assert answer.series == expected
         else:
             assert answer.header["retry-after"] == "1"
-            assert answer.body.startswith(b"Limit of 40 requests at a time reached")
+            assert answer.body.startswith(b"web.max_requests: ")
     assert (await scrape(url, packed=True)).series == expected
     assert grown < MEMORY, grown
     assert not [line for line in process.log if line["level"] != "info"]

@@ -1,4 +1,4 @@
-"""Basic authentication, before anything else is answered."""
+"""Basic authentication and client certificates, before anything else is answered."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from exporter.web.guard.passwords import Passwords, TooManyWaitingError
-from exporter.web.guard.web_config import Door, in_one_form
+from exporter.web.guard.web_config import WebConfig, normalized
 
 HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 
@@ -38,64 +38,62 @@ def login(header: str) -> Login | None:
         return None
 
 
-def authentication(door: Callable[[], Door], passwords: Passwords) -> Middleware:
-    """Return what lets requests through whose user and password are right.
+def authentication(
+    config: Callable[[], WebConfig], passwords: Passwords, failed: Callable[[], None]
+) -> Middleware:
+    """Return a middleware that answers 401 unless user and password are right.
 
-    Others are 401; 503 where too many wait for their check. door: as it is now.
+    503 where too many passwords wait for their check. failed: counts what was refused.
     """
 
     @web.middleware
     async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-        now = door()
+        now = config()
         is_open = now.open_health_paths and request.path in HEALTH_PATHS
-        if now.users and not is_open and not await _is_let_in(request, now.users, passwords):
+        if now.users and not is_open and not await _is_right(request, now.users, passwords):
+            failed()
             raise web.HTTPUnauthorized(text="Unauthorized\n", headers=CHALLENGE)
         return await handler(request)
 
     return authenticate
 
 
-async def _is_let_in(
-    request: web.Request, users: Mapping[str, bytes], passwords: Passwords
-) -> bool:
+async def _is_right(request: web.Request, users: Mapping[str, bytes], passwords: Passwords) -> bool:
     given = login(request.headers.get(hdrs.AUTHORIZATION, ""))
     if given is None:
         return False
-    hashed = users.get(given.name) or _nobodys(given.name, users, passwords)
+    hashed = users.get(given.name) or decoy(given.name, users, passwords)
     try:
-        matches = await passwords.match(
-            hashed, given.password, name=given.name, address=request.remote or ""
-        )
+        right = await passwords.match(hashed, given.password, name=given.name)
     except TooManyWaitingError:
         raise web.HTTPServiceUnavailable(
-            text="Too many passwords wait for their check; try again.\n",
+            text="Too many passwords wait for their check. Try again.\n",
             headers={hdrs.RETRY_AFTER: "1"},
         ) from None
-    return matches and given.name in users
+    return right and given.name in users
 
 
-def _nobodys(name: str, users: Mapping[str, bytes], passwords: Passwords) -> bytes:
-    """Return a hash that no password has, for a user that there is none of.
+def decoy(name: str, users: Mapping[str, bytes], passwords: Passwords) -> bytes:
+    """Return a hash that no password has, for a user that does not exist.
 
-    It costs what the hash of a user costs, always that of the same for a name, so that time does
-    not tell who there is.
+    Its check takes as long as that of a user's hash, always the same user's for a name, so that
+    the time of an answer does not show which users exist.
     """
     hashes = sorted(users.values())
     pattern = hashes[passwords.choice(name, len(hashes))]
     return pattern[:-_HASH_LENGTH] + b"." * _HASH_LENGTH
 
 
-def certification(door: Callable[[], Door]) -> Middleware:
-    """Return what lets in only whose certificate carries one of the names that the door allows."""
+def certification(config: Callable[[], WebConfig]) -> Middleware:
+    """Return a middleware that answers 403 unless the client's certificate has an allowed name."""
 
     @web.middleware
     async def certify(request: web.Request, handler: Handler) -> web.StreamResponse:
-        allowed = door().allowed_names
+        allowed = config().allowed_names
         if allowed is not None and not allowed & _names(request):
-            raise web.HTTPForbidden(
-                text="The client's certificate carries no name that is allowed.\n",
-                headers={hdrs.CONNECTION: "close"},
-            )
+            error = web.HTTPForbidden(text="The client's certificate has no allowed name.\n")
+            error.force_close()
+            raise error
         return await handler(request)
 
     return certify
@@ -104,4 +102,4 @@ def certification(door: Callable[[], Door]) -> Middleware:
 def _names(request: web.Request) -> frozenset[str]:
     """Return the alternative names in the certificate of the client."""
     certificate = request.get_extra_info("peercert") or {}
-    return frozenset(in_one_form(name) for _, name in certificate.get("subjectAltName", ()))
+    return frozenset(normalized(name) for _, name in certificate.get("subjectAltName", ()))

@@ -1,4 +1,4 @@
-"""What a request may bring along, and how often one may come."""
+"""How large the body of a request may be, and how often requests may come."""
 
 import asyncio
 import time
@@ -7,59 +7,65 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from exporter.web.guard.web_config import Door
+from exporter.web.guard.connections import Connection
+from exporter.web.guard.web_config import WebConfig
 
 LARGEST_BODY = 4096
 """Bytes of a request's body; nothing here needs any."""
 
 BODY_WITHIN = 5.0
-"""Seconds in which a body of unknown length must have come."""
+"""Seconds in which a body of unknown length must be complete."""
 
 
-def small_bodies() -> Middleware:
-    """Return what refuses requests with a body of more than a few KiB."""
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not await _has_small_body(request):
-            raise web.HTTPRequestEntityTooLarge(
-                max_size=LARGEST_BODY,
-                actual_size=request.content_length or 0,
-                text=f"The body of a request may have {LARGEST_BODY} bytes here.\n",
-                headers={hdrs.CONNECTION: "close"},
-            )
-        return await handler(request)
-
-    return check
+@web.middleware
+async def small_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a request with a body of more than a few KiB, as a middleware."""
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            small = await _has_small_body(request)
+    except TimeoutError:
+        raise _closing(
+            request, web.HTTPRequestTimeout(text="The body is not complete.\n")
+        ) from None
+    except web.RequestPayloadError:
+        raise _closing(request, web.HTTPBadRequest(text="The body is not HTTP.\n")) from None
+    if not small:
+        text = f"The body is too large. Send at most {LARGEST_BODY} bytes.\n"
+        raise _closing(request, web.HTTPRequestEntityTooLarge(LARGEST_BODY, 0, text=text))
+    return await handler(request)
 
 
 async def _has_small_body(request: web.Request) -> bool:
     if request.content_length is not None or not request.can_read_body:
         return (request.content_length or 0) <= LARGEST_BODY
     size = 0
-    try:
-        async with asyncio.timeout(BODY_WITHIN):
-            async for chunk in request.content.iter_any():
-                size += len(chunk)
-                if size > LARGEST_BODY:
-                    return False
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(
-            text="The body did not come to its end.\n", headers={hdrs.CONNECTION: "close"}
-        ) from None
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            return False
     return True
 
 
-def rate_limit(door: Callable[[], Door], clock: Callable[[], float] = time.monotonic) -> Middleware:
-    """Return what answers 429 to requests that come too often, as the door says."""
+def _closing(request: web.Request, error: web.HTTPException) -> web.HTTPException:
+    """Return an answer after which the connection closes, whatever the client still sends."""
+    assert isinstance(request.protocol, Connection)
+    request.protocol.stop_reading()
+    error.force_close()
+    return error
+
+
+def rate_limit(
+    config: Callable[[], WebConfig], clock: Callable[[], float] = time.monotonic
+) -> Middleware:
+    """Return a middleware that answers 429 to more requests than the configuration allows."""
     bucket = _Bucket(clock)
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        now = door()
+        now = config()
         if now.interval and not bucket.takes(now.interval, now.burst):
             raise web.HTTPTooManyRequests(
-                text="More requests than rate_limit allows; try again.\n",
+                text="rate_limit (web.config_file): too many requests. Try again.\n",
                 headers={hdrs.RETRY_AFTER: str(max(1, round(now.interval)))},
             )
         return await handler(request)

@@ -1,57 +1,57 @@
-"""Takes connections in, and sees to it that there is always room for one more."""
+"""Listens, accepts connections, and always keeps room for one more."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import structlog
-from aiohttp import web
 
-from exporter.web.guard.connections import Guests
-
-MOST_CONNECTIONS = 512
-"""Open at the same time; for one more, the oldest on which nothing is asked is closed."""
+from exporter.web.guard.connections import Connection, most_connections
 
 BACKLOG = 1024
-"""Connections that wait to be taken in."""
+"""Connections that wait for an accept."""
+
+RECEIVE_BUFFER = 64 * 1024
+"""Bytes that the kernel keeps for a connection; requests are small."""
 
 HANDSHAKE_WITHIN = 10.0
-"""Seconds for TLS to be agreed upon."""
+"""Seconds for a TLS handshake."""
 
-REQUEST_WITHIN = 10.0
-"""Seconds in which the first request of a connection must have come whole."""
-
-PARTING_WITHIN = 2.0
-"""Seconds for TLS to be ended."""
+TLS_CLOSED_WITHIN = 2.0
+"""Seconds for the end of a TLS session."""
 
 PAUSE = 0.1
-"""Seconds in which nobody is taken in, where the system has no more sockets to give."""
+"""Seconds until the next accept after the system refused one."""
+
+NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 log = structlog.get_logger()
 
+Connect = Callable[[Callable[[Connection], None]], Connection]
+"""Returns the protocol of a new connection, which calls the argument once it is lost."""
+
 
 class ListenError(Exception):
-    """The listen address cannot be had; the message says which and why."""
+    """The address cannot be listened on; the message says which and why."""
 
 
-class Entrance:
-    """Listens, and hands connections to a server; a context manager, which owns the tasks.
+class Listener:
+    """Accepts connections; a context manager, which owns the tasks.
 
-    context: TLS for the next connection as it is then; None where it is not spoken.
+    context: returns TLS for the next connection; None without TLS.
     """
 
-    def __init__(
-        self, server: web.Server, guests: Guests, context: Callable[[], ssl.SSLContext | None]
-    ) -> None:
-        self._server = server
-        self._guests = guests
+    def __init__(self, connect: Connect, context: Callable[[], ssl.SSLContext | None]) -> None:
+        self._connect = connect
         self._context = context
+        self._most = most_connections()
+        self._open: dict[Connection, socket.socket] = {}  # the oldest first
         self._accepting: list[asyncio.Task[None]] = []
-        self._greeting: dict[asyncio.Task[None], None] = {}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._tasks = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
 
@@ -60,113 +60,139 @@ class Entrance:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        for task in (*self._accepting, *self._greeting):
+        for task in self._accepting:
             task.cancel()
+        for connection in [each for each in self._open if each.transport is None]:
+            self._close(connection)
         await self._stack.aclose()
 
-    async def listen(self, host: str | None, port: int) -> list[tuple[str, int]]:
-        """Begin to take connections in; host None is every address of the machine.
+    async def listen(self, host: str | None, port: int) -> list[str]:
+        """Begin to accept connections; host None is every address of the machine.
 
-        Returns the addresses listened on. Raises ListenError where there is none to be had.
+        Return the addresses, as host:port. Raises ListenError where there is none.
         """
-        listeners = await _listeners(host, port)
-        for listener in listeners:
-            self._stack.callback(listener.close)
-            self._accepting.append(self._tasks.create_task(self._accept(listener)))
-        return [listener.getsockname()[:2] for listener in listeners]
+        listening = await _bound(host, port)
+        for each in listening:
+            self._stack.callback(each.close)
+            self._accepting.append(self._tasks.create_task(self._accept(each)))
+        return [_address(each) for each in listening]
 
-    async def _accept(self, listener: socket.socket) -> None:
+    async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(listener)
+                accepted, _ = await loop.sock_accept(listening)
             except OSError as error:
-                self._tell("connections cannot be taken in", error.strerror or "")
+                self._log_once("connections cannot be accepted", error.strerror or "")
+                self._close_idle()
                 await asyncio.sleep(PAUSE)
                 continue
-            if self._has_room():
-                task = self._tasks.create_task(self._greet(connection))
-                self._greeting[task] = None
-                task.add_done_callback(lambda done: self._greeting.pop(done, None))
+            if len(self._open) < self._most or self._close_idle():
+                connection = self._connect(self._forget)
+                self._open[connection] = accepted
+                self._tasks.create_task(self._serve(connection, accepted))
             else:
-                connection.close()
+                accepted.close()
 
-    def _has_room(self) -> bool:
-        """Tell whether one more can be taken in, for which the longest idle one may have to go."""
-        connections = self._server.connections
-        if len(connections) + len(self._greeting) < MOST_CONNECTIONS:
-            return True
-        idle = self._guests.idle(connections)
-        if len(self._greeting) > len(idle):
-            oldest = next(iter(self._greeting))
-            del self._greeting[oldest]  # it takes its time to end, and is not the oldest twice
-            oldest.cancel()
-        elif idle:
-            _abort(idle[0])
-        return bool(idle or self._greeting)
+    async def _serve(self, connection: Connection, accepted: socket.socket) -> None:
+        """Make the connection, TLS included; from then on the connection serves itself.
 
-    async def _greet(self, connection: socket.socket) -> None:
+        It is never cancelled: a connection that is cancelled just after it was made would not
+        learn that it is lost.
+        """
         context = self._context()
-        limits = {"ssl_handshake_timeout": HANDSHAKE_WITHIN, "ssl_shutdown_timeout": PARTING_WITHIN}
-        loop = asyncio.get_running_loop()
-        served = self._server()
+        limits = {
+            "ssl_handshake_timeout": HANDSHAKE_WITHIN,
+            "ssl_shutdown_timeout": TLS_CLOSED_WITHIN,
+        }
         try:
-            await loop.connect_accepted_socket(
-                lambda: served, connection, ssl=context, **(limits if context else {})
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection, accepted, ssl=context, **(limits if context else {})
             )
-        except ConnectionResetError:
-            connection.close()  # whoever only looks whether the port is open leaves like that
-        except OSError as error:  # those of TLS, and that it took too long, are of this kind
-            connection.close()
-            reason = getattr(error, "reason", None) or type(error).__name__
-            self._tell("a TLS handshake failed", reason)
-        else:
-            loop.call_later(REQUEST_WITHIN, self._hurry, served)
+        except (OSError, RuntimeError) as error:  # uvloop: RuntimeError where it is closed already
+            accepted.close()
+            # A client that only checks whether the port is open leaves with a reset.
+            if not isinstance(error, ConnectionResetError | RuntimeError):
+                reason = getattr(error, "reason", None) or type(error).__name__
+                self._log_once("TLS handshake failed", reason)
+        finally:
+            if connection.transport is None:
+                self._forget(connection)
 
-    def _hurry(self, served: web.RequestHandler) -> None:
-        if not self._guests.have_asked(served):
-            _abort(served)
+    def _close_idle(self) -> bool:
+        """Close the oldest connection on which no request waits; return whether there is one."""
+        oldest = next((each for each in self._open if each.idle), None)
+        if oldest is not None:
+            self._close(oldest)
+        return oldest is not None
 
-    def _tell(self, event: str, reason: str) -> None:
-        """Log what went wrong, once for each reason."""
-        if (line := f"{event}: {reason}") not in self._told:
-            self._told.add(line)
-            log.warning(event, reason=reason, more="not told again")
+    def _close(self, connection: Connection) -> None:
+        accepted = self._open.pop(connection)
+        connection.abort()
+        with suppress(OSError):
+            accepted.shutdown(socket.SHUT_RDWR)  # ends a TLS handshake, too
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.pop(connection, None)
+
+    def _log_once(self, event: str, reason: str) -> None:
+        """Log an event once for each reason."""
+        if (line := f"{event}: {reason}") not in self._logged:
+            self._logged.add(line)
+            log.warning(event, reason=reason, more="not logged again")
 
 
-def _abort(connection: web.RequestHandler) -> None:
-    if isinstance(connection.transport, asyncio.Transport):
-        connection.transport.abort()
-    connection.force_close()  # from here on it has no transport, which is how the dead are told
-
-
-async def _listeners(host: str | None, port: int) -> list[socket.socket]:
+async def _bound(host: str | None, port: int) -> list[socket.socket]:
+    """Return a socket for each address of a host that can be listened on."""
     found: list[socket.socket] = []
-    try:
-        for family, address in await _addresses(host, port):
-            found.append(_listener(family, address, port))
-    except (OSError, OverflowError) as error:
-        # A machine without IPv6 may tell of it all the same.
-        if host is not None or not found:
-            for listener in found:
-                listener.close()
-            reason = getattr(error, "strerror", None) or str(error)
-            # Where it says more than the system does, that is the address once again.
-            reason = reason.partition(" (while")[0].lower()
-            raise ListenError(f"{host or ''}:{port}: {reason}") from None
+    refused: dict[str, str] = {}
+    for family, address in await _addresses(host, port):
+        try:
+            found.append(_listening(family, address, port))
+        except (OSError, OverflowError) as error:
+            refused[address] = _reason(error)
+    if not found:
+        reason = next(iter(refused.values()))
+        raise ListenError(f"{host or ''}:{port}: {reason}")
+    for address, reason in refused.items():
+        log.warning("address not listened on", host=host, address=address, reason=reason)
     return found
 
 
 async def _addresses(host: str | None, port: int) -> list[tuple[int, str]]:
-    """Return the families and addresses that a host has; IPv4 first, as all have it."""
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    """Return the families and addresses of a host; IPv4 first, as every machine has it."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host or "::", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, OverflowError) as error:
+        raise ListenError(f"{host or ''}:{port}: {_reason(error)}") from None
     distinct = {(int(family), str(address[0])) for family, _, _, _, address in found}
     return sorted(distinct, key=lambda each: each[0] != socket.AF_INET)
 
 
-def _listener(family: int, address: str, port: int) -> socket.socket:
-    listener = socket.create_server((address, port), family=family, backlog=BACKLOG)
-    listener.setblocking(False)
-    return listener
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    # What Python adds to the system's message is the address again.
+    return reason.partition(" (while")[0].lower()
+
+
+def _listening(family: int, address: str, port: int) -> socket.socket:
+    """Listen; "::" is every address of both families, as it is in Go."""
+    try:
+        both = address == "::" and socket.has_dualstack_ipv6()
+        listening = socket.create_server(
+            (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
+    except OSError as error:
+        if address != "::" or error.errno not in NO_IPV6:
+            raise
+        listening = socket.create_server(("", port), backlog=BACKLOG)
+    listening.setblocking(False)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)  # inherited
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.web.guard.auth import Login, _nobodys, login
-from exporter.web.guard.passwords import FAILED_FOR, MOST_WAITING, PASSED_FOR, Passwords
+from exporter.web.guard.auth import Login, decoy, login
+from exporter.web.guard.passwords import MOST_WAITING, REMEMBERED_FOR, Passwords
 from exporter.web.guard.passwords import TooManyWaitingError as TooMany
-from tests.process import eventually
 from tests.web.guard.guarded import SLOW, WebFile, ask, basic, guarded, hashed
 
 USER = basic("prometheus", "pw")
@@ -107,26 +106,6 @@ async def test_health_paths_are_open_only_by_a_setting(web_file: WebFile) -> Non
             assert (await ask(exporter.url, path)).status == 401
 
 
-async def test_users_are_read_anew_and_a_broken_file_changes_nothing(web_file: WebFile) -> None:
-    async with guarded(web_file) as exporter:
-        assert (await ask(exporter.url, headers=USER)).status == 200
-        web_file.write(basic_auth_users={"other": hashed("new")})
-        assert (await ask(exporter.url, headers=USER)).status == 401
-        assert (await ask(exporter.url, headers=basic("other", "new"))).status == 200
-        for text in ("basic_auth_users: {other: S3CR3T}", "basic_auth_users: {other: S3CR3T }"):
-            web_file.path.write_text(text)
-            for _ in range(3):
-                assert (await ask(exporter.url, headers=basic("other", "new"))).status == 200
-        web_file.path.unlink()
-        assert (await ask(exporter.url)).status == 401
-        (broken, gone) = [line for line in exporter.log if line["log_level"] == "error"]
-        assert "web.config_file: basic_auth_users: entry 1: " in broken["reason"]
-        assert "No such file" in gone["reason"]
-        assert "S3CR3T" not in str(exporter.log)
-        web_file.write(basic_auth_users={"third": hashed("new")})
-        assert (await ask(exporter.url, headers=basic("third", "new"))).status == 200
-
-
 async def test_a_flood_of_wrong_passwords_delays_nobody_who_is_known(tmp_path: Path) -> None:
     web_file = WebFile(tmp_path)
     web_file.write(basic_auth_users={"prometheus": hashed("pw", SLOW)})
@@ -153,10 +132,10 @@ async def test_unknown_users_take_as_long_as_known_ones() -> None:
     passwords = Passwords()
 
     async def seconds(name: str, attempt: int) -> float:
-        stored = users.get(name) or _nobodys(name, users, passwords)
+        stored = users.get(name) or decoy(name, users, passwords)
         began = time.perf_counter()
         given = f"wrong {attempt}".encode()
-        assert not await passwords.match(stored, given, name=name, address="")
+        assert not await passwords.match(stored, given, name=name)
         return time.perf_counter() - began
 
     # Taken in turns, and the least of each: a busy machine makes single ones late.
@@ -168,9 +147,9 @@ async def test_unknown_users_take_as_long_as_known_ones() -> None:
 def test_an_unknown_user_costs_what_one_of_the_known_costs_and_always_the_same() -> None:
     users = {f"user {cost}": hashed("pw", cost).encode() for cost in (4, 5, 6)}
     passwords = Passwords()
-    costs = {name: _nobodys(name, users, passwords)[4:6] for name in map(str, range(100))}
+    costs = {name: decoy(name, users, passwords)[4:6] for name in map(str, range(100))}
     assert set(costs.values()) == {b"04", b"05", b"06"}
-    again = {name: _nobodys(name, users, passwords)[4:6] for name in costs}
+    again = {name: decoy(name, users, passwords)[4:6] for name in costs}
     assert costs == again
 
 
@@ -181,67 +160,51 @@ class Clock:
         return self.now
 
 
-async def test_results_are_remembered_briefly_and_without_the_password() -> None:
+async def test_a_right_password_is_checked_again_only_when_it_was_not_used_for_long() -> None:
     clock = Clock()
     passwords, stored = Passwords(clock), hashed("secret word").encode()
 
-    async def checks(password: bytes) -> bool:
-        """Tell whether a password had to be checked again."""
-        asking = asyncio.create_task(passwords.match(stored, password, name="a", address=""))
+    async def checks(password: bytes, hashed: bytes = stored) -> bool:
+        """Return whether a password had to be checked, which takes a thread."""
+        matching = asyncio.create_task(passwords.match(hashed, password, name="a"))
         await asyncio.sleep(0)
-        checked = not asking.done()
-        assert await asking is (password == b"secret word")
+        checked = not matching.done()
+        assert await matching is (password == b"secret word")
         return checked
 
-    for password, lifetime in ((b"secret word", PASSED_FOR), (b"wrong", FAILED_FOR)):
-        assert await checks(password)
-        assert not await checks(password)
-        clock.now += lifetime - 1
-        assert not await checks(password)
-        clock.now += lifetime + 1
-        assert await checks(password)
-    kept = (passwords._passed._until, passwords._failed._until, passwords._under_way)
-    assert [len(each) for each in kept] == [1, 1, 0]
-    assert b"secret" not in b"".join([*passwords._passed._until, *passwords._failed._until])
-    changed = hashed("secret word").encode()
-    assert await passwords.match(changed, b"secret word", name="a", address="")
-    assert len(passwords._passed._until) == 2
+    assert await checks(b"secret word")
+    for _ in range(3):
+        clock.now += REMEMBERED_FOR - 1
+        assert not await checks(b"secret word")
+    clock.now += REMEMBERED_FOR + 1
+    assert await checks(b"secret word")
+    assert await checks(b"secret word", hashed("secret word").encode())
+    for _ in range(2):
+        assert await checks(b"wrong")
 
 
-async def test_the_same_question_at_the_same_time_is_worked_out_once() -> None:
+async def test_no_more_passwords_wait_than_are_checked_in_some_seconds() -> None:
     passwords, stored = Passwords(), hashed("pw", 8).encode()
-    asking = [
-        asyncio.create_task(passwords.match(stored, b"pw", name="a", address=str(number)))
-        for number in range(20)
-    ]
-    await asyncio.sleep(0)
-    assert len(passwords._under_way) == 1
-    asking[0].cancel()
-    assert await asyncio.gather(*asking[1:]) == [True] * 19
 
+    def match(password: str) -> asyncio.Task[bool]:
+        return asyncio.create_task(passwords.match(stored, password.encode(), name="a"))
 
-async def test_each_address_has_its_turn_and_no_more_than_its_share_waits() -> None:
-    passwords, stored = Passwords(), hashed("pw", 8).encode()
-    order: list[str] = []
-
-    async def match(password: str, address: str) -> None:
-        await passwords.match(stored, password.encode(), name="a", address=address)
-        order.append(address)
-
-    flood = [asyncio.create_task(match(f"{number}", "flood")) for number in range(MOST_WAITING + 1)]
+    flood = [match(f"{number}") for number in range(MOST_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(TooMany):
-        await match("one too many", "flood")
-    await match("pw", "elsewhere")
-    assert order.count("flood") <= 2
-    for each in flood:
+        await match("one too many")
+    for each in flood[1:]:
         each.cancel()
-    await asyncio.wait(flood)
+    assert await match("pw")
+    assert await flood[0] is False
 
-    async def at_rest() -> bool:
-        return not passwords._under_way and not passwords._waiting
 
-    await eventually(at_rest)
+async def test_failed_logins_are_counted(web_file: WebFile) -> None:
+    async with guarded(web_file) as exporter:
+        for headers in ({}, basic("prometheus", "wrong"), basic("nobody", "pw")):
+            assert (await ask(exporter.url, headers=headers)).status == 401
+        text = (await ask(exporter.url, headers=USER)).text
+        assert "\npalette_exporter_login_failures_total 3.0\n" in text
 
 
 def test_a_login_is_read_as_it_is_written() -> None:

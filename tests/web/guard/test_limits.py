@@ -1,4 +1,4 @@
-"""What is asked for past all measure is turned away, and whoever dawdles holds up nobody."""
+"""Large, slow and malformed requests are refused, and slow clients do not hold up others."""
 
 import asyncio
 import io
@@ -11,15 +11,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from exporter.web.guard import concurrency_limit as gate
-from exporter.web.guard import listener as entrance
-from exporter.web.guard.concurrency_limit import Gate
+from exporter.web.app import Guard, served
+from exporter.web.guard import connections, listener
+from exporter.web.guard.concurrency_limit import ConcurrencyLimit
 from exporter.web.guard.limits import LARGEST_BODY
+from exporter.web.guard.web_config import CurrentWebConfig, WebConfig
 from tests.process import eventually, running
 from tests.web.guard.guarded import WebFile, ask, basic, guarded, hashed
 from tests.web.running import Exporter
 
-MANY = entrance.MOST_CONNECTIONS + 300
+MANY = connections.MOST_CONNECTIONS + 300
 
 
 @pytest.fixture
@@ -75,9 +76,22 @@ async def test_large_bodies_are_refused(exporter: Exporter, path: str) -> None:
         assert (await ask(exporter.url, path, "POST", data=body)).status in (404, 405)
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(exporter: Exporter) -> None:
-    head = b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n"
-    assert (await raw(exporter.url, head)).startswith(b"HTTP/1.1 413 ")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 999999999\r\n\r\n",
+        b"Content-Length: 999999999\r\n\r\n" + b"x" * 200_000,
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"5000\r\n" + b"x" * 0x5000 + b"\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"ffffff\r\n" + b"x" * 200_000,
+    ],
+    ids=["absent", "present", "chunked", "one chunk"],
+)
+async def test_after_413_the_connection_is_closed(exporter: Exporter, body: bytes) -> None:
+    started = asyncio.get_running_loop().time()
+    answer = await raw(exporter.url, b"POST /metrics HTTP/1.1\r\nHost: x\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert asyncio.get_running_loop().time() - started < 10
 
 
 @pytest.mark.parametrize(
@@ -86,19 +100,37 @@ async def test_a_body_that_does_not_come_is_not_waited_for(exporter: Exporter) -
         b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Many: 1\r\n" * 500 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + (b"Accept: " + b"a," * 4000 + b"\r\n") * 96 + b"\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nS3CR3T\0: 1\r\n\r\n",
+        b"S3CR3T nonsense\r\n\r\n",
+        b"S3CR3T / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /S3CR3T HTTP/9.9\r\nHost: x\r\n\r\n",
     ],
-    ids=["line", "header", "headers"],
+    ids=["line", "header", "headers", "all", "no host", "name", "nonsense", "method", "version"],
 )
-async def test_long_and_many_headers_are_refused(exporter: Exporter, request_head: bytes) -> None:
-    assert b" 400 " in (await raw(exporter.url, request_head)).partition(b"\r\n")[0]
-    assert (await ask(exporter.url)).status == 200
-    assert not [line for line in exporter.log if line["log_level"] != "info"]
+async def test_what_is_no_good_request_is_400_and_says_nothing_of_itself(
+    tmp_path: Path, request_head: bytes
+) -> None:
+    web_file = WebFile(tmp_path)
+    web_file.write(http_server_config={"headers": {"X-Frame-Options": "deny"}})
+    async with guarded(web_file) as exporter:
+        answer = await raw(exporter.url, request_head + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+        assert answer.count(b"HTTP/1.") == 1
+        assert b"\r\nServer: palette-snapshot-exporter\r\n" in answer
+        assert b"\r\nX-Frame-Options: deny\r\n" in answer
+        assert answer.endswith(b"\r\n\r\n400 Bad Request\n")
+        for leaked in (b"aiohttp", b"Python", b"S3CR3T"):
+            assert leaked not in answer
+        assert (await ask(exporter.url)).status == 200
+        assert not [line for line in exporter.log if line["log_level"] != "info"]
 
 
 async def test_a_request_that_never_comes_whole_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(entrance, "REQUEST_WITHIN", 0.5)
+    monkeypatch.setattr(connections, "FIRST_REQUEST_WITHIN", 0.5)
     healthy = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
     async with guarded() as exporter, connected(exporter.url, healthy) as (reader, writer):
         assert (await reader.readuntil(b"healthy\n")).startswith(b"HTTP/1.1 200 ")
@@ -112,12 +144,12 @@ async def test_a_request_that_never_comes_whole_is_given_up(
 async def test_a_tls_handshake_that_never_ends_is_given_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(entrance, "HANDSHAKE_WITHIN", 0.5)
+    monkeypatch.setattr(listener, "HANDSHAKE_WITHIN", 0.5)
     web_file = WebFile(tmp_path)
     web_file.write(tls_server_config=web_file.issue())
     async with guarded(web_file) as exporter:
         assert await raw(exporter.url, b"\x16\x03\x01") == b""
-        assert [line for line in exporter.log if line["event"] == "a TLS handshake failed"]
+        assert [line for line in exporter.log if line["event"] == "TLS handshake failed"]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -134,7 +166,7 @@ async def test_there_is_room_whoever_sits_on_connections(tmp_path: Path, scheme:
                 await stack.enter_async_context(connected(url, begun))
             for path in ("/-/healthy", "/metrics", "/"):
                 assert (await ask(url, path, ssl=client)).status == 200
-            assert descriptors(process.process.pid) < entrance.MOST_CONNECTIONS + 50
+            assert descriptors(process.process.pid) < connections.MOST_CONNECTIONS + 50
         assert (await ask(url, "/-/healthy", ssl=client)).status == 200
         assert await process.stop() == 0
 
@@ -152,69 +184,57 @@ async def test_a_rate_limit_of_the_file_holds(tmp_path: Path) -> None:
         assert [each.status for each in answers] == [200, 200, 200, 429, 429]
         assert int(answers[-1].headers["Retry-After"]) > 0
         web_file.write(rate_limit={"interval": 0}, basic_auth_users=users)
-        assert (await ask(exporter.url, headers=basic("a", "pw"))).status == 200
+
+        async def let_in() -> bool:
+            return (await ask(exporter.url, headers=basic("a", "pw"))).status == 200
+
+        await eventually(let_in)
 
 
 SIZE = 32 * 2**20
 """Bytes of an answer that no socket's buffers hold."""
 
 
-class Gated:
-    """A server with a gate, whose answers are large."""
+class Served:
+    """A guarded server whose answers are large; streamed: written in pieces, or all at once."""
 
-    def __init__(self, most: int) -> None:
-        self.gate = Gate(most)
+    def __init__(self, most: int, *, streamed: bool) -> None:
         self.app = web.Application()
-        self.app.router.add_get("/large", self.gate.counted(self._large))
-        self.app.router.add_get("/small", self.gate.counted(self._small))
-        self.app.on_response_prepare.append(self.gate.sending)
+        self.limit = ConcurrencyLimit(lambda: most)
+        large = self._pieces if streamed else self._whole
+        self.app.router.add_get("/large", self.limit.limited(large))
+        self.app.router.add_get("/small", self.limit.limited(self._small))
+        self.app.on_response_prepare.append(connections.note_sending)
+        self._stack = AsyncExitStack()
 
-    async def _large(self, request: web.Request) -> web.StreamResponse:
+    async def _pieces(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         response.content_length = SIZE
-        await response.prepare(request)
-        for _ in range(SIZE // 2**16):
-            await response.write(bytes(2**16))
+        with suppress(ConnectionError):
+            await response.prepare(request)
+            for _ in range(SIZE // 2**16):
+                await response.write(bytes(2**16))
         return response
+
+    async def _whole(self, request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=bytes(SIZE))
 
     async def _small(self, request: web.Request) -> web.Response:
         del request
         return web.Response(text="small")
 
     async def __aenter__(self) -> str:
-        self._runner = web.AppRunner(self.app, access_log=None, handler_cancellation=True)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        host, port = self._runner.addresses[0]
-        return f"http://{host}:{port}"
+        guard = Guard(config=CurrentWebConfig(WebConfig()))
+        serving = served(self.app, guard, "127.0.0.1", 0)
+        (address,) = await self._stack.enter_async_context(serving)
+        return f"http://{address}"
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._runner.cleanup()
+        await self._stack.aclose()
 
 
 LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-async def test_past_the_limit_it_is_503_and_a_slow_reader_does_not_keep_its_place(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gate, "SLOW_AFTER", 0.5)
-    server = Gated(most=2)
-    async with server as url, AsyncExitStack() as stack:
-        readers = [await slow_reader(url, stack) for _ in range(2)]
-        refused = await ask(url, "/small")
-        assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
-        assert "web.max_requests" in refused.text
-
-        async def let_in() -> bool:
-            return (await ask(url, "/small")).status == 200
-
-        await eventually(let_in)
-        # They are not cut short for it.
-        for reader in readers:
-            await reader.readuntil(b"\r\n\r\n")
-            assert len(await reader.readexactly(SIZE)) == SIZE
-        await eventually(lambda: emptied(server.gate))
 
 
 async def slow_reader(url: str, stack: AsyncExitStack) -> asyncio.StreamReader:
@@ -225,33 +245,37 @@ async def slow_reader(url: str, stack: AsyncExitStack) -> asyncio.StreamReader:
     return reader
 
 
-async def emptied(gate: Gate) -> bool:
-    return (gate.answering, gate.slow) == (0, 0)
-
-
-async def test_slow_readers_are_bounded_and_given_up_in_the_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gate, "SLOW_AFTER", 0.2)
-    monkeypatch.setattr(gate, "GIVEN_UP_AFTER", 3.0)
-    server = Gated(most=1)
-    async with server as url, AsyncExitStack() as stack:
-        readers: list[asyncio.StreamReader] = []
-
-        async def another() -> bool:
-            with suppress(AssertionError):
-                readers.append(await slow_reader(url, stack))
-                return True
-            return False
-
-        for _ in range(gate.SLOW_READERS + 1):
-            await eventually(another)
-        assert (await ask(url, "/small")).status == 503
-        await eventually(lambda: emptied(server.gate))
-        assert (await ask(url, "/small")).status == 200
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_past_the_limit_it_is_503_until_an_answer_is_sent(streamed: bool) -> None:
+    async with Served(most=2, streamed=streamed) as url, AsyncExitStack() as stack:
+        readers = [await slow_reader(url, stack) for _ in range(2)]
+        refused = await ask(url, "/small")
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+        assert "web.max_requests" in refused.text
         for reader in readers:
-            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-                await reader.readexactly(SIZE)
+            await reader.readuntil(b"\r\n\r\n")
+            assert len(await reader.readexactly(SIZE)) == SIZE
+
+        async def let_in() -> bool:
+            return (await ask(url, "/small")).status == 200
+
+        await eventually(let_in)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_reader_that_does_not_read_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    monkeypatch.setattr(connections, "SENT_WITHIN", 1.0)
+    async with Served(most=1, streamed=streamed) as url, AsyncExitStack() as stack:
+        reader = await slow_reader(url, stack)
+
+        async def let_in() -> bool:
+            return (await ask(url, "/small")).status == 200
+
+        await eventually(let_in)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await reader.readexactly(SIZE)
 
 
 async def test_a_plain_client_at_a_tls_port_learns_nothing(tmp_path: Path) -> None:

@@ -1,88 +1,143 @@
-"""The door that counts, whenever its files change: also while another one is being put in."""
+"""The active web configuration: a change of its files, and what a change may not do."""
 
-import time
-from functools import partial
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from exporter.runtime import from_settings
-from exporter.settings import Settings
-from exporter.web.guard.web_config import RESTART, RETRY, Door, DoorError, Doorkeeper
-from tests.web.guard.guarded import WebFile, hashed
+from exporter.settings import web_files
+from tests.process import eventually
+from tests.web.guard.guarded import Answer, WebFile, ask, basic, guarded, hashed
+from tests.web.running import Exporter
 
-
-class Clock:
-    """Time that stands still until it is changed."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
+USERS = {"first": hashed("pw")}
+FIRST = basic("first", "pw")
+SECOND = basic("second", "pw")
 
 
 @pytest.fixture
 def web_file(tmp_path: Path) -> WebFile:
     web_file = WebFile(tmp_path)
-    web_file.write(basic_auth_users={"first": hashed("pw")})
+    web_file.write(basic_auth_users=USERS)
     return web_file
 
 
-def settings(web_file: WebFile | None) -> Settings:
-    web = {"config_file": str(web_file.path)} if web_file else {}
-    return Settings.model_validate({"web": web})
+def refusals(exporter: Exporter) -> list[str]:
+    return [line["reason"] for line in exporter.log if line["event"] == "web configuration refused"]
 
 
-def reading(web_file: WebFile | None) -> partial[Door]:
-    return partial(from_settings.door, settings(web_file))
+async def refused(exporter: Exporter, count: int = 1) -> str:
+    """Wait until so many changes were refused; return why the last one was."""
+
+    async def enough() -> bool:
+        return len(refusals(exporter)) >= count
+
+    await eventually(enough)
+    return refusals(exporter)[-1]
 
 
-def keeper_of(web_file: WebFile | None, monotonic: Clock | None = None) -> Doorkeeper:
-    # So late that no change is recent, and every one of them must show by itself.
-    late = Clock(time.time() + 1000)
-    return Doorkeeper(reading(web_file), wall=late, monotonic=monotonic or Clock(0.0))
+async def let_in(exporter: Exporter, headers: dict[str, str]) -> bool:
+    return (await ask(exporter.url, headers=headers)).status == 200
 
 
-def test_a_change_between_making_a_door_and_putting_it_in_is_seen(web_file: WebFile) -> None:
-    keeper, read = keeper_of(None), reading(web_file)
-    prepared = keeper.prepare(read)
-    assert not keeper.door().users
-    web_file.write(basic_auth_users={"second": hashed("pw")})
-    keeper.commit(read, prepared)
-    assert list(keeper.door().users) == ["second"]
+async def test_a_change_becomes_active_without_a_restart(web_file: WebFile) -> None:
+    async with guarded(web_file) as exporter:
+        assert await let_in(exporter, FIRST)
+        web_file.write(basic_auth_users={"second": hashed("pw")})
+        await eventually(lambda: let_in(exporter, SECOND))
+        assert not await let_in(exporter, FIRST)
 
 
-def test_a_door_is_made_once_for_the_same_files(web_file: WebFile) -> None:
-    keeper = keeper_of(web_file)
-    before = keeper.door()
-    assert keeper.door() is before
-    web_file.path.touch()
-    assert keeper.door() is before
-    web_file.write(basic_auth_users={"second": hashed("pw")})
-    assert keeper.door() is not before
+@asynccontextmanager
+async def writing(web_file: WebFile, seconds: float) -> AsyncIterator[None]:
+    """Write the same file over and over meanwhile, in place and slowly, as ``cp`` may do."""
+    text = web_file.path.read_bytes()
+
+    async def write() -> None:
+        async with asyncio.timeout(seconds):
+            while True:
+                for end in (0, len(text) // 2, len(text)):
+                    web_file.path.write_bytes(text[:end])
+                    await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        with pytest.raises(TimeoutError):
+            await task
+        web_file.path.write_bytes(text)
 
 
-def test_what_was_refused_is_tried_again_though_its_own_file_stays(web_file: WebFile) -> None:
-    monotonic = Clock(0.0)
+async def test_nobody_is_let_in_while_the_file_is_written(web_file: WebFile) -> None:
+    async with guarded(web_file) as exporter, writing(web_file, 6.0):
+        answers: set[int] = set()
+        async with asyncio.TaskGroup() as tasks:
+
+            async def reload() -> Answer:
+                return await ask(exporter.url, "/-/reload", "POST", headers=FIRST)
+
+            tasks.create_task(reload())
+            for _ in range(100):
+                answers.add((await ask(exporter.url)).status)
+                await asyncio.sleep(0.05)
+        assert answers == {401}
+        assert await let_in(exporter, FIRST)
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "http_server_config: {}\n"])
+async def test_users_cannot_be_removed_while_it_runs(web_file: WebFile, text: str) -> None:
+    async with guarded(web_file) as exporter:
+        web_file.path.write_text(text)
+        assert "basic_auth_users: cannot be removed" in await refused(exporter)
+        answer = await ask(exporter.url, "/-/reload", "POST", headers=FIRST)
+        assert answer.status == 500
+        assert "web.config_file: basic_auth_users: cannot be removed" in answer.text
+        assert (await ask(exporter.url)).status == 401
+        # What is broken afterwards leaves the users, too.
+        web_file.path.write_text("basic_auth_users: {other: S3CR3T}")
+        assert "entry 1" in await refused(exporter, 2)
+        web_file.path.unlink()
+        assert "No such file" in await refused(exporter, 3)
+        assert (await ask(exporter.url)).status == 401
+        assert "S3CR3T" not in str(exporter.log)
+        web_file.write(basic_auth_users={"second": hashed("pw")})
+        await eventually(lambda: let_in(exporter, SECOND))
+
+
+async def test_a_file_that_is_named_before_it_exists_is_read_once_it_does(
+    web_file: WebFile,
+) -> None:
     web_file.write(tls_server_config=web_file.issue())
-    keeper = keeper_of(web_file, monotonic)
-    # Of the new names, no file is watched yet.
-    web_file.write(tls_server_config={"cert_file": "later.pem", "key_file": "later.key"})
-    assert keeper.door().files[1].name == "server.pem"
-    web_file.issue("later")
-    monotonic.now += RETRY
-    assert keeper.door().files[1].name == "later.pem"
+    async with guarded(web_file) as exporter:
+        keys = {"cert_file": "later.pem", "key_file": "later.key"}
+        web_file.write(tls_server_config=keys)
+        await refused(exporter)
+        web_file.issue("later")
+
+        async def reloaded() -> bool:
+            return any(line["event"] == "web configuration reloaded" for line in exporter.log)
+
+        await eventually(reloaded)
 
 
-def test_whether_tls_is_spoken_cannot_change(web_file: WebFile) -> None:
-    keeper = keeper_of(web_file)
-    web_file.write(tls_server_config=web_file.issue())
-    with pytest.raises(DoorError, match=RESTART):
-        keeper.prepare(reading(web_file))
+def test_the_files_are_known_even_where_they_are_invalid(web_file: WebFile) -> None:
+    directory = web_file.directory
+    web_file.write(tls_server_config={"cert_file": "a.pem", "key_file": "/b.key", "nonsense": 1})
+    assert web_files(web_file.path) == (web_file.path, directory / "a.pem", Path("/b.key"))
+    for text in ("tls_server_config: [", "tls_server_config: 1", "a\0"):
+        web_file.path.write_text(text)
+        assert web_files(web_file.path) == (web_file.path,)
+    shutil.rmtree(directory)
+    assert web_files(web_file.path) == (web_file.path,)
 
 
-def test_no_hash_shows_in_what_is_printed(web_file: WebFile) -> None:
-    stored = hashed("pw")
-    web_file.write(basic_auth_users={"a": stored})
-    assert stored not in repr(keeper_of(web_file).door())
+async def test_no_hash_shows_in_what_is_printed(web_file: WebFile) -> None:
+    from exporter.runtime.from_settings import web_config
+    from exporter.settings import Settings
+
+    settings = Settings.model_validate({"web": {"config_file": str(web_file.path)}})
+    assert USERS["first"] not in repr(web_config(settings))

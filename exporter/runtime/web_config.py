@@ -1,0 +1,92 @@
+"""Keeps the web configuration as its files are."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from exporter.clock import Clock
+from exporter.runtime import from_settings
+from exporter.settings import Settings, SettingsError, web_files
+from exporter.settings.watch import SETTLED_AFTER, Watch
+from exporter.web.guard.web_config import HSTS, CurrentWebConfig, WebConfig
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class WebConfigLoader:
+    """Reads the web configuration at the start, at a reload, and when its files change."""
+
+    settings: Settings
+    clock: Clock = field(default_factory=Clock)
+    current: CurrentWebConfig = field(init=False)
+    _watch: Watch = field(init=False)
+    _refused: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        """Read it; raises SettingsError."""
+        self._watch = Watch(files=lambda: _files(self.settings))
+        self._watch.seen = self._watch.look()  # before they are read: a change since then counts
+        self.current = CurrentWebConfig(from_settings.web_config(self.settings))
+        _warn(self.current())
+
+    async def prepare(self, settings: Settings) -> Callable[[], None]:
+        """Read the files, and return what makes the result active.
+
+        Raises SettingsError where they are invalid, or less strict in a way that needs a restart.
+        """
+        watch = Watch(files=lambda: _files(settings))
+        config = await self._settled(settings, watch)
+        if refusal := self.current.refusal(config):
+            raise SettingsError([f"web.config_file: {refusal}"])
+
+        def commit() -> None:
+            self.settings = settings
+            self._watch.seen = watch.seen
+            self.current.replace(config)
+            _warn(config)
+
+        return commit
+
+    async def _settled(self, settings: Settings, watch: Watch) -> WebConfig:
+        """Read files that have been the same for a second: half a file may well be valid."""
+        last, watch.seen = self._watch.seen, await asyncio.to_thread(watch.look)
+        while watch.seen != last:
+            await self.clock.sleep(SETTLED_AFTER)
+            last, watch.seen = watch.seen, await asyncio.to_thread(watch.look)
+        return await asyncio.to_thread(from_settings.web_config, settings)
+
+    async def run(self) -> None:
+        """Follow the files; ends only when cancelled."""
+        changed = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch.run(changed.set, self.clock), name="web config")
+            while True:
+                await changed.wait()
+                changed.clear()
+                await self._follow()
+
+    async def _follow(self) -> None:
+        try:
+            commit = await self.prepare(self.settings)
+        except SettingsError as error:
+            refused, self._refused = self._refused, str(error)
+            if refused != self._refused:
+                log.error("web configuration refused", reason=self._refused)  # noqa: TRY400
+            return
+        commit()
+        self._refused = ""
+        log.info("web configuration reloaded")
+
+
+def _files(settings: Settings) -> tuple[Path, ...]:
+    path = settings.web.config_file
+    return () if path is None else web_files(path)
+
+
+def _warn(config: WebConfig) -> None:
+    if config.sent_headers != config.headers:
+        log.warning(f"{HSTS} is not sent without TLS")
