@@ -126,6 +126,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], object], str]] = {
     "greater_than_equal": _always("should be at least {ge:g}"),
     "less_than": _always("should be below {lt:g}"),
     "less_than_equal": _always("should be at most {le:g}"),
+    "too_short": _always("should have at least {min_length}"),
+    "too_long": _always("should have at most {max_length}"),
     "finite_number": _always("should be a finite number"),
     "int_type": _AN_INTEGER,
     "int_parsing": _AN_INTEGER,

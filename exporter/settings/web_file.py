@@ -30,7 +30,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "X-Frame-Options": ("deny", "sameorigin"),
     "X-XSS-Protection": (),
 }
-"""The headers that may be set -> the values they may have; () is any."""
+"""The headers that can be set -> the values they can have; () is any."""
 
 FILE_KEYS = ("cert_file", "key_file", "client_ca_file")
 """The keys of tls_server_config that name files."""
@@ -40,7 +40,7 @@ GREATEST_COST = 16
 
 # The last character of the salt and that of the hash have bits to spare, which must be 0.
 _BCRYPT = re.compile(r"\$2[abxy]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
-_A_HASH = "should be a bcrypt hash, as `htpasswd -nBC 10 NAME` prints it behind the colon"
+_A_HASH = "should be a bcrypt hash, as `htpasswd -nBC 10 NAME` prints it after the colon"
 
 
 def _users(value: object) -> dict[str, SecretStr]:
@@ -69,7 +69,7 @@ def _problem(name: object, hashed: object) -> str | None:
 def _headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if name not in HEADERS:
-            raise ValueError(f"only these may be set: {', '.join(HEADERS)}")
+            raise ValueError(f"only these can be set: {', '.join(HEADERS)}")
         if not value.isascii() or not value.isprintable():
             raise ValueError(f"{name} should be printable ASCII")
         if value and HEADERS[name] and value not in HEADERS[name]:
@@ -78,42 +78,46 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
 
 
 class HttpServer(Section):
-    """What is said in HTTP beside the answers themselves."""
+    """HTTP of the exporter's own server."""
 
-    http2: bool = Field(
-        default=True, description="Taken for the format's sake: HTTP/1.1 is what is spoken."
-    )
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
-        default={}, description="Headers of every answer."
-    )
+    http2: bool = True
+    """Accepted as part of the format. The server speaks HTTP/1.1."""
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default={})
+    """Headers of every answer."""
 
 
 class RateLimit(Section):
-    """How often requests are let in, from all clients together."""
+    """Limit on the requests of all clients together."""
 
-    interval: Duration = Field(default=0.0, description="Time per request; 0 sets no limit.")
-    burst: int = Field(default=0, ge=0, description="Most requests at once after a quiet time.")
+    interval: Duration = 0.0
+    """Time for each request; 0 sets no limit."""
+    burst: Annotated[int, Field(ge=0)] = 0
+    """Burst size: requests allowed at once after an idle period."""
 
     @model_validator(mode="after")
-    def _lets_someone_in(self) -> "RateLimit":
+    def _answers_some(self) -> "RateLimit":
         if self.interval and not self.burst:
-            raise SectionError("burst", "should be at least 1, or nobody is ever let in")
+            raise SectionError(
+                "burst", "should be at least 1, or no request is ever answered"
+            )
         return self
 
 
 class WebFile(Section):
-    """All that the file says."""
+    """The web configuration file."""
 
-    tls_server_config: TlsServer = Field(default=TlsServer(), description="TLS.")
-    http_server_config: HttpServer = Field(default=HttpServer(), description="HTTP.")
-    basic_auth_users: Annotated[dict[str, SecretStr], BeforeValidator(_users)] = Field(
-        default={}, description="User names, and the bcrypt hashes of their passwords."
-    )
-    rate_limit: RateLimit = Field(default=RateLimit(), description="Limit on requests.")
+    tls_server_config: TlsServer = TlsServer()
+    """TLS."""
+    http_server_config: HttpServer = HttpServer()
+    """HTTP."""
+    basic_auth_users: Annotated[dict[str, SecretStr], BeforeValidator(_users)] = Field(default={})
+    """User names, and the bcrypt hashes of their passwords."""
+    rate_limit: RateLimit = RateLimit()
+    """Limit on requests."""
 
     @property
     def has_secrets(self) -> bool:
-        """Whether the file itself is one that others should not read."""
+        """Whether the file itself holds a secret."""
         return bool(self.basic_auth_users) or self.tls_server_config.key is not None
 
 

@@ -1,15 +1,17 @@
-"""TLS towards those who scrape: ``tls_server_config`` of the web configuration file.
+"""TLS of the exporter's own server: ``tls_server_config`` of the web configuration file.
 
 The keys are those of Prometheus' exporter-toolkit. What Python's TLS cannot do is refused, never
 done in a weaker way.
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from exporter.settings.faults import SectionError
 from exporter.settings.files import contents
@@ -24,7 +26,7 @@ CIPHERS_OF_TLS13 = (
     "TLS_AES_256_GCM_SHA384",
     "TLS_CHACHA20_POLY1305_SHA256",
 )
-"""Always on, in Go as here; a file may list them all the same."""
+"""Always on, in Go as here; a file can list them all the same."""
 
 CIPHERS: Mapping[str, str] = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
@@ -53,94 +55,79 @@ CLIENT_AUTH = {
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
 
-_UNVERIFIED = "cannot be done here, as a certificate that is asked for is always verified; use "
+_VERIFIED = "is not supported, as every certificate that a client sends is verified. Use "
 _OTHER_CLIENT_AUTH = {
-    "RequestClientCert": f"{_UNVERIFIED}VerifyClientCertIfGiven, or NoClientCert",
-    "RequireAnyClientCert": f"{_UNVERIFIED}RequireAndVerifyClientCert",
-    "RequireClientCert": f"{_UNVERIFIED}RequireAndVerifyClientCert",
+    "RequestClientCert": f"{_VERIFIED}VerifyClientCertIfGiven, or NoClientCert",
+    "RequireAnyClientCert": f"{_VERIFIED}RequireAndVerifyClientCert",
+    "RequireClientCert": f"{_VERIFIED}RequireAndVerifyClientCert",
 }
+_OLD = "is not supported, as RFC 8996 forbids it. Use TLS12 or TLS13"
 
 
-def _one_of(known: Mapping[str, object], others: Mapping[str, str]) -> BeforeValidator:
-    """Take the names that are known, and say of others why they are not."""
+def _one_of(known: Iterable[str], others: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Return a text that is one of the known names; others: name -> why it is refused."""
+    allowed = frozenset(known)
 
-    def check(value: object) -> object:
-        if isinstance(value, str) and value in known:
-            return value
-        if isinstance(value, str) and value in others:
-            raise ValueError(f"{value} {others[value]}")
-        raise ValueError(f"should be one of {', '.join(known)}")
+    def check(name: str) -> str:
+        if name not in allowed:
+            reason = f"{name} {others[name]}" if name in others else ""
+            raise ValueError(reason or f"should be one of {', '.join(known)}")
+        return name
 
-    return BeforeValidator(check)
+    return AfterValidator(check)
 
 
-_OLD = "is not offered, as RFC 8996 has put an end to it; use TLS12 or TLS13"
 _Version = Annotated[str, _one_of(VERSIONS, {"TLS10": _OLD, "TLS11": _OLD})]
 _ClientAuth = Annotated[str, _one_of(CLIENT_AUTH, _OTHER_CLIENT_AUTH)]
-_Cipher = Annotated[str, _one_of({**CIPHERS, **dict.fromkeys(CIPHERS_OF_TLS13)}, {})]
-_Curve = Annotated[str, _one_of(CURVES, {})]
-
-
-def _at_most_one(curves: tuple[str, ...]) -> tuple[str, ...]:
-    if len(curves) > 1:
-        raise ValueError("should name one curve: more than one cannot be put in order here")
-    return curves
-
-
-def _at_least_one(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if names == ():
-        raise ValueError("should name at least one; an empty list would let nobody in")
-    return names
+_Cipher = Annotated[str, _one_of([*CIPHERS, *CIPHERS_OF_TLS13])]
+_Curve = Annotated[str, _one_of(CURVES)]
 
 
 class TlsServer(Section):
-    """How to be known by those who scrape, and how to know them."""
+    """TLS of the exporter's own server."""
 
-    cert: str | None = Field(default=None, description="Certificate (PEM) itself.")
-    key: Secret | None = Field(default=None, description="Private key (PEM) itself.")
-    client_ca: str | None = Field(default=None, description="As client_ca_file, the text itself.")
-    cert_file: ReadableFile | None = Field(
-        default=None, description="Certificate (PEM), with the chain behind it."
-    )
-    key_file: ReadableFile | None = Field(
-        default=None, description="Private key (PEM, not encrypted) of the certificate."
-    )
-    client_auth_type: _ClientAuth = Field(
-        default="NoClientCert", description="What is asked of a client's certificate."
-    )
-    client_ca_file: ReadableFile | None = Field(
-        default=None, description="Certificates (PEM) of those who sign the clients' ones."
-    )
-    client_allowed_sans: Annotated[tuple[str, ...] | None, AfterValidator(_at_least_one)] = Field(
-        default=None, description="Names of which a client's certificate must carry one."
-    )
-    min_version: _Version = Field(default="TLS12", description="Least version of TLS.")
-    max_version: _Version = Field(default="TLS13", description="Greatest version of TLS.")
-    cipher_suites: tuple[_Cipher, ...] = Field(
-        default=(), description="Cipher suites of TLS 1.2, by Go's names."
-    )
-    prefer_server_cipher_suites: bool = Field(
-        default=True, description="Whether the order of ours goes before the client's."
-    )
-    curve_preferences: Annotated[tuple[_Curve, ...], AfterValidator(_at_most_one)] = Field(
-        default=(), description="The elliptic curve, by Go's name."
-    )
+    cert: str | None = None
+    """Certificate (PEM) itself."""
+    key: Secret | None = None
+    """Private key (PEM) itself."""
+    client_ca: str | None = None
+    """As client_ca_file, the text itself."""
+    cert_file: ReadableFile | None = None
+    """Certificate (PEM), with the chain behind it."""
+    key_file: ReadableFile | None = None
+    """Private key (PEM, not encrypted) of the certificate."""
+    client_auth_type: _ClientAuth = "NoClientCert"
+    """Whether clients must have a certificate."""
+    client_ca_file: ReadableFile | None = None
+    """Certificates (PEM) of the authorities that sign the clients' certificates."""
+    client_allowed_sans: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    """Names; a client's certificate must have one of them."""
+    min_version: _Version = "TLS12"
+    """Lowest version of TLS."""
+    max_version: _Version = "TLS13"
+    """Highest version of TLS."""
+    cipher_suites: tuple[_Cipher, ...] = ()
+    """Cipher suites of TLS 1.2, by Go's names."""
+    prefer_server_cipher_suites: bool = True
+    """The server's order of cipher suites overrides the client's."""
+    curve_preferences: Annotated[tuple[_Curve, ...], Field(max_length=1)] = ()
+    """The elliptic curve, by Go's name; Python's TLS takes one."""
 
     @property
     def enabled(self) -> bool:
-        """Whether any key is given, so that TLS is meant."""
+        """Whether any key is given, so that TLS is wanted."""
         return bool(self.model_fields_set)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files it is made of."""
+        """The files that are named."""
         named = (self.cert_file, self.key_file, self.client_ca_file)
         return tuple(path for path in named if path is not None)
 
     def context(self) -> ssl.SSLContext:
-        """Build the context for the server; reads the files anew.
+        """Return the context for the server; reads the files again.
 
-        Raises SectionError, a ValueError, where a file is not what it should be.
+        Raises SectionError, a ValueError, if a file is not valid.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = VERSIONS[self.min_version]
@@ -149,18 +136,23 @@ class TlsServer(Section):
         if not self.prefer_server_cipher_suites:
             context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
         self._choose_ciphers(context)
-        for curve in self.curve_preferences:
-            context.set_ecdh_curve(CURVES[curve])
+        self._choose_curve(context)
         self._load_certificate(context)
         self._trust_clients(context)
         return context
 
     def _choose_ciphers(self, context: ssl.SSLContext) -> None:
         chosen = [CIPHERS[name] for name in self.cipher_suites if name in CIPHERS]
-        if chosen:
-            context.set_ciphers(":".join(chosen))
-        elif self.cipher_suites:
+        if self.cipher_suites and not chosen:
             context.minimum_version = ssl.TLSVersion.TLSv1_3
+        if chosen:
+            with _offered_by_openssl("cipher_suites"):
+                context.set_ciphers(":".join(chosen))
+
+    def _choose_curve(self, context: ssl.SSLContext) -> None:
+        for curve in self.curve_preferences:
+            with _offered_by_openssl("curve_preferences"):
+                context.set_ecdh_curve(CURVES[curve])
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
         certificate = self._content("cert_file", self.cert)
@@ -201,31 +193,35 @@ class TlsServer(Section):
         return self
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
-        for text, required in (("cert", True), ("key", True), ("client_ca", False)):
-            yield from self._text_and_file(text, required=required)
+        for text in ("cert", "key", "client_ca"):
+            if getattr(self, text) is not None and getattr(self, f"{text}_file") is not None:
+                yield f"{text}_file", f"conflicts with {text}. Set only one"
+        for text in ("cert", "key"):
+            if getattr(self, text) is None and getattr(self, f"{text}_file") is None:
+                yield f"{text}_file", f"is required for TLS, or {text}"
         if VERSIONS[self.min_version] > VERSIONS[self.max_version]:
             yield "min_version", "should not be above max_version"
         only_tls13 = self.cipher_suites and not set(self.cipher_suites) & CIPHERS.keys()
         if only_tls13 and self.max_version == "TLS12":
-            yield "cipher_suites", "should have one for TLS 1.2, which max_version asks for"
+            yield "cipher_suites", "should have one for TLS 1.2, as max_version is TLS12"
         yield from self._about_clients()
-
-    def _text_and_file(self, text: str, *, required: bool) -> Iterator[tuple[str, str]]:
-        file = f"{text}_file"
-        given = [key for key in (text, file) if getattr(self, key) is not None]
-        if len(given) > 1:
-            yield file, f"given beside {text}; keep one of them"
-        elif required and not given:
-            yield file, f"is required, or {text}, where TLS is to be offered"
 
     def _about_clients(self) -> Iterator[tuple[str, str]]:
         verifies = self.client_auth_type != "NoClientCert"
-        authorities = [
-            key for key in ("client_ca_file", "client_ca") if getattr(self, key) is not None
-        ]
+        authorities = [key for key in ("client_ca_file", "client_ca") if getattr(self, key)]
         if verifies and not authorities:
-            yield "client_ca_file", f"is required, or client_ca, by {self.client_auth_type}"
+            yield "client_ca_file", f"is required for {self.client_auth_type}, or client_ca"
         if authorities and not verifies:
-            yield authorities[0], "needs client_auth_type beside it, else no certificate is asked"
+            yield authorities[0], "requires client_auth_type: RequireAndVerifyClientCert"
         if self.client_allowed_sans and self.client_auth_type != "RequireAndVerifyClientCert":
-            yield "client_allowed_sans", "needs client_auth_type: RequireAndVerifyClientCert"
+            yield "client_allowed_sans", "requires client_auth_type: RequireAndVerifyClientCert"
+
+
+@contextmanager
+def _offered_by_openssl(key: str) -> Iterator[None]:
+    """Turn the refusal of a library that lacks a cipher or curve into a fault of the key."""
+    try:
+        yield
+    except (ssl.SSLError, ValueError):
+        message = f"{ssl.OPENSSL_VERSION} does not offer this. Choose another, or remove the key"
+        raise SectionError(key, message) from None

@@ -129,31 +129,31 @@ def test_what_tls_should_be_is_what_the_context_is(home: Home) -> None:
 @pytest.mark.parametrize(
     ("tls", "fault"),
     [
-        ({"key_file": "a.key"}, "cert_file: is required, or cert"),
-        ({"min_version": "TLS13"}, "cert_file: is required, or cert"),
-        ({"cert_file": "a.pem"}, "key_file: is required, or key"),
-        ({**TLS, "key": "x"}, "key_file: given beside key; keep one of them"),
+        ({"key_file": "a.key"}, "cert_file: is required for TLS, or cert"),
+        ({"min_version": "TLS13"}, "cert_file: is required for TLS, or cert"),
+        ({"cert_file": "a.pem"}, "key_file: is required for TLS, or key"),
+        ({**TLS, "key": "x"}, "key_file: conflicts with key. Set only one"),
         ({**TLS, "cert_file": "none"}, "cert_file: the file cannot be read: No such file"),
         ({**TLS, "cert_file": "junk"}, "cert_file: should hold a certificate in PEM form"),
         ({**TLS, "key_file": "junk"}, "key_file: should hold a private key in PEM form"),
         ({**TLS, "key_file": "b.key"}, "key_file: the private key is not that of the cert"),
         ({**TLS, "key_file": "locked"}, "key_file: the private key should not be encrypted"),
         ({**MUTUAL, "client_ca_file": "junk"}, "client_ca_file: should hold certificates in PEM"),
-        ({**TLS, "client_ca_file": "ca.pem"}, "client_ca_file: needs client_auth_type"),
+        ({**TLS, "client_ca_file": "ca.pem"}, "client_ca_file: requires client_auth_type"),
         ({**TLS, "client_auth_type": "VerifyClientCertIfGiven"}, "client_ca_file: is required"),
         (
             {**MUTUAL, "client_auth_type": "RequestClientCert"},
-            "client_auth_type: RequestClientCert cannot be done here, as a certificate that is "
-            "asked for is always verified; use VerifyClientCertIfGiven, or NoClientCert",
+            "client_auth_type: RequestClientCert is not supported, as every certificate that a "
+            "client sends is verified. Use VerifyClientCertIfGiven, or NoClientCert",
         ),
         (
             {**MUTUAL, "client_auth_type": "RequireAnyClientCert"},
-            "client_auth_type: RequireAnyClientCert cannot be done here",
+            "client_auth_type: RequireAnyClientCert is not supported",
         ),
         ({**TLS, "client_auth_type": "Yes"}, "client_auth_type: should be one of NoClientCert, "),
-        ({**TLS, "client_allowed_sans": ["a"]}, "client_allowed_sans: needs client_auth_type: "),
-        ({**MUTUAL, "client_allowed_sans": []}, "client_allowed_sans: should name at least one"),
-        ({**TLS, "min_version": "TLS10"}, "min_version: TLS10 is not offered, as RFC 8996"),
+        ({**TLS, "client_allowed_sans": ["a"]}, "client_allowed_sans: requires client_auth_type: "),
+        ({**MUTUAL, "client_allowed_sans": []}, "client_allowed_sans: should have at least 1"),
+        ({**TLS, "min_version": "TLS10"}, "min_version: TLS10 is not supported, as RFC 8996"),
         ({**TLS, "min_version": "SSL3"}, "min_version: should be one of TLS12, TLS13"),
         (
             {**TLS, "min_version": "TLS13", "max_version": "TLS12"},
@@ -166,7 +166,7 @@ def test_what_tls_should_be_is_what_the_context_is(home: Home) -> None:
         ),
         (
             {**TLS, "curve_preferences": ["X25519", "CurveP256"]},
-            "curve_preferences: should name one curve",
+            "curve_preferences: should have at most 1",
         ),
         ({**TLS, "curve_preferences": ["CurveP1"]}, "curve_preferences[0]: should be one of "),
         ({**TLS, "certfile": "a.pem"}, "certfile: unknown key; did you mean 'cert_file'?"),
@@ -177,6 +177,25 @@ def test_tls_that_cannot_work_is_refused_where_it_stands(
 ) -> None:
     (found,) = refused(home, {"tls_server_config": tls})
     assert found.startswith(f"tls_server_config.{fault}")
+
+
+@pytest.mark.parametrize(
+    ("method", "tls", "key"),
+    [
+        ("set_ecdh_curve", {"curve_preferences": ["X25519"]}, "curve_preferences"),
+        ("set_ciphers", {"cipher_suites": [SUITE]}, "cipher_suites"),
+    ],
+)
+def test_what_openssl_lacks_is_a_sentence(
+    home: Home, method: str, tls: Mapping[str, object], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(context: ssl.SSLContext, name: str) -> None:
+        raise ssl.SSLError(1, "[SSL] unknown group (_ssl.c:1)")
+
+    monkeypatch.setattr(ssl.SSLContext, method, refuse)
+    (fault,) = refused(home, {"tls_server_config": {**TLS, **tls}})
+    assert fault.startswith(f"tls_server_config.{key}: OpenSSL")
+    assert fault.endswith("does not offer this. Choose another, or remove the key")
 
 
 @pytest.mark.parametrize("curve", ["CurveP256", "CurveP384", "CurveP521", "X25519"])
@@ -192,7 +211,7 @@ def test_every_curve_of_the_toolkit_can_be_chosen(home: Home, curve: str) -> Non
         ({"http_server_config": {"http2": 7}}, "http_server_config.http2: should be true or"),
         (
             {"http_server_config": {"headers": {"X-Other": "1"}}},
-            "http_server_config.headers: only these may be set: Content-Security-Policy, ",
+            "http_server_config.headers: only these can be set: Content-Security-Policy, ",
         ),
         (
             {"http_server_config": {"headers": {"X-Frame-Options": "maybe"}}},
@@ -251,7 +270,7 @@ def test_a_bad_web_file_is_a_bad_setting(home: Home) -> None:
         "web.config_file: tls_server_config.cert_file: the file cannot be read: "
         f"No such file or directory: {home.directory / 'none.pem'}",
         "web.config_file: basic_auth_users: entry 1: the password should be a bcrypt hash, as "
-        "`htpasswd -nBC 10 NAME` prints it behind the colon",
+        "`htpasswd -nBC 10 NAME` prints it after the colon",
     )
     home.file("web.yaml", "a: [")
     (fault,) = home.refused(flags={"web": {"config_file": str(home.directory / "web.yaml")}})
