@@ -6,6 +6,7 @@ All are seconds on this side. Both languages end where Go's int64 of nanoseconds
 
 import math
 import re
+from decimal import Decimal
 
 MAX_SECONDS = (2**63 - 1) / 1e9
 """The longest duration either language can say."""
@@ -35,7 +36,8 @@ _NANOSECONDS = {
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
 }
-_GO_TERM = re.compile(r"(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?(?P<unit>[^0-9.]*)")
+_GO_TERM = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_GO = re.compile(rf"[-+]?(?:0|(?:{_GO_TERM.pattern})+)")
 _GO_LIMIT = 2**63
 
 
@@ -78,45 +80,11 @@ def parse_go_duration(text: str) -> float:
 
     Raises ValueError for what Go refuses, and for what does not fit its int64 of nanoseconds.
     """
+    if len(text) > _MOST_DIGITS or not _GO.fullmatch(text):
+        raise ValueError("not a Go duration such as 5m0s or 1.5h")
+    terms = _GO_TERM.findall(text)
+    total = sum(int(Decimal(number) * _NANOSECONDS[unit]) for number, unit in terms)
     negative = text.startswith("-")
-    rest = text[1:] if text[:1] in ("-", "+") else text
-    if rest == "0":
-        return 0.0
-    if not rest:
-        raise ValueError("not a Go duration such as 5m0s or 1.5h: nothing to read")
-    total = 0
-    while rest:
-        nanoseconds, rest = _go_term(rest)
-        total += nanoseconds
     if total > _GO_LIMIT - (not negative):
         raise ValueError("a Go duration longer than 292 years")
     return (-total if negative else total) / 1e9
-
-
-def _go_term(text: str) -> tuple[int, str]:
-    """Read one number with its unit; returns its nanoseconds and the text behind it."""
-    term = _GO_TERM.match(text)
-    assert term is not None  # every part of it may be empty
-    whole, fraction, unit = term["whole"], term["fraction"] or "", term["unit"]
-    if not whole and not fraction:
-        raise ValueError("not a Go duration such as 5m0s or 1.5h: a number is missing")
-    if unit not in _NANOSECONDS:
-        raise ValueError("not a Go duration such as 5m0s or 1.5h: units are ns, us, ms, s, m, h")
-    size = _NANOSECONDS[unit]
-    nanoseconds = _digits(whole) * size + _fraction(fraction, size)
-    if nanoseconds > _GO_LIMIT:
-        raise ValueError("a Go duration longer than 292 years")
-    return nanoseconds, text[term.end() :]
-
-
-def _digits(digits: str) -> int:
-    significant = digits.lstrip("0")
-    if len(significant) > len(str(_GO_LIMIT)):
-        raise ValueError("a Go duration longer than 292 years")
-    return int(significant or "0")
-
-
-def _fraction(digits: str, size: int) -> int:
-    # Digits past the eighteenth are worth less than a nanosecond of an hour; Go drops them too.
-    kept = digits[:18]
-    return int(kept or "0") * size // int(10 ** len(kept))
