@@ -97,9 +97,7 @@ class RateLimit(Section):
     @model_validator(mode="after")
     def _answers_some(self) -> "RateLimit":
         if self.interval and not self.burst:
-            raise SectionError(
-                "burst", "should be at least 1, or no request is ever answered"
-            )
+            raise SectionError("burst", "should be at least 1, or no request is ever answered")
         return self
 
 
