@@ -10,6 +10,9 @@ from exporter import __version__, revision
 from exporter.runtime.signals import GRACE, Signals, end_within, leave
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.check.round import Round
     from exporter.settings import Settings
     from exporter.settings.flags import Flags
     from exporter.settings.source import Origin
@@ -26,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_version())  # noqa: T201
         return OK
     signals = Signals()
-    if not any(argument.startswith("--config.check") for argument in arguments):
+    printing = ("--config.check", "--config.print", "--report")
+    if not any(argument.startswith(printing) for argument in arguments):
         # Early: what is imported from here on takes a while, in which a signal may come.
         signals.install()
     try:
@@ -70,46 +74,94 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
-    if flags.config_check or flags.config_check_live:
+    if flags.prints:
         return _check(settings, flags)
     return leave(_serve(settings, origin, signals, demo=flags.demo))
 
 
 def _check(settings: "Settings", flags: "Flags") -> int:
-    from exporter.check.report import report
-
+    """Print what was requested, and return the exit code."""
     try:
-        print(report(settings), end="", flush=True)  # noqa: T201
-        return _check_live(settings, demo=flags.demo) if flags.config_check_live else OK
+        if flags.report:
+            return _report(settings, flags)
+        if flags.config_print:
+            _print(settings.effective_yaml().splitlines())
+            return OK
+        _print(_meaning(settings, demo=flags.demo))
+        return _check_live(settings, flags) if flags.config_check_live else OK
     except BrokenPipeError:
-        # Whoever read has gone, as head does; Python would complain as it flushes at its end.
+        # The reader has gone, as head does; Python would complain as it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 
 
-def _check_live(settings: "Settings", *, demo: bool) -> int:
+def _print(lines: "Iterable[str]") -> None:
+    for line in lines:
+        print(line)  # noqa: T201
+    sys.stdout.flush()
+
+
+def _meaning(settings: "Settings", *, demo: bool) -> "Iterable[str]":
+    from exporter.check.meaning import Meaning
+    from exporter.refresh.targets import by_cluster
+    from exporter.runtime import from_settings
+
+    return Meaning(
+        settings=settings,
+        configured=by_cluster(from_settings.targets(settings)),
+        objectives=tuple(map(from_settings.objective, settings.objectives)),
+        demo=demo,
+    ).lines()
+
+
+def _check_live(settings: "Settings", flags: "Flags") -> int:
+    from exporter.check.live import live_lines
+
+    found = _read_once(settings, demo=flags.demo)
+    if isinstance(found, int):
+        return found
+    _print(live_lines(found))
+    return OK if found.complete else FAILED
+
+
+def _report(settings: "Settings", flags: "Flags") -> int:
+    from exporter.check.report import FORMATS, report
+
+    found = _read_once(settings, demo=flags.demo)
+    if isinstance(found, int):
+        return found
+    said = report(found, settings.labels.owner)
+    _print(FORMATS[flags.report](said))
+    return OK if said.good else FAILED
+
+
+def _read_once(settings: "Settings", *, demo: bool) -> "Round | int":
+    """Return one round, or the exit code where there is none."""
     import asyncio
 
     import uvloop
 
-    from exporter.check.live import look, look_at_demo
-    from exporter.check.outlook import outlook_report
     from exporter.runtime.logs import configure
+    from exporter.runtime.once import read_once
     from exporter.settings import SettingsError
 
-    configure(level=settings.log.level, log_format=settings.log.format)
-    tried = look_at_demo(settings) if demo else look(settings)
+    # What is printed has every failure.
+    configure(level="error", log_format=settings.log.format)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            found = runner.run(tried)
+            return runner.run(read_once(settings, demo=demo, progress=_progress))
     except KeyboardInterrupt:
         return FAILED
     except (SettingsError, ValueError) as error:
         # A file was good a moment ago.
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
-    print(outlook_report(found), end="", flush=True)  # noqa: T201
-    return OK if found.good else FAILED
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\rRead {done:,} of {total:,} clusters", end=end, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _serve(settings: "Settings", origin: "Origin", signals: Signals, *, demo: bool) -> int:

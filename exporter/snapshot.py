@@ -201,11 +201,13 @@ class VirtualMachine:
 class Unread:
     """Why something could not be read.
 
-    reason: as in the metrics; message: in words.
+    reason: as in the metrics; message: in words; kind: the name of the error's class, which is
+    finer than the reason.
     """
 
     reason: str
     message: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

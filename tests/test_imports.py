@@ -13,10 +13,11 @@ SMALL = {"clock", "cooperative", "duration", "single_flight", "wording"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "cli": {"check", "runtime", "settings", "web"},
+    "cli": {"check", "runtime", "refresh", "settings", "web"},
     "runtime": {
         *(
             "web",
+            "check",
             "refresh",
             "palette",
             "store",
@@ -27,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "demo",
         ),
     },
-    "check": {"runtime", "refresh", "palette", "snapshot", "settings"},
+    "check": {"refresh", "metrics", "findings", "rollup", "verdict", "snapshot", "settings"},
     "web": {"refresh", "store", "metrics", "rollup", "snapshot"},
     "refresh": {"palette", "store", "metrics", "snapshot"},
     "palette": {"snapshot", "volumes"},

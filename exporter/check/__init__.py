@@ -1,1 +1,1 @@
-"""What a configuration means, and whether Palette lets the exporter read what it asks for."""
+"""What the settings mean, and what one round of reading finds: pure, from values to text."""

@@ -2,54 +2,39 @@
 
 from collections.abc import Mapping
 
-from exporter.palette.errors import (
-    ConnectionFailed,
-    Forbidden,
-    InvalidResponse,
-    NotFound,
-    PaletteError,
-    ProxyFailed,
-    RateLimited,
-    Refused,
-    ServerError,
-    Timeout,
-    TlsFailed,
-    Unauthorized,
-    Unresolved,
-    Untrusted,
-)
+from exporter.snapshot import Unread
 
-HINTS: Mapping[type[PaletteError], str] = {
-    Unauthorized: "Palette does not accept the credential: is the API key (or the user's name, "
-    "password and org) complete, not expired, and of the Palette that palette.url names?",
-    Forbidden: "the credential is good, but not for this: give its user a role that may read "
-    "clusters and virtual machines in the project, and check project_uid.",
-    NotFound: "there is nothing by that name: check cluster_uid, that the cluster is in the "
-    "project of project_uid, the namespace, vm and snapshot, and that palette.url names Palette.",
-    RateLimited: "too many requests from this address: lower palette.requests_per_second and "
-    "palette.burst, to leave some to the other clients behind it.",
-    ServerError: "Palette failed; for a named snapshot, this is also how it answers when the "
-    "virtual machine does not exist, so check namespace and vm.",
-    Timeout: "no whole answer came within palette.timeout: is a firewall or a proxy in the way "
-    "(palette.proxy_url), or is the time too short?",
-    Untrusted: "name the certificates to trust in palette.tls.ca_file, for a self-hosted "
-    "Palette; palette.url should have the host that the certificate is for, and it should not "
-    "have expired.",
-    TlsFailed: "no TLS came about: is it a port for https, should palette.url begin with http://, "
-    "or is a client certificate wanted (palette.tls.cert_file)?",
-    Unresolved: "no such host in DNS: check it in palette.url (SPECTROCLOUD_HOST) or "
-    "palette.proxy_url, and whether this machine can resolve it or needs a proxy.",
-    Refused: "nobody listens there: check the host and the port in palette.url "
+HINTS: Mapping[str, str] = {
+    "unauthorized": "Palette refuses the credential. Check that the API key (or user name, "
+    "password and org) is complete, has not expired, and belongs to the Palette of palette.url.",
+    "forbidden": "The credential is valid, but its role does not allow this. Give its user the "
+    "role Cluster Viewer or Virtual Machine Viewer in the project, and check project_uid.",
+    "not_found": "Check cluster_uid, the project of the cluster (project_uid), and that "
+    "palette.url is the URL of Palette.",
+    "rate_limited": "Other clients behind this address use the rate limit too. Lower "
+    "palette.requests_per_second and palette.burst.",
+    "server_error": "Palette failed. It also answers a named snapshot this way if the virtual "
+    "machine does not exist: check namespace and vm.",
+    "timeout": "No complete answer within palette.timeout. Check firewalls and proxies "
+    "(palette.proxy_url), or increase the timeout.",
+    "Untrusted": "Set palette.tls.ca_file for a self-hosted Palette, and check that the host of "
+    "palette.url is in the certificate and that the certificate has not expired.",
+    "TlsFailed": "TLS handshake failed. Check that the port serves HTTPS, use http:// if it does "
+    "not, or set palette.tls.cert_file.",
+    "Unresolved": "DNS does not know this host. Check palette.url (SPECTROCLOUD_HOST) and "
+    "palette.proxy_url, and whether this machine needs a proxy.",
+    "Refused": "No server listens on this port. Check the host and port of palette.url "
     "(SPECTROCLOUD_HOST), and that Palette runs.",
-    ProxyFailed: "the proxy does not let it through: check palette.proxy_url, its user and "
-    "password, and that it allows Palette's host.",
-    ConnectionFailed: "the network between here and Palette failed: check the host in "
-    "palette.url, routes and firewalls, then try again.",
-    InvalidResponse: "that is no answer of Palette's API: does palette.url name the API, and "
-    "does a proxy answer with a page of its own?",
+    "ProxyFailed": "The proxy refuses or cannot be reached. Check palette.proxy_url, its user and "
+    "password, and that it allows the host of Palette.",
+    "connection": "The network between this machine and Palette failed. Check the host of "
+    "palette.url, routes and firewalls.",
+    "invalid_response": "The answer does not come from Palette's API. Check palette.url, and "
+    "whether a proxy answers with a page of its own.",
 }
+"""The reason of a failure, or the kind of a failed connection -> what to do."""
 
 
-def hint(error: PaletteError) -> str:
-    """Return what to do about an error, by its kind or the next more general one that has one."""
-    return next(HINTS[kind] for kind in type(error).__mro__ if kind in HINTS)
+def hint(why: Unread) -> str:
+    """Return what to do about a failure, by its kind, or by its reason if the kind has no hint."""
+    return HINTS.get(why.kind) or HINTS[why.reason]

@@ -1,133 +1,170 @@
-"""What settings amount to: which clusters are read, and how many requests that takes; pure."""
+"""What ``--config.check`` prints: what the settings mean, without asking Palette; pure."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from exporter.check.objectives import idle, places
+from exporter.check.objectives import Place, places, unused
+from exporter.check.series import SNAPSHOTS, VMS, needed, series
+from exporter.check.text import plural, printable, some, table
+from exporter.duration import format_duration
+from exporter.metrics.exposition import FAMILIES
 from exporter.refresh.plan import Plan, plan
-from exporter.refresh.targets import ClusterTargets, Share, by_cluster
-from exporter.runtime import from_settings
+from exporter.refresh.targets import ClusterTargets, Share
+from exporter.rollup import Objective
 from exporter.settings import Settings
 
 REQUESTS_PER_CLUSTER = 2
-"""That a whole cluster takes at least: a page of snapshots and one of virtual machines."""
+"""Requests that a whole cluster takes at least: a page of snapshots and one of VMs."""
 
-SHOWN = 3
-"""How many namespaces, virtual machines or snapshots are named before they are only counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterMeaning:
-    """One configured cluster.
-
-    covers: in words.
-    requests: of one round; the least where lists are read, whose pages nobody knows beforehand.
-    ours: whether it is this exporter's, where several share the clusters.
-    """
-
-    uid: str
-    name: str
-    covers: str
-    requests: int
-    exact: bool
-    ours: bool
+ROWS = 8
+"""Clusters that are listed; more would not fit a screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What settings amount to.
+    """Settings, with the values that are made from them.
 
-    name_requests: that ask for the names of clusters, once, at the start.
-    idle_objectives: the index of each objective that can match nothing, and why.
+    configured: the targets by cluster. demo: whether a simulated Palette is read.
     """
 
     settings: Settings
-    clusters: tuple[ClusterMeaning, ...]
-    name_requests: int
-    idle_objectives: tuple[tuple[int, str], ...]
+    configured: Sequence[ClusterTargets]
+    objectives: Sequence[Objective]
+    demo: bool = False
 
     @property
-    def ours(self) -> tuple[ClusterMeaning, ...]:
-        """The clusters that this exporter reads."""
-        return tuple(cluster for cluster in self.clusters if cluster.ours)
+    def ours(self) -> list[ClusterTargets]:
+        """The configured clusters that this shard reads."""
+        share = Share(self.settings.shard.index, self.settings.shard.total)
+        return [targets for targets in self.configured if targets.uid in share]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text, one screen of it."""
+        return printable(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield "The configuration is valid."
+        yield ""
+        yield from self._clusters()
+        yield from self._discovery()
+        yield from self._shard()
+        yield from self._requests()
+        yield from self._objectives()
+        yield from self._series()
+        yield ""
+        yield "Next: --config.check.live reads everything once. --config.print prints all settings."
+
+    def _clusters(self) -> Iterator[str]:
+        palette = self.settings.palette
+        scope = f"project {palette.project_uid}" if palette.project_uid else "tenant"
+        url = "simulated, inside this process" if self.demo else palette.url
+        yield f"Palette:     {url}; scope: {scope}"
+        yield f"Clusters:    {len(self.configured)} configured"
+        if self.configured:
+            heads = ("cluster", "name", "watched", "requests a round")
+            for line in table([heads, *map(_row, self.configured[:ROWS])]):
+                yield f"  {line}"
+        if len(self.configured) > ROWS:
+            yield f"  and {len(self.configured) - ROWS:,} more"
+
+    def _discovery(self) -> Iterator[str]:
+        wanted = self.settings.discovery
+        if not wanted.enabled:
+            yield "Discovery:   off; only the targets are watched."
+            return
+        yield (
+            f"Discovery:   every {format_duration(wanted.interval)}; "
+            f"clusters {_matching(wanted.clusters, wanted.exclude_clusters)}; "
+            f"namespaces {_matching(wanted.namespaces, wanted.exclude_namespaces)}"
+        )
+
+    def _shard(self) -> Iterator[str]:
+        shard = self.settings.shard
+        if shard.total > 1:
+            share = ", plus its share of the discovered ones" if self._discovers else ""
+            yield (
+                f"Shard:       {shard.index} (of {shard.total}): reads {len(self.ours)} of "
+                f"{plural(len(self.configured), 'configured cluster')}{share}."
+            )
+
+    def _requests(self) -> Iterator[str]:
+        """Compare a round with the interval. Lists have pages that nobody knows beforehand."""
+        rate, interval = self.settings.palette.requests_per_second, self.settings.refresh.interval
+        plans = [plan(targets) for targets in self.ours]
+        requests = sum(each.requests for each in plans)
+        least = "" if all(map(_is_exact, plans)) else "at least "
+        seconds, every = requests / rate, format_duration(interval)
+        yield (
+            f"Requests:    a round of the configured clusters takes {least}"
+            f"{plural(requests, 'request')}, {least}{seconds:.1f} s at {rate:g} a second; "
+            f"refresh.interval is {every}."
+        )
+        if seconds > interval:
+            yield (
+                "  warning: a round takes longer than refresh.interval. Use a longer interval, or "
+                "several shards (shard.total)."
+            )
+        elif self._discovers:
+            room = int((interval - seconds) * rate / REQUESTS_PER_CLUSTER)
+            yield f"  Of the discovered clusters, at most {room:,} fit into the interval."
+
+    def _objectives(self) -> Iterator[str]:
+        yield f"Objectives:  {len(self.objectives)}"
+        if not self.objectives:
+            yield (
+                "  warning: without objectives, no alert tells that snapshots are too old. "
+                "Add objectives with max_age."
+            )
+        watched = [*places(self.configured), *([Place()] if self._discovers else [])]
+        for sentence in unused(self.objectives, watched):
+            yield f"  warning: {sentence}"
+
+    def _series(self) -> Iterator[str]:
+        deny = self.settings.metrics.deny
+        count = series(self.objectives, deny)
+        yield (
+            f"Series:      about {count:,} for each {SNAPSHOTS:,} snapshots of {VMS} virtual "
+            "machines"
+        )
+        denied = sorted(needed((family.name for family in FAMILIES), deny))
+        if denied:
+            yield (
+                f"  warning: metrics.deny leaves out {some(denied)}. Shipped alert rules or "
+                "dashboards need them, and stay silent or empty."
+            )
 
     @property
-    def requests(self) -> int:
-        """How many requests a round takes for the configured clusters; at least unless exact."""
-        return sum(cluster.requests for cluster in self.ours)
-
-    @property
-    def exact(self) -> bool:
-        """Whether a round takes that many requests and no more."""
-        return all(cluster.exact for cluster in self.ours)
-
-    @property
-    def seconds(self) -> float:
-        """How long a round takes at the configured rate."""
-        return self.requests / self.settings.palette.requests_per_second
-
-    @property
-    def room(self) -> int:
-        """How many clusters more fit into the refresh interval at most, a page a list."""
-        spare = self.settings.refresh.interval - self.seconds
-        requests = spare * self.settings.palette.requests_per_second
-        return max(0, int(requests / REQUESTS_PER_CLUSTER))
+    def _discovers(self) -> bool:
+        return self.settings.discovery.enabled
 
 
-def meaning(settings: Settings) -> Meaning:
-    """Work out what settings amount to, without asking Palette."""
-    configured = by_cluster(from_settings.targets(settings))
-    share = Share(settings.shard.index, settings.shard.total)
-    watched = places(configured, discovery=settings.discovery.enabled)
-    return Meaning(
-        settings=settings,
-        clusters=tuple(_cluster(targets, share) for targets in configured),
-        name_requests=len(_unnamed_scopes(settings, configured, share)),
-        idle_objectives=tuple(idle(settings.objectives, watched)),
-    )
-
-
-def _cluster(targets: ClusterTargets, share: Share) -> ClusterMeaning:
+def _row(targets: ClusterTargets) -> tuple[str, ...]:
     calls = plan(targets)
-    return ClusterMeaning(
-        uid=targets.uid,
-        name=targets.name,
-        covers="; ".join(_covered(targets)),
-        requests=calls.requests,
-        exact=_is_exact(calls),
-        ours=targets.uid in share,
-    )
+    requests = str(calls.requests) if _is_exact(calls) else f"at least {calls.requests}"
+    return targets.uid, targets.name or "(from Palette)", _watched(targets), requests
 
 
 def _is_exact(calls: Plan) -> bool:
     return not (calls.snapshots or calls.virtual_machines or calls.named)
 
 
-def _covered(targets: ClusterTargets) -> list[str]:
+def _watched(targets: ClusterTargets) -> str:
     coverage = targets.coverage
     paths = {
         "namespace": sorted(coverage.namespaces),
         "VM": ["/".join(vm) for vm in sorted(coverage.vms)],
         "snapshot": ["/".join(target) for target in targets.named],
     }
-    whole = ["whole cluster"] if coverage.everywhere else []
-    return whole + [_counted(kind, names) for kind, names in paths.items() if names]
+    whole = ["everything"] if coverage.everywhere else []
+    return "; ".join(whole + [_counted(kind, names) for kind, names in paths.items() if names])
 
 
 def _counted(kind: str, names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"{kind} {names[0]}"
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{len(names)} {kind}s: {', '.join(names[:SHOWN])}{more}"
+    return f"{kind} {names[0]}" if len(names) == 1 else f"{len(names)} {kind}s: {some(names)}"
 
 
-def _unnamed_scopes(
-    settings: Settings, configured: Sequence[ClusterTargets], share: Share
-) -> set[str]:
-    """Return the scopes in which the names of clusters are asked for."""
-    default = settings.palette.project_uid or ""
-    return {
-        targets.project_uid or default
-        for targets in configured
-        if not targets.name and targets.uid in share
-    }
+def _matching(include: Sequence[re.Pattern[str]], exclude: Sequence[re.Pattern[str]]) -> str:
+    wanted = " or ".join(each.pattern for each in include) or "nothing (the list is empty)"
+    unwanted = " or ".join(each.pattern for each in exclude)
+    return f"matching {wanted}" + (f" but not {unwanted}" if unwanted else "")

@@ -1,136 +1,238 @@
-"""What ``--config.check`` prints."""
+"""What ``--report`` prints: one row for each virtual machine, and a summary; pure."""
 
-import re
-from collections.abc import Iterator
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
 
-from exporter.check.meaning import REQUESTS_PER_CLUSTER, Meaning, meaning
-from exporter.check.table import comment, table
+from exporter.check.live import unreadable_lines
+from exporter.check.round import Round
+from exporter.check.text import plural, printable, table
 from exporter.duration import format_duration
-from exporter.settings import Settings
+from exporter.findings import Subject, findings, judge, subjects
+from exporter.snapshot import Unread
+from exporter.verdict import Verdict
 
-Patterns = tuple[re.Pattern[str], ...]
+WORST_FIRST = (Verdict.NOT_PROTECTED, Verdict.UNKNOWN, Verdict.PROTECTED, Verdict.EXEMPT)
 
 
-def report(settings: Settings) -> str:
-    """Return the settings as they count, without secrets, and what they mean.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One virtual machine. The names head the columns of the CSV and the keys of the JSON.
 
-    All of it is YAML: what is no setting is a comment.
+    vm: "" in the row of a cluster that could not be read, of which no virtual machine is known.
+    owner: "" where it is not known. reasons: why the verdict is what it is.
+    problems: all problems, the worst first. recovery_point: RFC 3339; None where it is not known.
     """
-    said = settings.effective_yaml()
-    good = comment(["The configuration is good, and amounts to this:"])
-    return f"{good}{said}\n{comment(_sentences(meaning(settings)))}"
+
+    cluster: str
+    cluster_uid: str
+    namespace: str = ""
+    vm: str = ""
+    owner: str = ""
+    verdict: Verdict = Verdict.UNKNOWN
+    reasons: tuple[str, ...] = ()
+    recovery_point: str | None = None
+    recovery_point_age_seconds: int | None = None
+    objective_seconds: int | None = None
+    snapshots: int | None = None
+    restorable_snapshots: int | None = None
+    unprotected_volumes: tuple[str, ...] | None = None
+    problems: tuple[str, ...] = ()
 
 
-def _sentences(found: Meaning) -> Iterator[str]:
-    yield "What it means:"
-    yield ""
-    if found.clusters:
-        yield from table(_rows(found))
-        yield ""
-    yield _round(found)
-    yield from _names(found)
-    yield _discovery(found)
-    yield _shard(found)
-    yield from _objectives(found)
+COLUMNS = tuple(field.name for field in fields(Row))
 
 
-def _rows(found: Meaning) -> list[tuple[str, ...]]:
-    heads = ("cluster", "name", "covers", "requests a round")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The rows of a round, the worst first, and what they amount to."""
+
+    found: Round
+    rows: Sequence[Row]
+
+    @property
+    def vms(self) -> list[Row]:
+        """The rows of virtual machines."""
+        return [row for row in self.rows if row.vm]
+
+    @property
+    def good(self) -> bool:
+        """Whether every VM that is not exempt is protected, and everything could be read."""
+        known = {row.verdict for row in self.rows} <= {Verdict.PROTECTED, Verdict.EXEMPT}
+        return known and self.found.complete and not self.found.unreadable
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the rows amount to, as the JSON has it."""
+        counts = Counter(row.verdict for row in self.vms)
+        discovery = self.found.discovery
+        return {
+            "time": _time(self.found.now),
+            "complete": self.found.complete and not self.found.unreadable,
+            "all_protected": self.good,
+            "clusters": len(self.found.clusters),
+            "unread_clusters": sum(not state.up for state in self.found.states),
+            "vms": len(self.vms),
+            **{verdict.value: counts[verdict] for verdict in Verdict},
+            "unreadable_values": list(self.found.unreadable),
+            "discovery_error": discovery.message if isinstance(discovery, Unread) else None,
+            "failures": [
+                {"what": name, "reason": why.reason, "error": why.message}
+                for name, why in self.found.failures
+            ],
+            "without_match": self.found.unmatched,
+        }
+
+
+def report(found: Round, owner_label: str | None) -> Report:
+    """Return the report of a round.
+
+    owner_label: the label of virtual machines that names their owner.
+    """
     rows = [
-        (
-            cluster.uid,
-            cluster.name or "(asked for)",
-            cluster.covers,
-            _at_least(cluster.requests, exact=cluster.exact) if cluster.ours else "another shard's",
+        row
+        for state in found.states
+        for row in (
+            *([] if state.up else [_unread_row(state.cluster.name, state.cluster.uid)]),
+            *(
+                _row(subject, owner_label, found.now)
+                for subject in subjects(state, found.objectives)
+                if not subject.orphan
+            ),
         )
-        for cluster in found.clusters
     ]
-    return [heads, *rows]
+    rows.sort(key=_rank)
+    return Report(found=found, rows=rows)
 
 
-def _at_least(requests: int, *, exact: bool) -> str:
-    return str(requests) if exact else f"at least {requests}"
-
-
-def _round(found: Meaning) -> str:
-    if not found.ours:
-        return "Requests: none for configured clusters."
-    rate = found.settings.palette.requests_per_second
-    interval = format_duration(found.settings.refresh.interval)
-    fits = found.seconds <= found.settings.refresh.interval
-    verdict = (
-        f"which fits into refresh.interval ({interval})."
-        if fits
-        else f"longer than refresh.interval ({interval}): rounds are stretched. Give it a longer "
-        "interval, or share the clusters among several exporters (shard.total)."
-    )
-    least = "" if found.exact else "at least "
-    requests = _plural(found.requests, "request")
+def _rank(row: Row) -> tuple[object, ...]:
+    age = row.recovery_point_age_seconds
     return (
-        f"Requests: a round takes {least}{requests}, {least}{_seconds(found.seconds)} s "
-        f"at {rate:g} a second, {verdict}"
+        WORST_FIRST.index(row.verdict),
+        -len(row.reasons),
+        -(float("inf") if age is None else age),
+        row.cluster,
+        row.namespace,
+        row.vm,
     )
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
+def _unread_row(name: str, uid: str) -> Row:
+    return Row(cluster=name, cluster_uid=uid, reasons=("cluster_unread",))
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+def _row(subject: Subject, owner_label: str | None, now: float) -> Row:
+    verdict, reasons = judge(subject, now)
+    row, labels = subject.row, dict(subject.vm.labels) if subject.vm else {}
+    point = row.recovery_point
+    return Row(
+        cluster=subject.cluster.name,
+        cluster_uid=subject.cluster.uid,
+        namespace=subject.namespace,
+        vm=subject.name,
+        owner=labels.get(owner_label, "") if owner_label else "",
+        verdict=verdict,
+        reasons=reasons,
+        recovery_point=None if point is None else _time(point),
+        recovery_point_age_seconds=None if point is None else max(0, round(now - point)),
+        objective_seconds=None if row.max_age is None else round(row.max_age),
+        snapshots=row.snapshots,
+        restorable_snapshots=row.restorable,
+        unprotected_volumes=row.unprotected.names if row.unprotected else None,
+        problems=tuple(each.problem.name for each in findings(subject, now)),
+    )
 
 
-def _names(found: Meaning) -> Iterator[str]:
-    if found.name_requests:
+def _time(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:.0f}"  # past the year 9999
+
+
+def as_json(found: Report) -> Iterator[str]:
+    """Yield the report as JSON."""
+    vms = [asdict(row) for row in found.vms]
+    yield json.dumps({"summary": found.summary, "vms": vms}, indent=2)
+
+
+def as_csv(found: Report) -> Iterator[str]:
+    """Yield the rows as CSV. A cluster that could not be read has a row without ``vm``."""
+    yield _csv_line(COLUMNS)
+    for row in found.rows:
+        yield _csv_line([_cell(getattr(row, name)) for name in COLUMNS])
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    # A spreadsheet would take it for a formula.
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def as_text(found: Report) -> Iterator[str]:
+    """Yield a table, the worst first, and the summary at the end."""
+    return printable(_lines(found))
+
+
+def _lines(found: Report) -> Iterator[str]:
+    if found.rows:
+        heads = ("verdict", "cluster", "virtual machine", "owner", "newest", "objective", "why")
+        yield from table([heads, *map(_text_row, found.rows)])
+        yield ""
+    yield from _summary_lines(found)
+
+
+def _text_row(row: Row) -> tuple[str, ...]:
+    age, objective = row.recovery_point_age_seconds, row.objective_seconds
+    return (
+        row.verdict.replace("_", " "),
+        row.cluster,
+        f"{row.namespace}/{row.vm}" if row.vm else "(all)",
+        row.owner or "-",
+        "-" if age is None else _span(age),
+        "-" if objective is None else format_duration(objective),
+        ", ".join(row.reasons or row.problems) or "-",
+    )
+
+
+def _span(seconds: int) -> str:
+    unit, size = ("m", 60) if seconds < 3_600 else ("h", 3_600)
+    if seconds >= 3 * 86_400:
+        unit, size = "d", 86_400
+    return f"{seconds // size}{unit}"
+
+
+def _summary_lines(found: Report) -> Iterator[str]:
+    summary = found.summary
+    counts = ", ".join(f"{summary[each.value]:,} {each.replace('_', ' ')}" for each in WORST_FIRST)
+    yield f"{plural(summary['vms'], 'virtual machine')}: {counts}."
+    if summary["discovery_error"]:
+        yield f"Discovery failed: {summary['discovery_error']}"
+    if summary["unread_clusters"]:
         yield (
-            f"Names: {_plural(found.name_requests, 'request')} at the start for the names of "
-            "clusters that have no cluster_name."
+            f"{summary['unread_clusters']:,} of {plural(summary['clusters'], 'cluster')} could "
+            "not be read. Their virtual machines are not counted."
         )
+    for each in summary["failures"]:
+        yield f"  {each['what']}: {each['reason']}"
+    yield from summary["without_match"]
+    yield from unreadable_lines(found.found)
+    verdict = "every virtual machine is protected" if found.good else "not everything is protected"
+    yield f"Result: {verdict}."
 
 
-def _discovery(found: Meaning) -> str:
-    wanted = found.settings.discovery
-    if not wanted.enabled:
-        return "Discovery: off; what targets name is all there is."
-    interval = format_duration(wanted.interval)
-    clusters = _named(wanted.clusters, wanted.exclude_clusters)
-    namespaces = _named(wanted.namespaces, wanted.exclude_namespaces)
-    return (
-        f"Discovery: on; one request every {interval} asks for the clusters that run virtual "
-        f"machines, of which those {clusters} are read, in namespaces {namespaces}. Each takes at "
-        f"least {REQUESTS_PER_CLUSTER} requests a round; at most {found.room} fit into "
-        f"refresh.interval."
-    )
-
-
-def _named(include: Patterns, exclude: Patterns) -> str:
-    wanted = _alternatives(include) or "(nothing: the list is empty)"
-    unwanted = f" but not {_alternatives(exclude)}" if exclude else ""
-    return f"named {wanted}{unwanted}"
-
-
-def _alternatives(patterns: Patterns) -> str:
-    return " or ".join(pattern.pattern for pattern in patterns)
-
-
-def _shard(found: Meaning) -> str:
-    shard = found.settings.shard
-    if shard.total == 1:
-        return "Shard: it reads all clusters by itself."
-    return (
-        f"Shard: {shard.index} of 0 to {shard.total - 1}; of {len(found.clusters)} configured "
-        f"clusters, {len(found.ours)} are its own"
-        + (", and of those discovered, its share." if found.settings.discovery.enabled else ".")
-    )
-
-
-def _objectives(found: Meaning) -> Iterator[str]:
-    count = len(found.settings.objectives)
-    if not count:
-        yield "Objectives: none; no virtual machine can be overdue."
-        return
-    idle = len(found.idle_objectives)
-    verdict = f"of which {idle} can match nothing" if idle else "all of which can match something"
-    yield f"Objectives: {count}, {verdict}."
-    for index, why in found.idle_objectives:
-        yield f"warning: objectives[{index}] can match nothing: {why}."
+FORMATS = {"text": as_text, "json": as_json, "csv": as_csv}
+"""The value of ``--report`` -> what prints it."""

@@ -195,7 +195,7 @@ def _overall(plan: Plan, named: Reading) -> Unread | None:
 
 
 def _unread(error: PaletteError) -> Unread:
-    return Unread(error.reason, str(error))
+    return Unread(error.reason, str(error), type(error).__name__)
 
 
 def _first(errors: BaseExceptionGroup[PaletteError]) -> PaletteError:

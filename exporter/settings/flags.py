@@ -25,8 +25,14 @@ GENERAL: Sequence[tuple[Sequence[str], Mapping[str, Any]]] = (
         ("--config.check",),
         {
             "action": "store_true",
-            "help": "Check the settings and the files they name, print them without secrets and "
-            "what they mean, and exit.",
+            "help": "Check the settings and the files they name, print what they mean, and exit.",
+        },
+    ),
+    (
+        ("--config.print",),
+        {
+            "action": "store_true",
+            "help": "Check the settings, print all of them as YAML without secrets, and exit.",
         },
     ),
     (
@@ -41,8 +47,20 @@ GENERAL: Sequence[tuple[Sequence[str], Mapping[str, Any]]] = (
         ("--config.check.live",),
         {
             "action": "store_true",
-            "help": "Check the settings, then try at Palette whether what they ask for can be "
-            "read; exits with 1 if not.",
+            "help": "Check the settings, read everything once, print what was found for each "
+            "cluster, and exit: 1 if anything could not be read or does not exist.",
+        },
+    ),
+    (
+        ("--report",),
+        {
+            "nargs": "?",
+            "const": "text",
+            "choices": ("text", "json", "csv"),
+            "metavar": "text|json|csv",
+            "help": "Read everything once, print one row for each virtual machine and a summary, "
+            "and exit: 0 if every virtual machine that is not exempt is protected, 1 if not or "
+            "if anything could not be read.",
         },
     ),
     (
@@ -83,10 +101,17 @@ class Flags:
     config_auto_reload: bool = False
     config_check: bool = False
     config_check_live: bool = False
+    config_print: bool = False
+    report: str = ""
     demo: bool = False
     health: bool = False
     version: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def prints(self) -> bool:
+        """Whether the command prints something and ends, instead of serving."""
+        return self.config_check or self.config_check_live or self.config_print or bool(self.report)
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -109,6 +134,8 @@ def parse(argv: Sequence[str]) -> Flags:
         config_auto_reload=said.pop("config.auto_reload", False),
         config_check=said.pop("config.check", False),
         config_check_live=said.pop("config.check.live", False),
+        config_print=said.pop("config.print", False),
+        report=said.pop("report", ""),
         demo=said.pop("demo", False),
         health=said.pop("health", False),
         version=said.pop("version", False),

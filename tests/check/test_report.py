@@ -1,150 +1,229 @@
-"""What `--config.check` says of a configuration, beside the settings themselves."""
+"""`--report` as auditors run it: rows, exit codes and formats, from a real process."""
 
-import re
+import asyncio
+import csv
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from exporter.check.report import report
-from exporter.settings import Settings
+from exporter.check.report import COLUMNS
+from exporter.demo.documents import vm_document
+from exporter.demo.stages import snapshot_document
+from exporter.demo.volumes import ROOT, without_class
+from exporter.demo.world import World
+from tests.harness import EAST, EAST_PROJECT, WEST, WEST_PROJECT
+from tests.palette_server import faults
+from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import finished
 
-EAST, WEST, NORTH = "6540a1", "6540a2", "6540a3"
-DEFAULT: dict[str, Any] = {"palette": {"api_key": "c4n4ry-S3CR3T-9f"}}
+HOUR = 3600.0
+OBJECTIVES = [{"namespace": "scratch", "exempt": True}, {"max_age": "26h"}]
 
 
-def said(**sections: Any) -> list[str]:
-    """Return the comments; what is no comment must be the settings."""
-    settings = Settings.model_validate({**DEFAULT, **sections})
-    text = report(settings)
-    assert yaml.safe_load(text) == settings.effective()
-    return [line for line in text.splitlines() if line.startswith("#")]
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What the command printed and how it ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.stdout)))
+
+    @property
+    def tree(self) -> Any:
+        return json.loads(self.stdout)
 
 
-def row(lines: list[str], uid: str) -> str:
-    (found,) = [line for line in lines if re.match(rf"#   {uid} ", line)]
-    return found
+@asynccontextmanager
+async def fleet() -> AsyncIterator[PaletteServer]:
+    """A protected virtual machine in each of two clusters, and one that is exempt."""
+    now = time.time()
+    world = World.empty(now=now)
+    for uid, name, project in ((EAST, "east", EAST_PROJECT), (WEST, "west", WEST_PROJECT)):
+        world.add_cluster(uid, name, project)
+        labels = {"example.com/owner": f"team-{name}"}
+        world.put_vm(uid, vm_document(name="db-01", labels=labels))
+        world.put_snapshot(uid, snapshot_document(requested_at=now - HOUR))
+    world.put_vm(EAST, vm_document(name="agent-01", namespace="scratch"))
+    async with PaletteServer(world, limits=None) as palette:
+        yield palette
 
 
-def line(lines: list[str], word: str) -> str:
-    (found,) = [each for each in lines if each.startswith(f"# {word}: ")]
-    return found
+def report(directory: Path, palette: PaletteServer, how: str = "csv", **sections: Any) -> Printed:
+    path = directory / "config.yaml"
+    tree = {
+        "palette": {"url": palette.url, "timeout": "1s"},
+        "discovery": {"enabled": True},
+        "objectives": OBJECTIVES,
+        "labels": {"owner": "example.com/owner"},
+        **sections,
+    }
+    path.write_text(yaml.safe_dump(tree))
+    key = {"SPECTROCLOUD_APIKEY": API_KEY}
+    done = finished(f"--report={how}", f"--config.file={path}", environ=key)
+    assert "Traceback" not in done.stderr
+    return Printed(done.returncode, done.stdout, done.stderr)
 
 
-def target(path: str, **more: str) -> dict[str, str]:
-    keys = ("cluster_uid", "namespace", "vm", "snapshot")
-    return dict(zip(keys, path.split("/"), strict=False)) | more
+async def printed(directory: Path, palette: PaletteServer, *how: str, **sections: Any) -> Printed:
+    return await asyncio.to_thread(report, directory, palette, *how, **sections)
 
 
-COVERS: dict[str, tuple[list[str], str, str]] = {
-    "a cluster": ([EAST], "whole cluster", "at least 2"),
-    "a namespace": ([f"{EAST}/vms"], "namespace vms", "at least 2"),
-    "a machine": ([f"{EAST}/vms/db-01"], "VM vms/db-01", "at least 2"),
-    "a snapshot": ([f"{EAST}/vms/db-01/nightly"], "snapshot vms/db-01/nightly", "1"),
-    "three snapshots of one machine": (
-        [f"{EAST}/vms/db-01/{name}" for name in "abc"],
-        "3 snapshots: vms/db-01/a, vms/db-01/b, vms/db-01/c",
-        "at least 1",
+async def test_a_protected_fleet_ends_with_0_in_each_format(tmp_path: Path) -> None:
+    async with fleet() as palette:
+        text = await printed(tmp_path, palette, "text")
+        table = await printed(tmp_path, palette, "csv")
+        tree = (await printed(tmp_path, palette, "json")).tree
+    assert (text.code, text.stderr) == (0, "")
+    assert "3 virtual machines: 0 not protected, 0 unknown, 2 protected, 1 exempt." in text.stdout
+    assert text.stdout.endswith("Result: every virtual machine is protected.\n")
+    assert table.code == 0
+    assert tuple(table.rows[0]) == COLUMNS == tuple(tree["vms"][0])
+    first = tree["vms"][0]
+    assert (first["cluster"], first["cluster_uid"], first["namespace"]) == ("east", EAST, "vms")
+    assert (first["vm"], first["owner"], first["verdict"]) == ("db-01", "team-east", "protected")
+    assert first["objective_seconds"] == 26 * 3600
+    assert first["unprotected_volumes"] == []
+    assert tree["summary"]["vms"] == len(table.rows) == 3
+    assert [row["verdict"] for row in table.rows] == [vm["verdict"] for vm in tree["vms"]]
+
+
+def without_a_volume(palette: PaletteServer) -> None:
+    volumes = (ROOT, without_class("datadisk", "nfs"))
+    palette.world.put_vm(WEST, vm_document(name="db-01", volumes=volumes))
+    left_out = snapshot_document(
+        requested_at=time.time() - HOUR, included=["rootdisk"], excluded=["datadisk"]
+    )
+    palette.world.put_snapshot(WEST, left_out)
+
+
+def without_a_snapshot(palette: PaletteServer) -> None:
+    palette.world.delete_snapshot(WEST, "vms", "db-01-nightly")
+
+
+def without_a_time(palette: PaletteServer) -> None:
+    (document,) = palette.world.snapshots(WEST)
+    document["status"]["creationTime"] = "yesterday"
+    palette.world.put_snapshot(WEST, document)
+
+
+WRONG: dict[str, tuple[Callable[[PaletteServer], object], str, str]] = {
+    "a data volume is in no snapshot": (
+        without_a_volume,
+        "not_protected",
+        "unprotected_volumes",
     ),
-    "snapshots of two machines": (
-        [f"{EAST}/vms/db-01/a", f"{EAST}/web/web-01/b"],
-        "2 snapshots: vms/db-01/a, web/web-01/b",
-        "at least 1",
-    ),
-    "a cluster and a snapshot in it": (
-        [EAST, f"{EAST}/vms/db-01/a"],
-        "whole cluster; snapshot vms/db-01/a",
-        "at least 2",
-    ),
-    "a namespace and a machine elsewhere": (
-        [f"{EAST}/vms", f"{EAST}/db/db-01"],
-        "namespace vms; VM db/db-01",
-        "at least 3",
-    ),
-    "many namespaces": (
-        [f"{EAST}/n-{number}" for number in range(9)],
-        "9 namespaces: n-0, n-1, n-2 and 6 more",
-        "at least 2",
+    "a VM has no snapshot": (without_a_snapshot, "not_protected", "objective_missed"),
+    "a cluster cannot be read": (
+        lambda palette: palette.forbidden_projects.add(WEST_PROJECT),
+        "unknown",
+        "cluster_unread",
     ),
 }
 
 
-@pytest.mark.parametrize("case", COVERS)
-def test_each_cluster_has_a_row_that_says_what_is_read_of_it(case: str) -> None:
-    paths, covers, requests = COVERS[case]
-    lines = said(targets=[target(path, cluster_name="prod-east") for path in paths])
-    assert re.split(r"  +", row(lines, EAST)[4:]) == [EAST, "prod-east", covers, requests]
+@pytest.mark.parametrize("case", WRONG)
+async def test_whatever_is_not_known_to_be_protected_ends_with_1_and_comes_first(
+    case: str, tmp_path: Path
+) -> None:
+    spoil, verdict, reason = WRONG[case]
+    async with fleet() as palette:
+        spoil(palette)
+        done = await printed(tmp_path, palette)
+    assert done.code == 1
+    assert done.rows[0]["cluster"] == "west"
+    assert done.rows[0]["verdict"] == verdict
+    assert reason in done.rows[0]["reasons"].split()
 
 
-def test_a_round_is_compared_with_the_interval() -> None:
-    targets = [target(EAST), target(WEST)]
-    fits = line(said(targets=targets), "Requests")
-    assert "at least 4 requests, at least 0.1 s at 40 a second" in fits
-    assert "fits into refresh.interval (1m)" in fits
-    palette = {**DEFAULT["palette"], "requests_per_second": 0.05}
-    stretched = line(said(palette=palette, targets=targets), "Requests")
-    assert "at least 80 s at 0.05 a second, longer than refresh.interval (1m)" in stretched
-    named = [target(f"{uid}/vms/db-01/nightly") for uid in (EAST, WEST)]
-    assert "takes 2 requests, 0.05 s at" in line(said(targets=named), "Requests")
+def without_clusters(palette: PaletteServer) -> None:
+    for uid in (EAST, WEST):
+        palette.world.remove_cluster(uid)
 
 
-def test_names_that_nobody_gave_cost_one_request_for_each_project() -> None:
-    targets = [target(EAST), target(WEST, project_uid="p"), target(NORTH, cluster_name="north")]
-    assert "2 requests at the start" in line(said(targets=targets), "Names")
-    assert not [each for each in said(targets=targets[2:]) if each.startswith("# Names")]
+def without_vms(palette: PaletteServer) -> None:
+    for uid in (EAST, WEST):
+        for namespace in ("vms", "scratch"):
+            palette.world.delete_namespace(uid, namespace)
 
 
-def test_discovery_is_told_with_its_names_and_how_many_clusters_would_fit() -> None:
-    assert "off" in line(said(targets=[target(EAST)]), "Discovery")
-    wanted = {"enabled": True, "interval": 90, "clusters": ["prod-.*"], "exclude_clusters": ["x"]}
-    told = line(said(targets=[target(EAST)], discovery=wanted), "Discovery")
-    assert "on; one request every 1m30s" in told
-    assert "those named prod-.* but not x are read, in namespaces named .*" in told
-    assert f"at most {(60 * 40 - 2) // 2} fit" in told
+EMPTY: dict[str, Callable[[PaletteServer], object]] = {
+    "the key is refused": lambda palette: palette.api_keys.clear(),
+    "Palette fails": lambda palette: palette.faults.add(None, faults.status(500)),
+    "the dashboard is empty": without_clusters,
+    "the clusters have no VM": without_vms,
+}
 
 
-def test_each_shard_counts_its_own_clusters_only() -> None:
-    clusters = [f"6540b{number}" for number in range(12)]
-    own: list[str] = []
-    for ordinal in range(3):
-        lines = said(
-            targets=[target(uid) for uid in clusters], shard={"ordinal": ordinal, "total": 3}
-        )
-        ours = [uid for uid in clusters if row(lines, uid).endswith("at least 2")]
-        assert all(row(lines, uid).endswith("another shard's") for uid in {*clusters} - {*ours})
-        assert f"at least {2 * len(ours)} requests" in line(lines, "Requests")
-        assert f"{ordinal} of 0 to 2; of 12 configured clusters, {len(ours)}" in line(
-            lines, "Shard"
-        )
-        own += ours
-    assert sorted(own) == sorted(clusters)
-    assert "by itself" in line(said(targets=[target(EAST)]), "Shard")
+@pytest.mark.parametrize("case", EMPTY)
+async def test_nothing_found_is_never_everything_protected(case: str, tmp_path: Path) -> None:
+    async with fleet() as palette:
+        EMPTY[case](palette)
+        done = await printed(tmp_path, palette, "text")
+        tree = await printed(tmp_path, palette, "json")
+    assert (done.code, tree.code) == (1, 1)
+    assert "Result: not everything is protected." in done.stdout
+    assert tree.tree["summary"]["all_protected"] is False
+    assert tree.tree["vms"] == []
 
 
-def test_an_objective_that_can_match_nothing_is_warned_of() -> None:
-    objectives = [{"max_age": "8d"}, {"namespace": "prod-.*", "max_age": "26h"}]
-    lines = said(targets=[target(EAST)], objectives=objectives)
-    assert "2, of which 1 can match nothing" in line(lines, "Objectives")
-    assert line(lines, "warning").startswith("# warning: objectives[1] can match nothing: ")
-    lines = said(targets=[target(EAST)], objectives=objectives[::-1])
-    assert line(lines, "Objectives").endswith("2, all of which can match something.")
-    assert not [each for each in lines if "warning" in each]
+async def test_a_value_that_cannot_be_read_ends_with_1(tmp_path: Path) -> None:
+    async with fleet() as palette:
+        without_a_time(palette)
+        done = await printed(tmp_path, palette, "text")
+    assert done.code == 1
+    assert "vms/db-01-nightly: status.creationTime is not an RFC 3339 time" in done.stdout
 
 
-def test_a_name_cannot_leave_its_comment() -> None:
-    name = "evil\npalette:\n  api_key: x\r\x1b31m\u2028"
-    lines = said(targets=[target(EAST)], discovery={"enabled": True, "clusters": [name]})
-    assert all(each.isprintable() for each in lines)
-    assert r"evil\npalette" in "".join(lines)
+async def test_bad_settings_end_with_2_before_anything_is_read(tmp_path: Path) -> None:
+    async with fleet() as palette:
+        done = await printed(tmp_path, palette, objectives=[{"max_age": "soon"}])
+        assert not palette.requests
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("objectives[0].max_age")
 
 
-def test_the_command_prints_it_and_says_nothing_of_secrets(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump({**DEFAULT, "targets": [target(EAST)]}))
-    done = finished("--config.check", f"--config.file={path}")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert yaml.safe_load(done.stdout)["palette"]["api_key"] == "<secret>"
-    assert "# Requests: a round takes at least 2 requests" in done.stdout
-    assert DEFAULT["palette"]["api_key"] not in done.stdout
+def test_a_large_fleet_is_readable_the_worst_first_and_the_summary_last(tmp_path: Path) -> None:
+    """Three thousand virtual machines in thirty clusters, of which ten have no snapshot."""
+
+    async def run() -> Printed:
+        world = World.fleet(clusters=30, vms=3_000, snapshots=2_990, now=time.time())
+        async with PaletteServer(world, limits=None) as palette:
+            return await printed(tmp_path, palette, "text", objectives=[{"max_age": "40d"}])
+
+    done = asyncio.run(run())
+    lines = done.stdout.splitlines()
+    assert done.code == 1
+    assert lines[-2] == (
+        "3,000 virtual machines: 10 not protected, 0 unknown, 2,990 protected, 0 exempt."
+    )
+    assert all(line.startswith("not protected  ") for line in lines[1:11])
+    assert not any(line.startswith("not protected") for line in lines[11:])
+    assert max(map(len, lines)) <= 120
+
+
+def test_the_demo_has_every_verdict() -> None:
+    done = finished("--demo", "--report=json")
+    assert (done.returncode, done.stderr) == (1, "")
+    summary = json.loads(done.stdout)["summary"]
+    assert summary["not_protected"]
+    assert summary["unknown"]
+    assert summary["protected"]
+    assert summary["unread_clusters"] == 4
+
+
+def test_the_format_is_one_of_three() -> None:
+    done = finished("--demo", "--report=xml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--report" in done.stderr
