@@ -105,11 +105,12 @@ def _meaning(settings: "Settings", *, demo: bool) -> "Iterable[str]":
     from exporter.check.meaning import Meaning
     from exporter.refresh.targets import by_cluster
     from exporter.runtime import from_settings
+    from exporter.runtime.parts import render_options
 
     return Meaning(
         settings=settings,
         configured=by_cluster(from_settings.targets(settings)),
-        objectives=tuple(map(from_settings.objective, settings.objectives)),
+        options=render_options(settings),
         demo=demo,
     ).lines()
 

@@ -8,10 +8,9 @@ from exporter.check.objectives import Place, places, unused
 from exporter.check.series import SNAPSHOTS, VMS, needed, series
 from exporter.check.text import plural, printable, some, table
 from exporter.duration import format_duration
-from exporter.metrics.exposition import FAMILIES
+from exporter.metrics.options import RenderOptions
 from exporter.refresh.plan import Plan, plan
 from exporter.refresh.targets import ClusterTargets, Share
-from exporter.rollup import Objective
 from exporter.settings import Settings
 
 REQUESTS_PER_CLUSTER = 2
@@ -25,12 +24,12 @@ ROWS = 8
 class Meaning:
     """Settings, with the values that are made from them.
 
-    configured: the targets by cluster. demo: whether a simulated Palette is read.
+    configured: the targets by cluster. options: of the metrics. demo: whether a simulated Palette is read.
     """
 
     settings: Settings
     configured: Sequence[ClusterTargets]
-    objectives: Sequence[Objective]
+    options: RenderOptions
     demo: bool = False
 
     @property
@@ -110,24 +109,23 @@ class Meaning:
             yield f"  Of the discovered clusters, at most {room:,} fit into the interval."
 
     def _objectives(self) -> Iterator[str]:
-        yield f"Objectives:  {len(self.objectives)}"
-        if not self.objectives:
+        yield f"Objectives:  {len(self.options.objectives)}"
+        if not self.options.objectives:
             yield (
                 "  warning: without objectives, no alert tells that snapshots are too old. "
                 "Add objectives with max_age."
             )
         watched = [*places(self.configured), *([Place()] if self._discovers else [])]
-        for sentence in unused(self.objectives, watched):
+        for sentence in unused(self.options.objectives, watched):
             yield f"  warning: {sentence}"
 
     def _series(self) -> Iterator[str]:
-        deny = self.settings.metrics.deny
-        count = series(self.objectives, deny)
+        count = series(self.options)
         yield (
             f"Series:      about {count:,} for each {SNAPSHOTS:,} snapshots of {VMS} virtual "
             "machines"
         )
-        denied = sorted(needed((family.name for family in FAMILIES), deny))
+        denied = sorted(needed(self.options))
         if denied:
             yield (
                 f"  warning: metrics.deny leaves out {some(denied)}. Shipped alert rules or "

@@ -140,7 +140,7 @@ def _row(subject: Subject, owner_label: str | None, now: float) -> Row:
         reasons=reasons,
         recovery_point=None if point is None else _time(point),
         recovery_point_age_seconds=None if point is None else max(0, round(now - point)),
-        objective_seconds=None if row.max_age is None else round(row.max_age),
+        objective_seconds=None if row.objective.max_age is None else round(row.objective.max_age),
         snapshots=row.snapshots,
         restorable_snapshots=row.restorable,
         unprotected_volumes=row.unprotected.names if row.unprotected else None,

@@ -1,11 +1,18 @@
-"""How many series a fleet makes, and which of them the shipped rules and dashboards use; pure."""
+"""How many series a fleet makes, and which families the shipped rules and dashboards need; pure."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
-from exporter.metrics.families import SNAPSHOT_FAMILIES, VM_FAMILIES, SnapshotRow
-from exporter.rollup import Objective, row_of
-from exporter.snapshot import Condition, Snapshot, VirtualMachine, Volumes
+from exporter.metrics.exposition import FAMILIES, RenderedCluster, Renderer
+from exporter.metrics.options import RenderOptions
+from exporter.snapshot import (
+    Cluster,
+    ClusterState,
+    Condition,
+    Listing,
+    Snapshot,
+    VirtualMachine,
+    Volumes,
+)
 
 SNAPSHOTS, VMS = 1_000, 333
 """The fleet that is counted: three snapshots for each virtual machine."""
@@ -19,43 +26,44 @@ USED_BY_NOTHING = frozenset(
 )
 """Families that no shipped rule and no shipped dashboard needs."""
 
-_VM = VirtualMachine(namespace="vms", name="db-01", created_at=0.0, status="Running")
-_SNAPSHOT = Snapshot(
-    namespace="vms",
-    vm="db-01",
-    name="nightly",
-    requested_at=0.0,
-    creation_time=0.0,
-    phase="Succeeded",
-    ready_to_use=True,
-    conditions=tuple(
-        Condition(type=each, status="true", last_transition=0.0)
-        for each in ("Progressing", "Ready")
-    ),
-    indications=("Online", "GuestAgent"),
-    volumes=Volumes(included=("rootdisk",)),
-)
 
-
-def series(objectives: Sequence[Objective], deny: Sequence[re.Pattern[str]]) -> int:
-    """Return the series of a fleet of SNAPSHOTS good snapshots of VMS virtual machines."""
-    row = row_of(_VM, (_SNAPSHOT,), objectives[-1] if objectives else None)
-    of_snapshot = SnapshotRow(_SNAPSHOT, False, _VM)
-    each = sum(
-        family.text("", of_snapshot).count("\n")
-        for family in SNAPSHOT_FAMILIES
-        if not _denied(family.name, deny)
+def series(options: RenderOptions) -> int:
+    """Return the series of a cluster with SNAPSHOTS good snapshots of VMS virtual machines."""
+    vms = tuple(VirtualMachine(namespace="n", name=f"{i}", created_at=0.0) for i in range(VMS))
+    snapshots = tuple(
+        Snapshot(
+            namespace="n",
+            vm=f"{number % VMS}",
+            name=f"{number}",
+            requested_at=0.0,
+            creation_time=0.0,
+            phase="Succeeded",
+            ready_to_use=True,
+            conditions=(Condition("Progressing", "false", 0.0), Condition("Ready", "true", 0.0)),
+            indications=("Online", "GuestAgent"),
+            volumes=Volumes(included=("rootdisk",)),
+        )
+        for number in range(SNAPSHOTS)
     )
-    each_vm = sum(
-        family.text("", row).count("\n") for family in VM_FAMILIES if not _denied(family.name, deny)
+    listing = Listing(
+        snapshots=snapshots,
+        virtual_machines=vms,
+        known_machines=frozenset(vm.key for vm in vms),
+        namespaces=frozenset(),
+        read_at=0.0,
     )
-    return each * SNAPSHOTS + each_vm * VMS
+    state = ClusterState(cluster=Cluster(uid="uid", name="name"), up=True, listing=listing)
+    rendering = Renderer(options)(state, None)
+    while True:
+        try:
+            next(rendering)
+        except StopIteration as end:
+            rendered: RenderedCluster = end.value
+            return rendered.series
 
 
-def needed(families: Iterable[str], deny: Sequence[re.Pattern[str]]) -> Iterator[str]:
+def needed(options: RenderOptions) -> Iterator[str]:
     """Yield the denied families that a shipped rule or dashboard needs."""
-    return (each for each in families if each not in USED_BY_NOTHING and _denied(each, deny))
-
-
-def _denied(name: str, deny: Sequence[re.Pattern[str]]) -> bool:
-    return any(pattern.fullmatch(name) for pattern in deny)
+    for family in FAMILIES:
+        if family.name not in USED_BY_NOTHING and not options.allows(family.name):
+            yield family.name

@@ -197,6 +197,7 @@ CASES: tuple[Case, ...] = (
     ),
     # What cannot be known.
     Case(name="no-spec-01", cluster=2, namespace="data", volumes=(ROOT, _NFS), vm=_without_spec),
+    Case(name="no-spec-02", cluster=2, namespace="data", vm=_without_spec),
     Case(name="time-text-01", cluster=1, namespace="erp", snapshot=_time_as_text),
     Case(name="time-unset-01", cluster=1, namespace="erp", ages=(190,), snapshot=_time_unset),
     Case(name="age-unknown-01", cluster=2, namespace="data", ages=(), vm=_of_unknown_age),

@@ -12,6 +12,7 @@ from exporter.check.series import USED_BY_NOTHING
 from exporter.metrics.exposition import FAMILIES
 from exporter.refresh.targets import by_cluster
 from exporter.runtime import from_settings
+from exporter.runtime.parts import render_options
 from exporter.settings import Settings
 from tests.process import ROOT, finished
 
@@ -26,7 +27,7 @@ def meaning(**sections: Any) -> list[str]:
         Meaning(
             settings=settings,
             configured=by_cluster(from_settings.targets(settings)),
-            objectives=[from_settings.objective(each) for each in settings.objectives],
+            options=render_options(settings),
         ).lines()
     )
 
