@@ -24,7 +24,8 @@ ROWS = 8
 class Meaning:
     """Settings, with the values that are made from them.
 
-    configured: the targets by cluster. options: of the metrics. demo: whether a simulated Palette is read.
+    configured: the targets by cluster. options: of the metrics.
+    demo: whether a simulated Palette is read.
     """
 
     settings: Settings
