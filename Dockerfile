@@ -8,7 +8,7 @@ RUN python -m venv /opt/exporter \
  && /opt/exporter/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
  && python -m venv /opt/tools \
  && /opt/tools/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY docs docs
 COPY exporter exporter
 ARG REVISION=unknown

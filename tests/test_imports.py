@@ -29,7 +29,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
     },
     "check": {"refresh", "metrics", "findings", "rollup", "verdict", "snapshot", "settings"},
-    "web": {"refresh", "store", "metrics", "rollup", "snapshot"},
+    "web": {
+        *("refresh", "store", "metrics", "findings", "subject", "rollup"),
+        *("snapshot_problems", "verdict", "snapshot"),
+    },
     "refresh": {"palette", "store", "metrics", "snapshot"},
     "palette": {"snapshot", "volumes"},
     "store": {"snapshot"},

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from exporter.settings import load
-from exporter.web.status.guides import GUIDES
 from tests.process import ROOT, SCRIPT, finished
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -81,7 +80,8 @@ def test_the_wheel_holds_the_package_its_types_and_no_tests(tmp_path: Path) -> N
     ours = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
     pages = (ROOT / "exporter" / "web" / "status" / "templates").iterdir()
     assert ours | {str(path.relative_to(ROOT)) for path in pages} <= set(names)
-    assert {f"exporter/docs/{name}" for name in GUIDES} <= set(names)
+    documents = {f"exporter/docs/{path.stem}.html" for path in (ROOT / "docs").glob("*.md")}
+    assert documents <= set(names)
     assert not [name for name in names if "test" in name or "__pycache__" in name]
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"exporter"}

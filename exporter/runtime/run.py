@@ -18,6 +18,7 @@ from exporter.refresh.reader import Reading
 from exporter.runtime.connection import connect, warn_of_dangers
 from exporter.runtime.demo import simulated
 from exporter.runtime.fleet import Fleet, surroundings
+from exporter.runtime.page import facts
 from exporter.runtime.parts import Exposed, Fixed, LogLines, Probes, Publication
 from exporter.runtime.reload import Reloader
 from exporter.runtime.signals import Signals
@@ -32,7 +33,6 @@ from exporter.web.probe import ProbeHandler
 from exporter.web.reload import ReloadHandler
 from exporter.web.scrapes import Scrapes
 from exporter.web.status.handlers import StatusHandlers
-from exporter.web.status.pages import Pages
 
 REMEMBERED_FAULTS = 10_000
 """How many unreadable values are told apart before they are only counted."""
@@ -215,15 +215,13 @@ def _application(settings: Settings, built: _Built) -> web.Application:
         telemetry_path=path,
         turns=turns,
     )
+    started = wall()
     status = StatusHandlers(
-        store=store,
-        known=lambda: fleet.refresher.clusters,
-        ready=lambda: fleet.ready,
-        configuration=lambda: built.publication.settings.effective_yaml(),
+        facts=lambda: facts(built.publication, fleet, built.reloader, started=started),
         wall=wall,
-        turns=turns,
+        configuration=lambda: built.publication.settings.effective_yaml(),
         version=__version__,
-        pages=Pages(version=__version__, telemetry_path=path),
+        telemetry_path=path,
     )
     probe = ProbeHandler(probing=lambda: built.probes.probing, wall=wall, turns=turns)
     reload = ReloadHandler(

@@ -12,18 +12,17 @@ from exporter.metrics.exposition import Renderer
 from exporter.metrics.probe import Probe, probe_exposition
 from exporter.refresh.probe import Prober, Question
 from exporter.snapshot import Cluster
-from exporter.web.asked import Asked, QueryError, asked, time_limit
 from exporter.web.handlers import respond
+from exporter.web.probe_query import ProbeQuery, QueryError, parse, time_limit
 
 PATH = "/probe"
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 
-DISABLED = "Probes are disabled, by probe.enabled.\n"
+DISABLED = "Probes are disabled. Set probe.enabled to enable them.\n"
 FOREIGN = (
-    "cluster_uid is of no cluster that this exporter was configured for or has discovered; "
-    "probe.allow_unconfigured lets any be asked for.\n"
+    "Unknown cluster_uid. Add the cluster to the configuration, or set probe.allow_unconfigured.\n"
 )
-OTHER_PROJECT = "project_uid is not the project that this exporter reads the cluster in.\n"
+OTHER_PROJECT = "project_uid is not the project in which this exporter reads the cluster.\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +78,7 @@ def _question(request: web.Request, probing: Probing) -> Question:
     if not probing.enabled:
         raise web.HTTPNotFound(text=DISABLED)
     try:
-        wanted = asked(list(request.query.items()))
+        wanted = parse(list(request.query.items()))
     except QueryError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
     return Question(
@@ -90,7 +89,7 @@ def _question(request: web.Request, probing: Probing) -> Question:
     )
 
 
-def _cluster(wanted: Asked, probing: Probing) -> Cluster:
+def _cluster(wanted: ProbeQuery, probing: Probing) -> Cluster:
     known = probing.cluster(wanted.cluster_uid)
     if known is None:
         if not probing.allow_unconfigured:

@@ -1,27 +1,24 @@
-"""What the paths of the status page answer, from memory."""
+"""The paths of the status page and of its JSON; answered from memory."""
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from exporter.cooperative import Turns
-from exporter.metrics.exposition import RenderedCluster
-from exporter.snapshot import Cluster
-from exporter.store import Store
-from exporter.web.status import documents
-from exporter.web.status.board import Boards
-from exporter.web.status.fleet import Standings
-from exporter.web.status.guides import GUIDES, guide
-from exporter.web.status.overview import Fleet, Line, Overview, Part, line, overview
-from exporter.web.status.pages import STYLE, Pages
-from exporter.web.status.question import asked, page_number
+from exporter.web.status import docs
+from exporter.web.status.openapi import openapi
+from exporter.web.status.pages import STYLE, html
+from exporter.web.status.project import Facts, assessed, find, project, shown_clusters, tiles
+from exporter.web.status.query import Query, page_number, parse
+from exporter.web.status.views import PageView, StatusView, VmDetailView
+from exporter.web.status.words import moment
 
-SNAPSHOTS_A_PAGE = 20
+SNAPSHOTS_ON_A_PAGE = 20
 
 HEADERS = {
     hdrs.CACHE_CONTROL: "no-store",
@@ -32,7 +29,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""Of every answer here: nothing is kept, nothing runs, nothing is fetched from elsewhere."""
+"""Of every answer here: nothing is kept, nothing runs, nothing is fetched from another host."""
 
 VM_PATH = "/vms/{cluster}/{namespace:[^/]*}/{vm:[^/]*}"
 
@@ -41,96 +38,103 @@ VM_PATH = "/vms/{cluster}/{namespace:[^/]*}/{vm:[^/]*}"
 class StatusHandlers:
     """Answers with the page, its parts, and the same as JSON.
 
-    known: the clusters that are refreshed; ready: whether every first refresh has ended.
-    configuration: the settings in force as text, without their secrets.
-    wall: seconds since the epoch.
+    facts: what is known now; wall: seconds since the epoch.
+    configuration: the active settings as text, without secrets.
+    Everything is worked out when somebody looks, in a thread, for one request at a time.
     """
 
-    store: Store[RenderedCluster]
-    known: Callable[[], Iterable[Cluster]]
-    ready: Callable[[], bool]
-    configuration: Callable[[], str]
+    facts: Callable[[], Facts]
     wall: Callable[[], float]
+    configuration: Callable[[], str]
     version: str
-    pages: Pages
-    turns: Turns = field(default_factory=Turns)
-    _boards: Boards = field(default_factory=Boards, init=False)
-    _looking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
-    _standings: Standings = field(default_factory=Standings, init=False)
+    telemetry_path: str
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
-        """Put all on their paths. counted: counts what takes its time among all that do."""
+        """Add all paths. counted: limits how many answers are worked out at the same time."""
         router.add_get("/", counted(self.index))
         router.add_get("/api/v1/status", counted(self.status))
         router.add_get(VM_PATH, counted(self.vm))
         router.add_get(f"/api/v1{VM_PATH}", counted(self.vm_document))
+        router.add_get("/api/v1/openapi.json", counted(self.openapi))
         router.add_get("/config", counted(self.settings))
-        router.add_get("/docs", self.guides)
-        router.add_get("/docs/{name}", counted(self.guide))
+        router.add_get("/docs", counted(self.docs))
+        router.add_get("/docs/{name}", counted(self.document))
         router.add_get("/status.css", self.style)
 
     async def index(self, request: web.Request) -> web.Response:
         """Answer with the page of the fleet."""
-        found = await self._overview(request)
-        return await self._page(
-            "status", here="status", now=found.now, overview=found, ready=self.ready()
-        )
+        query, notes = parse([*request.query.items()])
+        if "" in request.query.values() and not notes:
+            # A form sends its empty fields too; the address that people share has none.
+            raise web.HTTPSeeOther(query.url() if query != Query() else "./", headers=HEADERS)
+        facts = self.facts()
+        return await self._work(lambda: self._index(facts, query, notes))
 
     async def status(self, request: web.Request) -> web.Response:
-        """Answer with the same as JSON; a question that makes no sense is 400."""
-        found = await self._overview(request)
-        if found.notes:
-            return _json({"error": " ".join(found.notes)}, status=400)
-        return _json(documents.status(found, ready=self.ready(), version=self.version))
+        """Answer with the same as JSON, or with 400 for an invalid query."""
+        query, notes = parse([*request.query.items()])
+        if notes:
+            return _json({"error": " ".join(notes)}, status=400)
+        facts = self.facts()
+        return await self._work(lambda: _status(project(facts, query, assessed(facts)), query))
 
     async def vm(self, request: web.Request) -> web.Response:
-        """Answer with the page of a virtual machine."""
-        now = self.wall()
-        found = await self._line(request, now)
-        if found is None:
-            text = "No such virtual machine is known here, and no snapshot of one."
-            return await self._message("Not found", text, status=404, here="")
-        snapshots = found.machine.newest_first
-        part = Part.of(len(snapshots), page_number(request.query.get("page", "")), SNAPSHOTS_A_PAGE)
-        return await self._page(
-            "vm",
-            here="",
-            now=now,
-            line=found,
-            part=part,
-            snapshots=snapshots[part.slice],
-        )
+        """Answer with the page of a VM."""
+        facts, name = self.facts(), dict(request.match_info)
+        number = page_number(request.query.get("page", ""))
+        return await self._work(lambda: self._vm(find(facts, **name), number))
 
     async def vm_document(self, request: web.Request) -> web.Response:
         """Answer with the same as JSON."""
-        now = self.wall()
-        found = await self._line(request, now)
-        if found is None:
-            return _json({"error": "No such virtual machine is known here."}, status=404)
-        return _json(documents.machine(found, now))
+        facts, name = self.facts(), dict(request.match_info)
+
+        def answer() -> web.Response:
+            found = find(facts, **name)
+            return _json(found) if found else _json({"error": NO_VM}, status=404)
+
+        return await self._work(answer)
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Answer with the description of the JSON API."""
+        del request
+        return _json(openapi(self.version))
 
     async def settings(self, request: web.Request) -> web.Response:
-        """Answer with the settings in force."""
+        """Answer with the active settings."""
         del request
-        text = "What is in force, defaults included. Secrets are not shown."
-        return await self._message(
-            "Configuration", text, here="config", verbatim=self.configuration()
+        text = "The active settings, with defaults. Secrets are not shown."
+        shown = self.configuration()
+        return await self._work(
+            lambda: self._page(
+                "message", here="config", title="Configuration", text=text, verbatim=shown
+            )
         )
 
-    async def guides(self, request: web.Request) -> web.Response:
+    async def docs(self, request: web.Request) -> web.Response:
         """Answer with links to the documents."""
         del request
-        return await self._page("guides", here="docs", now=self.wall(), guides=GUIDES)
 
-    async def guide(self, request: web.Request) -> web.Response:
-        """Answer with one of the documents."""
-        name = request.match_info["name"]
-        text = guide(name)
-        if text is None:
-            return await self._message(
-                "Not found", "There is no such document.", status=404, here="docs"
+        def answer() -> web.Response:
+            titles = {name: docs.title(html) for name, html in docs.documents().items()}
+            return self._page("docs", here="docs", title="Docs", document="", titles=titles)
+
+        return await self._work(answer)
+
+    async def document(self, request: web.Request) -> web.Response:
+        """Answer with one of the documents, with the labels of an alert in its commands."""
+        name, labels = request.match_info["name"], dict(request.query)
+
+        def answer() -> web.Response:
+            found = docs.documents().get(name)
+            if found is None:
+                return self._not_found("There is no such document.", base="../")
+            text = docs.filled(found, labels)
+            return self._page(
+                "docs", base="../", here="docs", title=docs.title(found), document=text
             )
-        return await self._message(GUIDES[name], name, here="docs", verbatim=text)
+
+        return await self._work(answer)
 
     async def style(self, request: web.Request) -> web.Response:
         """Answer with the stylesheet."""
@@ -138,63 +142,76 @@ class StatusHandlers:
         headers = {**HEADERS, hdrs.CACHE_CONTROL: "max-age=300"}
         return web.Response(text=STYLE, content_type="text/css", headers=headers)
 
-    async def _overview(self, request: web.Request) -> Overview:
-        published = self.store.view()
-        # One after the other: who comes second finds the work done.
-        async with self._looking:
-            boards = await self.turns.finished(
-                self._boards.of_all(
-                    (each.state, each.text.options.objectives) for each in published
-                )
-            )
-        question, notes = asked([*request.query.items()])
-        fleet = Fleet(boards, self.known(), self.wall())
-        return await self.turns.finished(overview(fleet, self._standings, question, notes))
+    async def _work(self, answer: Callable[[], web.Response]) -> web.Response:
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(answer)
 
-    async def _line(self, request: web.Request, now: float) -> Line | None:
-        key = (request.match_info["namespace"], request.match_info["vm"])
-        uid = request.match_info["cluster"]
-        published = next((one for one in self.store.view() if one.state.cluster.uid == uid), None)
-        if published is None:
-            return None
-        async with self._looking:
-            board = await self.turns.finished(
-                self._boards.of(published.state, published.text.options.objectives)
-            )
-        row = board.rows.get(key)
-        return None if row is None else line(board.state, row, now)
-
-    async def _message(
-        self,
-        title: str,
-        text: str,
-        *,
-        here: str,
-        verbatim: str = "",
-        status: int = 200,
-    ) -> web.Response:
-        return await self._page(
-            "message",
+    def _index(self, facts: Facts, query: Query, notes: tuple[str, ...]) -> web.Response:
+        status = project(facts, query, assessed(facts))
+        unread, clusters, cluster_page = shown_clusters(status, query)
+        return self._page(
+            "status",
+            here="status",
+            now=status.time,
             status=status,
-            here=here,
-            now=self.wall(),
-            title=title,
-            text=text,
-            verbatim=verbatim,
+            query=query,
+            notes=(*notes, *_past_the_end(query, status)),
+            tiles=tiles(status),
+            unread=unread,
+            clusters=clusters,
+            cluster_page=cluster_page,
         )
 
-    async def _page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
-        await self.pages.load()
-        parts = await self.turns.over(self.pages.parts(template, **values))
-        # What no encoding can say, half of a pair of surrogates, shows as a question mark.
-        body = "".join(parts).encode(errors="replace")
+    def _vm(self, found: VmDetailView | None, number: int) -> web.Response:
+        if found is None:
+            return self._not_found(NO_VM, base="../../../")
+        part = PageView.of(len(found.snapshot_list), number, SNAPSHOTS_ON_A_PAGE)
+        return self._page(
+            "vm",
+            base="../../../",
+            here="",
+            now=found.time,
+            vm=found,
+            part=part,
+            snapshots=found.snapshot_list[part.slice],
+        )
+
+    def _not_found(self, text: str, base: str) -> web.Response:
+        return self._page(
+            "message", code=404, base=base, here="", title="Not found", text=text, verbatim=""
+        )
+
+    def _page(self, template: str, *, code: int = 200, **values: Any) -> web.Response:
+        defaults = {
+            "base": "",
+            "now": moment(self.wall()),
+            "version": self.version,
+            "telemetry_path": self.telemetry_path.removeprefix("/"),
+        }
         return web.Response(
-            body=body, status=status, content_type="text/html", charset="utf-8", headers=HEADERS
+            body=html(template, **(defaults | values)),
+            status=code,
+            content_type="text/html",
+            charset="utf-8",
+            headers=HEADERS,
         )
 
 
-def _json(document: documents.Document, *, status: int = 200) -> web.Response:
-    text = json.dumps(document, ensure_ascii=False, indent=1)
+NO_VM = "No such virtual machine is known here, and no snapshot of one."
+
+
+def _status(status: StatusView, query: Query) -> web.Response:
+    notes = _past_the_end(query, status)
+    return _json({"error": " ".join(notes)}, status=400) if notes else _json(status)
+
+
+def _past_the_end(query: Query, status: StatusView) -> list[str]:
+    pages = status.page.pages
+    return [f"page: the last page is {pages}."] if query.page > pages else []
+
+
+def _json(document: object, *, status: int = 200) -> web.Response:
+    text = json.dumps(msgspec.to_builtins(document), ensure_ascii=False, indent=1)
     return web.Response(
         body=text.encode(errors="replace"),
         status=status,

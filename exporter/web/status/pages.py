@@ -1,52 +1,41 @@
-"""The page's HTML: templates, and the words that they ask for."""
+"""Renders the templates."""
 
-import asyncio
-from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from exporter.web.status import words
-from exporter.web.status.clusters import READINGS
-from exporter.web.status.documents import path
-from exporter.web.status.stages import stage
-from exporter.web.status.states import STATES
+from exporter.web.status.filters import FILTERS
+from exporter.web.status.query import WINDOWS
+from exporter.web.status.stages import STAGES
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 STYLE = (TEMPLATES / "status.css").read_text(encoding="utf-8")
 
-
-class Pages:
-    """Renders templates. version, telemetry_path: of the exporter, for every page."""
-
-    def __init__(self, *, version: str, telemetry_path: str) -> None:
-        self._globals = {"version": version, "telemetry_path": telemetry_path}
-        self._templates: dict[str, Template] = {}
-        self._loading = asyncio.Lock()
-
-    async def load(self) -> None:
-        """Compile the templates, unless they are; needed before ``parts``.
-
-        Many an exporter is never looked at, and needs neither them nor what compiles them.
-        """
-        async with self._loading:
-            if not self._templates:
-                # Beside the event loop: that takes a while.
-                self._templates = await asyncio.to_thread(_compiled, self._globals)
-
-    def parts(self, template: str, *, here: str, **values: Any) -> Iterator[str]:
-        """Yield a page piece by piece.
-
-        here: the page's word in the navigation.
-        """
-        context: Mapping[str, Any] = {"here": here, **values}
-        return self._templates[template].generate(context)
+READINGS = {
+    "read": "Read",
+    "stale": "Stale",
+    "unreadable": "Never read",
+    "waiting": "Not read yet",
+}
+"""State of a cluster -> its words."""
 
 
-def _compiled(values: Mapping[str, str]) -> "dict[str, Template]":
+def html(template: str, **values: Any) -> bytes:
+    """Return a page; to be called in a thread, as the first call compiles the templates."""
+    text = _environment().get_template(f"{template}.html").render(values)
+    # What UTF-8 cannot encode, half of a surrogate pair, becomes a question mark.
+    return text.encode(errors="replace")
+
+
+@cache
+def _environment() -> "Environment":
+    # Imported late: most exporters are only scraped, and need neither it nor its memory.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -57,15 +46,13 @@ def _compiled(values: Mapping[str, str]) -> "dict[str, Template]":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {
-        name: getattr(words, name) for name in ("ago", "cut", "exact", "rfc3339", "seconds", "span")
-    } | {"path": path, "stage": stage}
+    names = ("ago", "count", "cut", "exact", "rfc3339", "seconds", "since", "span")
+    environment.filters |= {name: getattr(words, name) for name in names}
+    environment.filters |= {"page": lambda path: path.removeprefix("/api/v1/"), "shell": quote}
     environment.globals |= {
-        **values,
+        "filters": tuple(FILTERS.values()),
         "readings": READINGS,
-        "states": tuple(STATES.values()),
+        "stages": STAGES,
+        "windows": {seconds: name for name, seconds in WINDOWS.items()},
     }
-    return {
-        name: environment.get_template(f"{name}.html")
-        for name in ("macros", "status", "vm", "message", "guides")
-    }
+    return environment

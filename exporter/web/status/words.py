@@ -1,4 +1,4 @@
-"""Times and amounts as people read them; instants are seconds since the epoch."""
+"""Times and amounts as people read them; instants are aware datetimes in UTC."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -7,23 +7,38 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _LATEST = 253_402_300_799.0  # the last second of the year 9999
 
 
+def instant(seconds: float | None) -> datetime | None:
+    """Return seconds since the epoch as an instant, to the second; None stays None."""
+    return None if seconds is None else moment(seconds)
+
+
+def moment(seconds: float) -> datetime:
+    """Return seconds since the epoch as an instant, to the second."""
+    return datetime.fromtimestamp(int(min(max(seconds, 0.0), _LATEST)), UTC)
+
+
 def span(seconds: float) -> str:
-    """Return a length of time in its two largest units, and in days alone from ten of these on.
+    """Return a length of time in its two largest units, and in days alone from ten days on.
 
     ``12 d``, ``3 d 4 h``, ``5 min``, ``0 s``.
     """
     left = max(0, round(seconds))
     for (unit, size), (smaller, part) in pairwise(_UNITS):
         if left >= size:
-            count, rest = divmod(left, size)
-            told = rest >= part and not (unit == "d" and count >= 10)
-            return f"{count} {unit}" + (f" {rest // part} {smaller}" if told else "")
+            number, rest = divmod(left, size)
+            two_units = rest >= part and not (unit == "d" and number >= 10)
+            return f"{number} {unit}" + (f" {rest // part} {smaller}" if two_units else "")
     return f"{left} s"
 
 
-def ago(instant: float, now: float) -> str:
-    """Return how long ago that was; what is yet to come is ``in 5 min``."""
-    return f"in {span(instant - now)}" if round(instant - now) > 0 else f"{span(now - instant)} ago"
+def since(instant: datetime, now: datetime) -> str:
+    """Return how long ago an instant was: ``5 min``; ``0 s`` where it is yet to come."""
+    return span((now - instant).total_seconds())
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """Return ``5 min ago``, or ``in 5 min`` where the instant is yet to come."""
+    return f"in {since(now, instant)}" if instant > now else f"{since(instant, now)} ago"
 
 
 def seconds(amount: float) -> str:
@@ -31,14 +46,14 @@ def seconds(amount: float) -> str:
     return f"{amount:.2f} s" if amount < 10 else span(amount)
 
 
-def rfc3339(instant: float) -> str:
-    """Return an instant as machines read it, to the second: ``2026-11-20T02:00:00Z``."""
-    return _utc(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+def rfc3339(instant: datetime) -> str:
+    """Return an instant as programs read it: ``2026-11-20T02:00:00Z``."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def exact(instant: float) -> str:
-    """Return an instant as people read it, to the second and in UTC."""
-    return _utc(instant).strftime("%Y-%m-%d %H:%M:%S UTC")
+def exact(instant: datetime) -> str:
+    """Return an instant as people read it: ``2026-11-20 02:00:00 UTC``."""
+    return instant.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -50,7 +65,3 @@ def cut(text: str, longest: int) -> str:
     """Return the text in one line, with an ellipsis where it is longer than so many characters."""
     line = " ".join(text[: longest + 1].split())
     return line if len(text) <= longest else f"{line[:longest]}…"
-
-
-def _utc(instant: float) -> datetime:
-    return datetime.fromtimestamp(min(max(instant, 0.0), _LATEST), UTC)

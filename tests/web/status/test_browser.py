@@ -58,55 +58,89 @@ async def hostile() -> AsyncIterator[Running]:
         yield running
 
 
+VMS = "section[aria-labelledby=vms] .rows > li"
+CLUSTERS = "section[aria-labelledby=clusters] .rows > li"
+
+
 async def test_the_page_says_what_is_wrong_at_desktop_and_phone_width() -> None:
     async with fleet() as running, chromium() as browser:
-        for viewport in ({"width": 1280, "height": 900}, PHONE):
+        for viewport in ({"width": 1366, "height": 768}, PHONE):
             async with visit(browser, running.url, viewport=viewport) as visited:
                 page = visited.page
                 assert await visited.overflow() <= 0
-                await expect(page.get_by_text("2 of 3 clusters read")).to_have_count(1)
-                first = page.locator(".machines > li").first
-                await expect(first).to_contain_text("No restorable snapshot")
-                notice = page.get_by_role("status")
-                await expect(notice).to_contain_text("1 of 3 clusters could not be read")
-                stale = page.locator(".clusters > li", has_text="Stale")
-                await expect(stale).to_contain_text("Palette failed to answer.")
-                await expect(stale).to_contain_text("was answered with 503")
-                await expect(stale.locator("time").first).to_contain_text("UTC")
+                heading = page.get_by_role("heading", level=1)
+                await expect(heading).to_contain_text(
+                    re.compile(r"\d+ of \d+ VMs are not protected")
+                )
+                first = page.locator(VMS).first
+                await expect(first.locator(".badge.critical").first).to_be_visible()
+                group = page.locator(
+                    "details.group", has_text="1 cluster: Palette failed to answer."
+                )
+                await group.locator("summary").click()
+                await expect(group).to_contain_text("was answered with 503")
+                await expect(group.locator("time").first).to_contain_text("UTC")
+                cluster = page.locator(CLUSTERS, has_text="Stale")
+                await expect(cluster).to_contain_text("data 1 min 30 s old")
+
+
+async def test_a_vm_is_one_line_until_it_is_opened() -> None:
+    async with fleet() as running, chromium() as browser:
+        viewport = {"width": 1366, "height": 768}
+        async with visit(browser, running.url, viewport=viewport) as visited:
+            row = visited.page.locator(VMS).first
+            box = await row.bounding_box()
+            assert box
+            assert box["height"] < 40
+            runbook = row.get_by_role("link", name="Runbook").first
+            await expect(runbook).to_be_hidden()
+            await row.locator("summary").click()
+            await expect(runbook).to_be_visible()
+            await expect(row).to_contain_text("Recovery point")
+            await runbook.click()
+            await expect(visited.page.locator("h2:target")).to_be_visible()
 
 
 async def test_filters_are_in_the_address_and_enter_sends_them() -> None:
     async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
         page = visited.page
         await page.get_by_label("Name contains").fill("db-")
-        await page.get_by_label("State").select_option("no_restorable")
+        await page.get_by_label("State").select_option("objective_missed")
         await page.get_by_label("Name contains").press("Enter")
-        await page.wait_for_url("**state=no_restorable**")
-        assert parse_qs(urlsplit(page.url).query)["q"] == ["db-"]
+        await page.wait_for_url("**state=objective_missed#vms")
+        assert parse_qs(urlsplit(page.url).query, keep_blank_values=True) == {
+            "q": ["db-"],
+            "state": ["objective_missed"],
+        }
         await expect(page.get_by_label("Name contains")).to_have_value("db-")
-        rows = page.locator(".machines > li")
+        rows = page.locator(VMS)
         assert await rows.count() > 0
         for row in await rows.all():
             await expect(row.locator("h3")).to_contain_text("db-")
-            await expect(row).to_contain_text("No restorable snapshot")
+            await expect(row).to_contain_text("Objective missed")
         await page.get_by_role("link", name="Show all").click()
         assert await rows.count() > 10
-        await page.locator(".tiles a", has_text="objectives missed").click()
+        await page.get_by_label("Namespace contains").fill("nowhere")
+        await page.get_by_role("button", name="Show").click()
+        await expect(page.get_by_text("No namespace with a VM")).to_be_visible()
+        await page.locator(".tiles a", has_text="Objective missed").click()
         await expect(page.get_by_label("State")).to_have_value("objective_missed")
 
 
-async def test_a_machines_page_shows_all_of_its_snapshots() -> None:
+async def test_a_vms_page_shows_all_of_its_snapshots() -> None:
     async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
         page = visited.page
-        link = page.locator(".machines h3 a").first
+        link = page.locator(f"{VMS} h3 a").first
         name = await link.inner_text()
         await link.click()
         await expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        await expect(page.get_by_text("This VM is not protected.")).to_be_visible()
         snapshot = page.locator("article").first
-        for word in ("Phase", "Volumes included", "Volumes excluded", "Indications", "Asked for"):
+        for word in ("Phase", "Volumes included", "Volumes excluded", "Indications", "Requested"):
             await expect(snapshot).to_contain_text(word)
         await expect(snapshot.locator(".conditions")).to_contain_text("Progressing is")
         await expect(snapshot.locator("time").first).to_have_attribute("datetime", RFC_3339)
+        await expect(page.locator("pre")).to_contain_text(f"VM={name}")
         assert await visited.overflow() <= 0
 
 
@@ -130,26 +164,35 @@ async def test_the_keyboard_is_enough() -> None:
             assert width >= 2, f"{order[-1]} does not show that it has the keyboard"
             if order[-1] == "Show":
                 break
-        assert order[-5:] == ["q", "cluster", "namespace", order[-2], "Show"]
-        assert order[-2].startswith("all")
+        assert order[-6:-2] == ["q", "cluster", "namespace", "owner"]
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        row = page.locator(VMS).first
+        await expect(row.locator("details")).to_have_attribute("open", "")
+        await page.keyboard.press("Tab")
+        assert (await visited.focused()).startswith("Runbook")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_axe_finds_nothing_serious(dark: bool) -> None:
     async with fleet() as running, chromium() as browser:
-        for path in ("/", "/?state=nonsense&q=nothing", "/config", "/docs", "/vms/x/y/z"):
+        for path in (
+            *("/", "/?state=nonsense&q=nothing", "/config", "/docs", "/vms/x/y/z"),
+            *("/docs/runbooks.md", "/docs/metrics.md"),
+        ):
             async with visit(browser, running.url, path, dark=dark) as visited:
                 assert await visited.serious() == [], path
                 visited.said.clear()  # that a page is 404, the console tells
         async with visit(browser, running.url, dark=dark, viewport=PHONE) as visited:
-            await visited.page.locator(".machines h3 a").first.click()
+            await visited.page.locator(f"{VMS} h3 a").first.click()
             assert await visited.serious() == []
     async with (
         hostile() as running,
         chromium() as browser,
         visit(browser, running.url, dark=dark) as visited,
     ):
-        await visited.page.locator(".machines h3 a").first.click()
+        await visited.page.locator(f"{VMS} h3 a").first.click()
         assert await visited.serious() == []
 
 
@@ -162,8 +205,9 @@ async def test_hostile_names_and_errors_show_as_text() -> None:
         page = visited.page
         vm = '<img src=x onerror="alert(1)">'
         assert await page.locator("img, script, b, i").count() == 0
-        row = page.locator(".machines > li").first
+        row = page.locator(VMS).first
         await expect(row.locator("h3 bdi")).to_have_text(vm)
+        await row.locator("summary").click()
         await expect(row).to_contain_text("<script>alert(")
         assert len(await row.inner_text()) < 1500, "a long error is cut in the list"
         assert await visited.overflow() <= 0

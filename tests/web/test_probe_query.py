@@ -4,7 +4,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.web.asked import LONGEST_NAME, PARAMETERS, REQUIRED, QueryError, asked, time_limit
+from exporter.web.probe_query import (
+    LONGEST_NAME,
+    PARAMETERS,
+    REQUIRED,
+    QueryError,
+    parse,
+    time_limit,
+)
 
 Pairs = list[tuple[str, str]]
 GOOD = {"cluster_uid": "6540a1", "namespace": "vms", "vm": "db-01"}
@@ -17,18 +24,25 @@ queries = st.lists(st.tuples(st.sampled_from([*PARAMETERS, "target", "url", ""])
 @example([*GOOD.items(), ("snapshot", "x" * LONGEST_NAME)])
 def test_a_query_is_either_refused_or_harmless(query: Pairs) -> None:
     try:
-        found = asked(query)
+        found = parse(query)
     except QueryError:
         return
     names = [name for name, _ in query]
     assert set(REQUIRED) <= set(names) <= set(PARAMETERS)
     assert len(set(names)) == len(names)
     for name, value in query:
-        assert getattr(found, name) == value
+        assert getattr(found, name) == (value == "true" if name == "debug" else value)
         assert 0 < len(value) <= LONGEST_NAME
         assert value not in (".", "..")
-        assert "\0" not in value
+        assert not {*"\0/\\%"} & {*value}
     assert found.snapshot or not {","} & set(found.namespace + found.vm)
+
+
+@pytest.mark.parametrize("name", ["cluster_uid", "namespace", "vm", "snapshot", "project_uid"])
+@pytest.mark.parametrize("value", ["../other", "..\\other", "%2e%2e%2fother", "a/b", "100%"])
+def test_no_name_can_be_a_path_to_another_object(name: str, value: str) -> None:
+    with pytest.raises(QueryError, match=name):
+        parse([*{**GOOD, name: value}.items()])
 
 
 @given(st.text(max_size=50))
@@ -36,7 +50,7 @@ def test_a_refusal_repeats_nothing_of_the_query(value: str) -> None:
     canary = f"c4n4ry{value}"
     for query in ({canary: "x"}, {**GOOD, "project_uid": f"{canary}\n"}):
         with pytest.raises(QueryError) as refused:
-            asked(list(query.items()))
+            parse(list(query.items()))
         assert "c4n4ry" not in str(refused.value)
 
 

@@ -1,4 +1,4 @@
-"""What the query of a probe asks for, and how long its answer may take; pure."""
+"""The query of a probe, and how long its answer can take; pure."""
 
 import re
 import unicodedata
@@ -6,58 +6,62 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 REQUIRED = ("cluster_uid", "namespace", "vm")
-OPTIONAL = ("snapshot", "project_uid")
+OPTIONAL = ("snapshot", "project_uid", "debug")
 PARAMETERS = (*REQUIRED, *OPTIONAL)
 
 LONGEST_NAME = 253
 """Characters; Kubernetes' longest names have as many."""
 
 RESERVE = 0.5
-"""Seconds of a scrape's time that are left to the way there and back."""
+"""Seconds of a scrape's timeout that are left for the network."""
 
 LEAST = 0.1
-"""Seconds that a probe takes of a scrape's time though the reserve would be all of it."""
+"""Seconds that a probe takes at least, where the reserve would be the whole timeout."""
 
 DEFAULT_TIMEOUT = 10.0
-"""Seconds; Prometheus' default, for who does not say."""
+"""Seconds; the default of Prometheus, for clients that send no timeout."""
 
 LONGEST_TIMEOUT = 120.0
-"""Seconds; nobody's probe holds on for longer."""
+"""Seconds; no probe takes longer."""
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
 
 
 class QueryError(ValueError):
-    """A query that asks for nothing; the message is a sentence without a word of the query."""
+    """An invalid query; the message repeats nothing of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A query that makes sense; "" for what it leaves off."""
+class ProbeQuery:
+    """A valid query; "" for what it leaves out. debug: whether the answer explains itself."""
 
     cluster_uid: str
     namespace: str
     vm: str
     snapshot: str = ""
     project_uid: str = ""
+    debug: bool = False
 
 
-def asked(query: Sequence[tuple[str, str]]) -> Asked:
-    """Return what is asked for by names and values, decoded. Raises QueryError."""
+def parse(query: Sequence[tuple[str, str]]) -> ProbeQuery:
+    """Return the query of decoded names and values. Raises QueryError."""
     values = dict(query)
     if not values.keys() <= set(PARAMETERS):
-        raise QueryError(f"Unknown parameter; there are {', '.join(PARAMETERS)}.")
+        raise QueryError(f"Unknown parameter. The parameters are {', '.join(PARAMETERS)}.")
     for name in PARAMETERS:
         _check_number(name, sum(name == each for each, _ in query))
     for name, value in values.items():
         _check_value(name, value)
     if "snapshot" not in values:
         for name in ("namespace", "vm"):
-            # Lists take names by commas.
+            # The list calls separate names by commas.
             if "," in values[name]:
-                raise QueryError(f"{name} should have no comma where no snapshot is named.")
-    return Asked(**values)
+                raise QueryError(f"{name} should have no comma, unless snapshot is given.")
+    debug = values.pop("debug", "false")
+    if debug not in ("true", "false"):
+        raise QueryError("debug should be true or false.")
+    return ProbeQuery(**values, debug=debug == "true")
 
 
 def _check_number(name: str, number: int) -> None:
@@ -74,6 +78,9 @@ def _check_value(name: str, value: str) -> None:
         raise QueryError(f"{name} should have at most {LONGEST_NAME} characters.")
     if value in (".", ".."):
         raise QueryError(f"{name} should be a name, not '.' or '..'.")
+    # A proxy in between that normalises paths would turn these into a path to another object.
+    if any(character in "/\\%" for character in value):
+        raise QueryError(f"{name} should have no '/', '\\' or '%'.")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise QueryError(f"{name} should have no control characters.")
     if name == "project_uid" and not _HEADER_TEXT.fullmatch(value):
@@ -81,9 +88,9 @@ def _check_value(name: str, value: str) -> None:
 
 
 def time_limit(headers: Sequence[str]) -> float:
-    """Return for how many seconds a probe may read, by X-Prometheus-Scrape-Timeout-Seconds.
+    """Return for how many seconds a probe can read, by X-Prometheus-Scrape-Timeout-Seconds.
 
-    headers: its values; what is missing, repeated or no number counts as Prometheus' default.
+    headers: its values; if it is missing, repeated or not a number, the default counts.
     """
     said = headers[0].strip() if len(headers) == 1 else ""
     timeout = float(said) if _SECONDS.fullmatch(said) else 0.0

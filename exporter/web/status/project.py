@@ -1,0 +1,344 @@
+"""Projects what is published to what the page and its JSON show; pure, the time is an argument."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.refresh.discovery import DiscoveryState
+from exporter.rollup import Objective
+from exporter.snapshot import Cluster, ClusterState, Unread
+from exporter.store import Published
+from exporter.verdict import Severity
+from exporter.web.status.assess import Assessed, assess
+from exporter.web.status.describe import error_view, owner_of, vm_detail, vm_view
+from exporter.web.status.filters import FILTERS, TILES
+from exporter.web.status.headline import headline
+from exporter.web.status.query import WINDOWS, Query
+from exporter.web.status.views import (
+    ChangeView,
+    ClusterView,
+    DiscoveryView,
+    ExporterView,
+    FleetView,
+    PageView,
+    Reading,
+    StatusView,
+    TileView,
+    VmDetailView,
+)
+from exporter.web.status.words import instant, moment
+
+OVERDUE = Unread("overdue", "")
+
+CLUSTERS_ON_A_PAGE = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that the page is made from, at a moment.
+
+    known: the clusters that are refreshed, also those that were never read.
+    owner_label: the label of a VM that names its owner; "" if owners are not read.
+    now, started: seconds since the epoch.
+    """
+
+    published: Sequence[Published[Any]]
+    known: Sequence[Cluster]
+    objectives: Sequence[Objective]
+    owner_label: str
+    discovery: DiscoveryState | None
+    ready: bool
+    version: str
+    shard: tuple[int, int]
+    reload_error: str
+    round_seconds: float
+    interval: float
+    started: float
+    now: float
+
+
+def assessed(facts: Facts) -> list[Assessed]:
+    """Return all VMs of the fleet, the worst first."""
+    found = [each for published in facts.published for each in _assess(published, facts)]
+    return sorted(found, key=lambda each: each.rank)
+
+
+def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
+    """Return the page that a query asks for. vms: all VMs of the fleet, the worst first."""
+    clusters = _clusters(facts, vms)
+    fleet = _fleet(clusters, vms)
+    discovery = _discovery(facts.discovery)
+    exporter = ExporterView(
+        version=facts.version,
+        started=moment(facts.started),
+        shard=facts.shard[0],
+        shards=facts.shard[1],
+        reload_error=facts.reload_error or None,
+        round_seconds=facts.round_seconds,
+        interval_seconds=facts.interval,
+    )
+    named = _named(vms)
+    text, verdict = headline(fleet, clusters, discovery, named, exporter.started)
+    chosen = [each for each in vms if all(test(each) for test in _tests(facts, query))]
+    page = PageView.of(len(chosen), query.page, query.size)
+    return StatusView(
+        time=moment(facts.now),
+        version=facts.version,
+        ready=facts.ready,
+        headline=text,
+        verdict=verdict,
+        exporter=exporter,
+        discovery=discovery,
+        fleet=fleet,
+        changes=[_change(seconds, facts, clusters, vms) for seconds in WINDOWS.values()],
+        clusters=clusters,
+        filter=query.filters,
+        notes=_not_found(query, clusters, vms, page),
+        page=page,
+        vms=[vm_view(each, facts.owner_label) for each in chosen[page.slice]],
+    )
+
+
+def find(facts: Facts, cluster: str, namespace: str, vm: str) -> VmDetailView | None:
+    """Return one VM with all of its snapshots; None if it is not known."""
+    for each in facts.published:
+        if each.last_known.cluster.uid == cluster:
+            for found in _assess(each, facts):
+                if (found.subject.namespace, found.subject.name) == (namespace, vm):
+                    return vm_detail(found, facts.owner_label, facts.now)
+    return None
+
+
+def tiles(status: StatusView) -> list[TileView]:
+    """Return the verdicts, and the problems that some VM has, with how many VMs."""
+    fleet = status.fleet
+    verdicts = {
+        "not_protected": fleet.vms_not_protected,
+        "unknown": fleet.vms_unknown,
+        "protected": fleet.vms_protected,
+        "exempt": fleet.vms_exempt,
+    }
+    numbers = {**verdicts, **(fleet.problems or {})}
+    return [
+        TileView(state=key, title=TILES[key].title, number=number, tone=TILES[key].tone)
+        for key, number in numbers.items()
+    ]
+
+
+def shown_clusters(
+    status: StatusView, query: Query
+) -> tuple[dict[str, list[ClusterView]], Sequence[ClusterView], PageView]:
+    """Return the clusters that are not read, by reason, and one page of all clusters."""
+    name = query.cluster.casefold()
+    chosen = [each for each in status.clusters if is_named(each, query.cluster, name)]
+    unread: dict[str, list[ClusterView]] = {}
+    for each in chosen:
+        if each.state != "read":
+            unread.setdefault(each.reason, []).append(each)
+    page = PageView.of(len(chosen), query.clusters, CLUSTERS_ON_A_PAGE)
+    return unread, chosen[page.slice], page
+
+
+def is_named(cluster: Cluster | ClusterView, text: str, folded: str) -> bool:
+    """Return True if a cluster has this uid, or a name with this text in it."""
+    return cluster.uid == text or folded in cluster.name.casefold()
+
+
+def _assess(published: Published[Any], facts: Facts) -> Iterable[Assessed]:
+    expired = _expired(published)
+    return assess(published.last_known, facts.objectives, facts.now, expired=expired)
+
+
+def _expired(published: Published[Any]) -> bool:
+    return published.state.snapshots != published.last_known.snapshots or (
+        published.state.listing is None and published.last_known.listing is not None
+    )
+
+
+def _clusters(facts: Facts, vms: Iterable[Assessed]) -> list[ClusterView]:
+    counts: dict[str, Counter[str]] = {}
+    for each in vms:
+        numbers = counts.setdefault(each.subject.cluster.uid, Counter())
+        numbers["snapshots"] += each.subject.row.snapshots
+        if each.subject.vm is not None:
+            numbers["vms"] += 1
+            numbers[each.verdict] += 1
+    found = {
+        each.last_known.cluster.uid: _cluster(
+            each, counts.get(each.last_known.cluster.uid, Counter()), facts.now
+        )
+        for each in facts.published
+    }
+    for cluster in facts.known:
+        found.setdefault(cluster.uid, _never_read(cluster))
+    return sorted(found.values(), key=lambda each: (-each.at_risk, each.name, each.uid))
+
+
+def _cluster(published: Published[Any], numbers: Counter[str], now: float) -> ClusterView:
+    state = published.last_known
+    listed = state.listing is not None
+    has_data = listed or any(each.snapshot for each in state.named)
+    overdue = state.refreshed_at is not None and now >= state.refreshed_at + state.due_within
+    failure = (OVERDUE, None) if overdue else state.last_failure
+    vms = {
+        key: numbers[name] if listed else None
+        for key, name in (
+            ("vms", "vms"),
+            ("vms_protected", "protected"),
+            ("vms_not_protected", "not_protected"),
+            ("vms_unknown", "unknown"),
+            ("vms_exempt", "exempt"),
+        )
+    }
+    ended = state.refreshed_at is not None
+    return ClusterView(
+        uid=state.cluster.uid,
+        name=state.cluster.name,
+        project_uid=state.cluster.project_uid,
+        cloud_type=state.cluster.cloud_type,
+        state=_reading(state, overdue=overdue, has_data=has_data),
+        expired=_expired(published),
+        last_refresh=instant(state.refreshed_at),
+        last_success=instant(state.last_success),
+        data_age_seconds=None if state.last_success is None else round(now - state.last_success),
+        refresh_duration_seconds=round(state.refresh_duration, 3) if ended else None,
+        requests=state.requests if ended else None,
+        last_error=error_view(*failure) if failure else None,
+        snapshots=numbers["snapshots"] if has_data else None,
+        **vms,
+    )
+
+
+def _never_read(cluster: Cluster) -> ClusterView:
+    return _cluster(
+        Published(
+            state=(empty := ClusterState(cluster=cluster, up=False)), last_known=empty, text=None
+        ),
+        Counter(),
+        0.0,
+    )
+
+
+def _reading(state: ClusterState, *, overdue: bool, has_data: bool) -> Reading:
+    if state.refreshed_at is None:
+        return "waiting"
+    if state.up and not overdue:
+        return "read"
+    return "stale" if has_data else "unreadable"
+
+
+def _discovery(state: DiscoveryState | None) -> DiscoveryView | None:
+    if state is None:
+        return None
+    tried = state.last_success is not None
+    return DiscoveryView(
+        up=state.up,
+        last_success=instant(state.last_success),
+        last_error=error_view(*state.last_failure) if state.last_failure else None,
+        clusters=state.found if tried else None,
+        clusters_selected=state.selected if tried else None,
+    )
+
+
+def _fleet(clusters: Sequence[ClusterView], vms: Sequence[Assessed]) -> FleetView:
+    def total(key: str) -> int | None:
+        known = [value for each in clusters if (value := getattr(each, key)) is not None]
+        return sum(known) if known else None
+
+    listed = total("vms") is not None
+    problems = Counter(found.problem.name for each in vms for found in each.findings)
+
+    def rows(key: str) -> int | None:
+        return (
+            None
+            if total("snapshots") is None
+            else sum(getattr(each.subject.row, key) for each in vms)
+        )
+
+    return FleetView(
+        clusters=len(clusters),
+        clusters_read=sum(each.state == "read" for each in clusters),
+        clusters_stale=sum(each.state == "stale" for each in clusters),
+        clusters_never_read=sum(each.state in ("waiting", "unreadable") for each in clusters),
+        vms=total("vms"),
+        vms_protected=total("vms_protected"),
+        vms_not_protected=total("vms_not_protected"),
+        vms_unknown=total("vms_unknown"),
+        vms_exempt=total("vms_exempt"),
+        vms_without_restorable_snapshot=problems["no_restorable"] if listed else None,
+        objectives_missed=problems["objective_missed"] if listed else None,
+        snapshots=total("snapshots"),
+        snapshots_ready=rows("ready"),
+        snapshots_restorable=rows("restorable"),
+        snapshots_failed=rows("failed"),
+        problems={key: problems[key] for key in TILES if key in problems} if listed else None,
+    )
+
+
+def _named(vms: Iterable[Assessed]) -> tuple[int, int]:
+    """Return how many snapshots targets name, and how many of those are not restorable."""
+    good = [
+        bool(one.up and one.snapshot and one.snapshot.restorable_for(each.subject.vm))
+        for each in vms
+        for one in each.subject.named
+    ]
+    return len(good), good.count(False)
+
+
+def _change(
+    seconds: float, facts: Facts, clusters: Iterable[ClusterView], vms: Iterable[Assessed]
+) -> ChangeView:
+    begin = facts.now - seconds
+    lost = (each.last_success for each in clusters if each.state == "stale" and each.last_success)
+    return ChangeView(
+        within_seconds=seconds,
+        vms_with_new_problem=sum(_has_new_problem(each, begin) for each in vms),
+        vms_with_new_recovery_point=sum(
+            (each.subject.row.recovery_point or 0.0) > begin for each in vms
+        ),
+        clusters_lost=sum(each.timestamp() > begin for each in lost),
+    )
+
+
+def _has_new_problem(each: Assessed, begin: float) -> bool:
+    return any(
+        found.since is not None and found.since > begin and found.severity != Severity.INFO
+        for found in each.findings
+    )
+
+
+def _tests(facts: Facts, query: Query) -> list[Callable[[Assessed], bool]]:
+    """Return what a VM has to pass, for each filter that is set."""
+    begin = facts.now - WINDOWS.get(query.since, 0.0)
+    text, cluster, namespace, owner = (
+        value.casefold() for value in (query.q, query.cluster, query.namespace, query.owner)
+    )
+    tests: Mapping[str, Callable[[Assessed], bool]] = {
+        "q": lambda each: (
+            text in each.subject.name.casefold()
+            or any(text in snapshot.name.casefold() for snapshot in each.subject.snapshots)
+        ),
+        "cluster": lambda each: is_named(each.subject.cluster, query.cluster, cluster),
+        "namespace": lambda each: namespace in each.subject.namespace.casefold(),
+        "owner": lambda each: owner in (owner_of(each, facts.owner_label) or "").casefold(),
+        "since": lambda each: _has_new_problem(each, begin),
+    }
+    chosen = [tests[name] for name in query.filters if name in tests]
+    return chosen + ([FILTERS[query.state].matches] if query.state else [])
+
+
+def _not_found(
+    query: Query, clusters: Sequence[ClusterView], vms: Sequence[Assessed], page: PageView
+) -> list[str]:
+    """Say which filter matches nothing."""
+    notes = []
+    name = query.cluster.casefold()
+    if name and not any(is_named(each, query.cluster, name) for each in clusters):
+        notes.append("No cluster has this name, part of a name, or uid.")
+    name = query.namespace.casefold()
+    if name and not any(name in each.subject.namespace.casefold() for each in vms):
+        notes.append("No namespace with a VM or snapshot has this name or part of a name.")
+    if query.filters and not page.items and not notes:
+        notes.append("No VM matches all filters.")
+    return notes

@@ -1,0 +1,72 @@
+"""The query of the page, and what it chooses; without a network."""
+
+from urllib.parse import parse_qsl
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.snapshot import ClusterState
+from exporter.store import Published
+from exporter.web.status.project import Facts, assessed, project, shown_clusters
+from exporter.web.status.query import PARAMETERS, Query, parse
+from tests.strategies import cluster_states
+
+NOW = 1_800_000_000.0
+
+
+def facts(*states: ClusterState) -> Facts:
+    return Facts(
+        published=[Published(state=each, last_known=each, text=None) for each in states],
+        known=[],
+        objectives=[],
+        owner_label="",
+        discovery=None,
+        ready=True,
+        version="1",
+        shard=(0, 1),
+        reload_error="",
+        round_seconds=1.0,
+        interval=60.0,
+        started=NOW - 60,
+        now=NOW,
+    )
+
+
+@given(
+    cluster_states(),
+    st.lists(st.tuples(st.sampled_from([*PARAMETERS, "x"]), st.text() | st.just("1h"))),
+)
+def test_no_query_breaks_the_page_and_an_odd_one_has_a_note(
+    state: ClusterState, given_query: list[tuple[str, str]]
+) -> None:
+    query, notes = parse(given_query)
+    assert ("x" in dict(given_query)) <= bool(notes)
+    known = facts(state)
+    vms = assessed(known)
+    status = project(known, query, vms)
+    assert status.page.number <= status.page.pages
+    assert len(status.vms) <= query.size
+    assert status.page.items <= len(vms)
+    shown_clusters(status, query)
+
+
+@given(cluster_states())
+def test_the_verdicts_add_up_to_the_vms_and_nothing_unknown_is_called_protected(
+    state: ClusterState,
+) -> None:
+    known = facts(state)
+    fleet = (status := project(known, Query(), assessed(known))).fleet
+    verdicts = (fleet.vms_protected, fleet.vms_not_protected, fleet.vms_unknown, fleet.vms_exempt)
+    if fleet.vms is None:
+        assert set(verdicts) == {None}
+    else:
+        assert sum(each or 0 for each in verdicts) == fleet.vms
+    if status.verdict == "protected":
+        assert not fleet.vms_unknown
+        assert not fleet.vms_not_protected
+        assert not fleet.clusters_never_read
+
+
+def test_a_query_is_the_same_after_its_way_through_a_url() -> None:
+    query = Query(cluster="a b&c", namespace="ü", state="data_lost", q="#?", since="1h", page=3)
+    assert parse(parse_qsl(query.url()[1:])) == (query, ())
