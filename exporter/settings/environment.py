@@ -1,10 +1,8 @@
-"""Settings from environment variables: ours, the vendor's two, and those of proxies."""
+"""Settings from environment variables: ours, and the two that the vendor's tools read."""
 
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -20,8 +18,7 @@ HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
 
 # What Kubernetes sets for Services called palette-exporter or palette-exporter-something.
 _SERVICE_LINK = re.compile(
-    PREFIX + r"(?P<more>[A-Z0-9_]+_)??"
-    r"(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|(?P<port>PORT)|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_\w+)?)"
+    PREFIX + r"(?:[A-Z0-9_]+_)??(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_[0-9]+_\w+)?)"
 )
 
 
@@ -90,27 +87,10 @@ class Environment(EnvSettingsSource):
             self.names["palette", "url"] = HOST
 
 
-def proxy(url: object, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the proxy for a URL and the variable that names it, as curl reads them."""
-    values = {name: plain(value) for name, value in environ.items()}
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-    except ValueError:
-        return None
-    names = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper())
-    name = next((name for name in names if values.get(name)), None)
-    without = values.get("no_proxy") or values.get("NO_PROXY") or ""
-    if name is None or proxy_bypass_environment(parts.netloc, {"no": without}):
-        return None
-    return (values[name] if "://" in values[name] else f"http://{values[name]}"), name
-
-
 def _is_service_link(name: str, value: str) -> bool:
-    link = _SERVICE_LINK.fullmatch(name)
-    if link is None or "__" in name:
-        return False
-    # PALETTE_EXPORTER_WEB_PORT=80 is more likely a guess at a key.
-    return "://" in value if link["port"] and link["more"] else True
+    # PALETTE_EXPORTER_WEB_PORT=80 is a guess at a key; what Kubernetes sets is a URL.
+    is_guess = name.endswith("_PORT") and not name.endswith("_SERVICE_PORT") and "://" not in value
+    return _SERVICE_LINK.fullmatch(name) is not None and "__" not in name and not is_guess
 
 
 def _is_known(place: tuple[str, ...], model: type[BaseModel]) -> bool:

@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from exporter.settings import schema
-from exporter.settings.environment import Environment, proxy
+from exporter.settings.environment import Environment
 from exporter.settings.faults import A_LIST, Fault, Place, SettingsError, of_validation, spell
 from exporter.settings.hints import unknown_key
 from exporter.settings.model import Settings
 from exporter.settings.palette import CONNECTION, NO_CREDENTIAL
+from exporter.settings.proxy import proxy_for
 from exporter.settings.sources import API_KEYS, Source, Tree, merged, name_of, prepared
 from exporter.settings.yaml_file import ConfigFileError, content, mapping
 
@@ -130,7 +131,7 @@ def _proxy(tree: Tree, environ: Mapping[str, str]) -> Source:
     """Return the proxy of the environment, below ``palette.proxy_url`` of any other source."""
     palette = tree.get("palette", {})
     url = palette.get("url", Settings().palette.url) if isinstance(palette, dict) else ""
-    found = proxy(url if "://" in str(url) else f"https://{url}", environ)
+    found = proxy_for(url if "://" in str(url) else f"https://{url}", environ)
     if found is None:
         return Source({})
     place = ("palette", "proxy_url")

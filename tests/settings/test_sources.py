@@ -138,7 +138,9 @@ def test_the_path_of_a_file_is_in_its_error(home: Home, name: str) -> None:
         load(config_file=place, environ=KEY)
 
 
-@pytest.mark.parametrize("key", ["k3y9Xq72LmPo", "QUJDREVGR0hJSktMTU5PUA", 'a"b', "a%b{c}"])
+@pytest.mark.parametrize(
+    "key", ["k3y9Xq72LmPo", "QUJDREVGR0hJSktMTU5P", 'a"b', "a%b{c}", "k1" * 200]
+)
 def test_a_key_in_the_place_of_a_path_is_not_shown(home: Home, key: str) -> None:
     for name in (key, f"{key}/{key}"):
         (fault,) = home.refused(palette(api_key_file=name), {})
@@ -180,6 +182,26 @@ def test_a_plain_url_goes_through_the_plain_proxy(home: Home) -> None:
         found = home.load(palette(url=url), environ).palette.proxy_url
         assert found
         assert found.get_secret_value() == proxy
+
+
+@pytest.mark.parametrize(
+    ("url", "without", "direct"),
+    [
+        ("https://10.1.2.3", "10.0.0.0/8", True),
+        ("https://11.1.2.3", "192.168.0.0/16, 10.0.0.0/8", False),
+        ("https://[fd00::1]:8443", "fd00::/8", True),
+        ("https://127.0.0.1:8443", "", True),
+        ("https://localhost", "", True),
+        ("https://[::1]", "", True),
+        ("https://palette.example:8443", "palette.example", True),
+        ("https://notpalette.example", "palette.example", False),
+    ],
+)
+def test_networks_and_this_host_are_read_without_a_proxy(
+    home: Home, url: str, without: str, direct: bool
+) -> None:
+    environ = {**KEY, "HTTPS_PROXY": "http://proxy:1", "NO_PROXY": without}
+    assert (home.load(palette(url=url), environ).palette.proxy_url is None) is direct
 
 
 def test_a_bad_proxy_is_refused_by_the_name_of_its_variable(home: Home) -> None:
