@@ -1,7 +1,7 @@
 """Settings from environment variables: ours, and the two that the vendor's tools read."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
@@ -29,14 +29,11 @@ class Environment(EnvSettingsSource):
     faults: variables that set no key.
     """
 
-    def __init__(
-        self, settings_cls: type[BaseSettings], environ: Mapping[str, str], ignored: Iterable[Place]
-    ) -> None:
+    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
         super().__init__(settings_cls, case_sensitive=False)
         self.names: dict[Place, str] = {}
         self.faults: list[Fault] = []
         self._environ = {name: plain(value) for name, value in environ.items()}
-        self._ignored = tuple(ignored)
         self.env_vars = {name.lower(): self._environ[name] for name in self._known()}
 
     def __call__(self) -> dict[str, Any]:
@@ -65,8 +62,6 @@ class Environment(EnvSettingsSource):
     def _place(self, name: str) -> bool:
         """Record which key a variable sets; False if there is none."""
         place = tuple(name[len(PREFIX) :].lower().split("__"))
-        if any(place[: len(ignored)] == ignored for ignored in self._ignored):
-            return False
         if _is_known(place, self.settings_cls):
             self.names[place] = name
             return True

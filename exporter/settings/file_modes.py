@@ -1,4 +1,4 @@
-"""Warns of files with secrets in them that everybody on the machine may read."""
+"""Warnings about files with secrets that every user of the machine can read."""
 
 import stat
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ log = structlog.get_logger()
 
 
 class Exposures:
-    """Warns of each file once."""
+    """Warns about each file once."""
 
     def __init__(self) -> None:
-        self._told: set[Path] = set()
+        self._warned: set[Path] = set()
 
     def warn(self, settings: Settings, config_file: Path | None) -> None:
         """Look at the files that settings name, and at the file they came from."""
         for key, path in secret_files(settings, config_file):
             mode = _mode(path)
-            # A group may read: that is how Kubernetes hands a secret to a pod (fsGroup).
-            if mode & stat.S_IROTH and path not in self._told:
-                self._told.add(path)
+            # A group can read: that is how Kubernetes hands a secret to a pod (fsGroup).
+            if mode & stat.S_IROTH and path not in self._warned:
+                self._warned.add(path)
                 log.warning(
                     "secret file is world-readable",
                     key=key,
@@ -42,7 +42,7 @@ def secret_files(settings: Settings, config_file: Path | None) -> Iterator[tuple
         ("palette.api_key_file", palette.api_key_file),
         ("palette.password_file", palette.password_file),
         ("palette.tls.key_file", palette.tls.key_file),
-        # Without a file of its own, the key stands beside the certificate.
+        # Without a file of its own, the key is next to the certificate.
         ("palette.tls.cert_file", None if palette.tls.key_file else palette.tls.cert_file),
         *(_of_web_file(web.config_file) if web.config_file else ()),
     )

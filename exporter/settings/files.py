@@ -34,7 +34,7 @@ def contents(path: Path, limit: int = LARGEST) -> bytes:
 
 
 def digest(path: Path) -> bytes:
-    """Return what tells the content of a file from any other, or why it cannot be read."""
+    """Return a hash of the content of a file, or why it cannot be read."""
     try:
         return sha256(contents(path)).digest()
     except ValueError as error:
@@ -46,12 +46,12 @@ _LIKE_A_SECRET = re.compile(r"(?=(?:.*[0-9]){3})(?=.*[A-Za-z]).{12,}|(?=.*[a-z])
 
 
 def shown(path: Path) -> str:
-    """Return a path for a message, without what may be a key in the place of a path."""
+    """Return a path for a message, without what could be a key in the place of a path."""
     if not _PATH.fullmatch(str(path)):
-        return "(path not shown, as it may be a secret)"
+        return "(path hidden because it could be a secret)"
     parts = [*reversed(path.parents), path]
     return str(
-        Path(*("(not shown)" if _may_be_a_secret(part) else part.name or part for part in parts))
+        Path(*("(hidden)" if _may_be_a_secret(part) else part.name or part for part in parts))
     )
 
 
@@ -95,7 +95,7 @@ def _secret(path: Path) -> str:
     try:
         return contents(path, _LARGEST_SECRET).decode()
     except UnicodeDecodeError:
-        # Nothing of it may be chained on: the decoder's error holds the whole content.
+        # Never chained: the decoder's error holds the whole content.
         pass
     raise ValueError(f"the file is not text in UTF-8: {shown(path)}")
 

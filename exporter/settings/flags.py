@@ -1,6 +1,6 @@
-"""The command line: a flag for every scalar setting, made from the model, and a few of its own.
+"""The command line: a flag for every scalar setting, from the model, and command-line-only flags.
 
-Nothing here repeats a value in an error: what follows a mistyped flag may well be a key.
+No error repeats a value: what follows a mistyped flag could be a key.
 """
 
 import argparse
@@ -95,7 +95,7 @@ _SECRETS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What the command line said; ``settings`` is nested by section, for ``settings.load``."""
+    """The command line; ``settings`` is nested by section, for ``settings.load``."""
 
     config_file: Path | None = None
     config_auto_reload: bool = False

@@ -26,7 +26,7 @@ def unknown_key(root: type[BaseModel], place: Place, value: object) -> Fault:
         hint = f"allowed are {', '.join(allowed)}"
     if isinstance(key, str) and _is_like_a_key(key, near or homes, value):
         return Fault(place, f"unknown key; {hint}")
-    return Fault(tuple(above), f"an unknown key, not shown as it may be a value; {hint}")
+    return Fault(tuple(above), f"unknown key (hidden because it could be a value); {hint}")
 
 
 def _is_like_a_key(key: str, known: list[str], value: object) -> bool:

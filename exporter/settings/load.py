@@ -45,17 +45,18 @@ def load(
 
     Raises SettingsError with a line for each fault, none of which quotes a secret.
     """
-    sources = _sources(flags, config_file, environ, directory, demo=demo)
+    sources = _sources(flags, config_file, environ, directory)
     if demo:
+        sources = [source.without(_DEMO_DROPS) for source in sources]
         sources.append(Source(_DEMO_DEFAULTS))
-    elif config_file is None and not any(source.value(("targets",)) for source in sources):
-        # One variable with the key is enough to get started.
-        sources.append(Source({"discovery": {"enabled": True}}))
+    else:
+        if config_file is None and not any(source.value(("targets",)) for source in sources):
+            # One variable with the key is enough to get started.
+            sources.append(Source({"discovery": {"enabled": True}}))
+        sources.append(_proxy(merged(sources), environ))
     faults = [fault for source in sources for fault in source.faults]
     if any(fault.place == ("config", "file") for fault in faults):
         raise SettingsError(map(str, faults))  # the rest would be guesses
-    if not demo:
-        sources.append(_proxy(merged(sources), environ))
     settings = _checked(sources, faults, demo=demo)
     if settings is None or faults:
         raise SettingsError(dict.fromkeys(map(str, faults)))
@@ -71,7 +72,9 @@ def files(
     directory: Path | None = None,
 ) -> tuple[Path, ...]:
     """Return the files that ``load`` would read, valid or not: the config file and those named."""
-    sources = _sources(flags, config_file, environ, directory, demo=demo)
+    sources = _sources(flags, config_file, environ, directory)
+    if demo:
+        sources = [source.without(_DEMO_DROPS) for source in sources]
     keys = [leaf.place for leaf in schema.leaves(Settings) if schema.is_file(leaf.field)]
     named = (source.value(key) for source in sources for key in keys)
     found = (config_file, *(path for path in named if isinstance(path, Path)))
@@ -83,29 +86,22 @@ def _sources(
     config_file: Path | None,
     environ: Mapping[str, str],
     directory: Path | None,
-    *,
-    demo: bool,
 ) -> list[Source]:
     """Return what the user gives, the source with the highest precedence first."""
-    drops = _DEMO_DROPS if demo else ()
     directory = directory or Path.cwd()
     names: dict[Place, str] = {leaf.place: leaf.flag for leaf in schema.leaves(Settings)}
-    environment = Environment(Settings, environ, drops)
-    variables = environment()
+    variables = Environment(Settings, environ)
+    given = prepared(variables(), Settings, directory)
     found = [
-        Source(prepared(_without(flags, drops), Settings, directory), names),
-        Source(
-            prepared(_without(variables, drops), Settings, directory),
-            environment.names,
-            tuple(environment.faults),
-        ),
+        Source(prepared(flags, Settings, directory), names),
+        Source(given, variables.names, tuple(variables.faults)),
     ]
     if config_file is not None:
-        found.append(_of_file(directory / config_file, drops))
+        found.append(_of_file(directory / config_file))
     return found
 
 
-def _of_file(path: Path, drops: tuple[Place, ...]) -> Source:
+def _of_file(path: Path) -> Source:
     try:
         tree = mapping(content(path))
     except ConfigFileError as error:
@@ -113,18 +109,7 @@ def _of_file(path: Path, drops: tuple[Place, ...]) -> Source:
     # Pydantic takes text only as the names of settings.
     strange = [key for key in tree if not isinstance(key, str)]
     faults = tuple(unknown_key(Settings, (key,), tree.pop(key)) for key in strange)
-    return Source(prepared(_without(tree, drops), Settings, path.parent), faults=faults)
-
-
-def _without(tree: Mapping[Any, Any], drops: tuple[Place, ...]) -> Tree:
-    """Copy a tree without some places, each one or two steps from its root."""
-    kept = {key: value for key, value in tree.items() if (key,) not in drops}
-    for section, value in kept.items():
-        if isinstance(value, Mapping):
-            kept[section] = {
-                key: item for key, item in value.items() if (section, key) not in drops
-            }
-    return kept
+    return Source(prepared(tree, Settings, path.parent), faults=faults)
 
 
 def _proxy(tree: Tree, environ: Mapping[str, str]) -> Source:

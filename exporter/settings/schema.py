@@ -1,4 +1,4 @@
-"""The keys as a list, read off the model: for flags, the environment, hints and documents."""
+"""The keys of the model as a list: for flags, variables, hints and documents."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,14 +67,14 @@ class Leaf:
 
     @property
     def is_secret(self) -> bool:
-        """True if its value is, or may hold, a secret, or it names where one is kept."""
+        """True if its value is a secret or can hold one, or names a file with one."""
         return _mark(self.field) == SECRET or self.place[-1].startswith("password")
 
 
 def homes(
     model: type[BaseModel], key: object, above: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, ...]]:
-    """Go through the places where a model knows a key or section of this name."""
+    """Yield the places where a model has a key or section of this name."""
     for name, field in model.model_fields.items():
         if name == key:
             yield (*above, name)
@@ -83,7 +83,7 @@ def homes(
 
 
 def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
-    """Go through all keys of a model in order, those of its sections included."""
+    """Yield all keys of a model in order, including those of its sections."""
     for name, field in model.model_fields.items():
         section = section_of(field)
         if section is None:
@@ -128,7 +128,7 @@ def is_file(field: FieldInfo) -> bool:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """True for what is, or may hold, a secret."""
+    """True for what is a secret or can hold one."""
     return _mark(field) == SECRET
 
 

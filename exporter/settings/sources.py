@@ -1,7 +1,7 @@
 """What one source gives, and how sources are merged."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,16 @@ class Source:
         """Return what the user set to give this place its value; "" for the file."""
         prefixes = (place[:length] for length in range(len(place), 0, -1))
         return next((self.names[prefix] for prefix in prefixes if prefix in self.names), "")
+
+    def without(self, places: Collection[Place]) -> "Source":
+        """Return the source without some keys or sections, and without their faults."""
+        tree = {key: value for key, value in self.tree.items() if (key,) not in places}
+        for section, keys in tree.items():
+            if isinstance(keys, dict):
+                kept = {key: keys[key] for key in keys if (section, key) not in places}
+                tree = {**tree, section: kept}
+        faults = (fault for fault in self.faults if fault.place[:2] not in places)
+        return Source(tree, self.names, tuple(faults))
 
 
 def name_of(place: Place, sources: Iterable[Source]) -> str:

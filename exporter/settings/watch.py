@@ -1,4 +1,4 @@
-"""Notices that the files change which the settings are read from."""
+"""Detection of changes to files."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -12,19 +12,19 @@ LOOK_EVERY = 2.0
 """Seconds."""
 
 SETTLED_AFTER = 1.0
-"""Seconds without another change after which one is believed: half a file may well be valid."""
+"""Seconds without another change after which one counts: half a file can be valid too."""
 
 Look = Mapping[Path, bytes]
-"""The files there are, and what tells the content of each from any other."""
+"""Hashes of the files."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Watch:
-    """Compares contents, so that it is all the same how they come about: written in place, renamed,
-    or behind a symbolic link that is swapped, as Kubernetes mounts them.
+    """Compares the contents of files, however they change: written in place, renamed, or behind a
+    symbolic link that is swapped, as Kubernetes mounts them.
 
-    files: returns the files, by the content of the first, where there is one.
-    seen: how they looked when the settings were read the last time.
+    files: returns the files; they depend on the content of the first one.
+    seen: the files when they were last read.
     """
 
     files: Callable[[], Iterable[Path]]
@@ -32,13 +32,13 @@ class Watch:
     _names: tuple[Path, ...] = field(default=(), init=False)
 
     def look(self) -> Look:
-        """Return how the files look now; which these are is asked for where that may change."""
+        """Return how the files look now. The list of files is read again when the first changes."""
         if not self._names or digest(self._names[0]) != self.seen.get(self._names[0]):
             self._names = tuple(self.files())
         return {name: digest(name) for name in self._names}
 
     async def run(self, changed: Callable[[], None], clock: Clock) -> None:
-        """Look every few seconds, and tell when something has changed; ends only when cancelled."""
+        """Look every few seconds, and call ``changed`` after a change; ends only when cancelled."""
         while True:
             await clock.sleep(LOOK_EVERY)
             look = await asyncio.to_thread(self.look)

@@ -46,7 +46,7 @@ _A_HASH = "should be a bcrypt hash, as `htpasswd -nBC 10 NAME` prints it after t
 def _users(value: object) -> dict[str, SecretStr]:
     if not isinstance(value, Mapping):
         raise ValueError("should be a mapping of user names to bcrypt hashes")  # noqa: TRY004
-    # Neither side is quoted: somebody may have mixed them up.
+    # Neither side is quoted: they could be in each other's place.
     for number, (name, hashed) in enumerate(value.items(), 1):
         if problem := _problem(name, hashed):
             raise ValueError(f"entry {number}: {problem}")

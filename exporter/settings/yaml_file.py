@@ -91,7 +91,7 @@ def _describe(error: yaml.YAMLError) -> str:
 
 
 # PyYAML quotes tokens and single characters, which say what to look for, but tags and aliases
-# too: a key that starts with ! or * would be told to everyone.
+# too: a key that starts with ! or * would be shown to everyone.
 _QUOTES_TOKENS_ONLY = re.compile(r"""(?:[^'"]|'\\?[^'"]'|'<[a-z ]+>')*""")
 
 
