@@ -1,4 +1,4 @@
-"""Certificates and private keys in PEM form, as OpenSSL takes them."""
+"""TLS contexts, and certificates and private keys in PEM form; standard library only."""
 
 import os
 import ssl
@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 LARGEST = 1024 * 1024
 """Bytes of a file that is read for certificates or a key."""
@@ -29,6 +29,34 @@ def _no_pass_phrase() -> str:
     raise _EncryptedKeyError
 
 
+def client_context(authorities: Path | None) -> ssl.SSLContext:
+    """Return a context that verifies servers.
+
+    authorities: a file of certificates; None for the system's. Raises PemError.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    verify_as_curl_does(context)
+    if authorities is None:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(authorities)
+    except (OSError, ValueError):
+        raise PemError("certificate", "should hold certificates in PEM form") from None
+    return context
+
+
+def verify_as_curl_does(context: ssl.SSLContext) -> None:
+    """Accept every trusted certificate as an anchor, and do not demand RFC 5280 to the letter.
+
+    The defaults of ``ssl.create_default_context`` differ: Python 3.13 refuses certificates
+    without key identifiers, and earlier versions refuse an issuing authority as the anchor.
+    """
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_TRUSTED_FIRST
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+
+
 def load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes | None) -> None:
     """Give a context its certificate, with the chain behind it, and the private key.
 
@@ -46,6 +74,7 @@ def load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes | None) -
 
 def load_authorities(context: ssl.SSLContext, certificates: bytes) -> None:
     """Let a context trust these authorities; raises PemError."""
+    verify_as_curl_does(context)
     with _as_file(certificates) as file:
         try:
             context.load_verify_locations(file)
@@ -71,14 +100,32 @@ def _blame(error: Exception, certificate_file: Path, key: bytes | None) -> PemEr
 
 @contextmanager
 def _as_file(content: bytes) -> Iterator[Path]:
-    """Give content a path, which OpenSSL wants, where possible without a file system."""
-    if hasattr(os, "memfd_create"):
-        with os.fdopen(os.memfd_create("pem"), "wb") as file:
-            file.write(content)
-            file.flush()
-            yield Path(f"/proc/self/fd/{file.fileno()}")
-    else:
-        with tempfile.NamedTemporaryFile() as file:  # only its owner may read it
-            file.write(content)
-            file.flush()
-            yield Path(file.name)
+    """Yield a path for content, which OpenSSL needs; outside the file system if possible."""
+    with _memory_file() or _temporary_file() as file:
+        file.write(content)
+        file.flush()
+        name = file.name
+        yield Path(f"/proc/self/fd/{name}" if isinstance(name, int) else name)
+
+
+def _memory_file() -> IO[bytes] | None:
+    """Return a file in memory; None where the system has none, or none with a path."""
+    try:
+        file = os.fdopen(os.memfd_create("pem"), "wb")
+    except (AttributeError, OSError):
+        return None
+    if Path(f"/proc/self/fd/{file.fileno()}").exists():
+        return file
+    file.close()
+    return None
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.NamedTemporaryFile()  # only its owner may read it
+    except OSError as error:
+        raise PemError(
+            "certificate",
+            f"cannot be passed to OpenSSL: no temporary file can be created ({error.strerror}). "
+            "Set TMPDIR to a writable directory",
+        ) from None

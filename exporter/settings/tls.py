@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from exporter.settings.faults import SectionError
 from exporter.settings.files import contents, digest
-from exporter.settings.pem import LARGEST, PemError, load_chain
+from exporter.settings.pem import LARGEST, PemError, client_context, load_chain
 from exporter.settings.section import Section
 from exporter.settings.values import ReadableFile
 
@@ -53,9 +53,9 @@ class Tls(Section):
 
     def _trust(self) -> ssl.SSLContext:
         try:
-            return ssl.create_default_context(cafile=self.ca_file)
-        except (OSError, ValueError):
-            raise SectionError("ca_file", "should hold certificates in PEM form") from None
+            return client_context(self.ca_file)
+        except PemError as error:
+            raise SectionError("ca_file", str(error)) from None
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
         assert self.cert_file is not None
