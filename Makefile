@@ -56,7 +56,7 @@ fuzz: $(DEV_READY) ## 200,000 spoiled payloads through the decoder, 20,000 throu
 soak: $(DEV_READY) ## ten minutes (SOAK_SECONDS) of changes and faults: does it grow, leak or err?
 	$(BIN)/python -m tests.soak
 
-bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes beside nginx and Go's client
+bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes next to nginx
 	$(BIN)/python -m benchmarks.api
 	$(BIN)/python -m benchmarks.scrape
 	$(BIN)/python -m benchmarks.page

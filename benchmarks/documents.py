@@ -54,7 +54,18 @@ def _template(name: str) -> dict[str, Any]:
 
 
 def large(vm: dict[str, Any]) -> dict[str, Any]:
-    """Return a virtual machine with a template, and with the bookkeeping of who wrote it."""
-    metadata = {**vm["metadata"], "managedFields": [_written("kubectl"), _written("virt-api")]}
+    """Return a virtual machine with labels, a template, and managed fields."""
+    namespace = vm["metadata"]["namespace"]
+    labels = {
+        **vm["metadata"].get("labels", {}),
+        "app.kubernetes.io/part-of": namespace,
+        "example.com/owner": f"owners-of-{namespace}",
+        "tier": "gold",
+    }
+    metadata = {
+        **vm["metadata"],
+        "labels": labels,
+        "managedFields": [_written("kubectl"), _written("virt-api")],
+    }
     template = _template(vm["metadata"]["name"])
     return {**vm, "metadata": metadata, "spec": {**vm["spec"], "template": template}}

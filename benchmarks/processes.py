@@ -129,10 +129,14 @@ async def server(port: int, *command: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def fleet(
-    snapshots: int, *, clusters: int = 40
+    snapshots: int, *, vms: int | None = None, clusters: int = 40
 ) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
-    """Yield the URL of a Palette with a fleet, three snapshots to a VM, and what changes it all."""
-    sizes = (f"--snapshots={snapshots}", f"--vms={snapshots // 3}", f"--clusters={clusters}")
+    """Yield the URL of a Palette with a fleet, and what changes all of it.
+
+    vms: by default a third of the snapshots.
+    """
+    vms = snapshots // 3 if vms is None else vms
+    sizes = (f"--snapshots={snapshots}", f"--vms={vms}", f"--clusters={clusters}")
     async with started(sys.executable, "-m", "benchmarks.fleet", *sizes, piped=True) as process:
 
         async def change() -> None:
@@ -184,7 +188,12 @@ class Exporter:
 
 @asynccontextmanager
 async def exporter(
-    palette: str, *, interval: str = "1h", rate: float = UNLIMITED, objectives: str = "[]"
+    palette: str,
+    *,
+    interval: str = "1h",
+    rate: float = UNLIMITED,
+    objectives: str = "[]",
+    labels: str = "{}",
 ) -> AsyncIterator[Exporter]:
     """Run the exporter against a simulated Palette, and yield it once its first round is over."""
     address = f"127.0.0.1:{free_port()}"
@@ -192,6 +201,7 @@ async def exporter(
         "SPECTROCLOUD_HOST": palette,
         "SPECTROCLOUD_APIKEY": "demo",
         "PALETTE_EXPORTER_OBJECTIVES": objectives,
+        "PALETTE_EXPORTER_LABELS": labels,
     }
     options = (f"--address={address}", f"--interval={interval}", f"--rate={rate}")
     begin = time.perf_counter()
@@ -205,14 +215,6 @@ async def exporter(
         yield Exporter(process=process, url=f"http://{address}", first_round=took)
 
 
-def _without_own(text: Path) -> Path:
-    """Return a file without what a pushgateway tells of itself."""
-    pushed = text.with_name("pushed")
-    lines = (line for line in text.read_bytes().splitlines(keepends=True) if b"palette_" in line)
-    pushed.write_bytes(b"".join(lines))
-    return pushed
-
-
 @asynccontextmanager
 async def nginx(text: Path) -> AsyncIterator[str]:
     """Serve a file, with gzip at level 1 for those who ask for it; yield its URL."""
@@ -221,13 +223,3 @@ async def nginx(text: Path) -> AsyncIterator[str]:
     configuration.write_text(NGINX.format(folder=folder, port=port))
     async with server(port, "nginx", "-c", str(configuration)):
         yield f"http://127.0.0.1:{port}/{text.name}"
-
-
-@asynccontextmanager
-async def pushgateway(text: Path) -> AsyncIterator[str]:
-    """Hold the same families in Go's client; yield the URL of its metrics."""
-    pushed, port = _without_own(text), free_port()
-    url = f"http://127.0.0.1:{port}/metrics"
-    async with server(port, "prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}"):
-        await curl(f"{url}/job/bench", "--request", "PUT", "--data-binary", f"@{pushed}")
-        yield url
