@@ -16,8 +16,9 @@ from benchmarks.documents import large
 from exporter.demo.world import World
 from exporter.metrics.exposition import Renderer
 from exporter.palette import wire
-from exporter.refresh.garbage import FullPasses
-from exporter.refresh.targets import ALL_NAMES, Coverage, listing
+from exporter.refresh.garbage import GarbageCollection
+from exporter.refresh.state import listing
+from exporter.refresh.targets import ALL_NAMES, Coverage
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
 
@@ -58,7 +59,7 @@ def costs(snapshots: int, vms: int, clusters: int) -> Costs:
     refreshed(fleets[1], store)
     before = gc.get_threshold()
     gc.collect()
-    FullPasses(time.monotonic).spare_what_is_there()
+    GarbageCollection(time.monotonic).freeze()
     rounds = [
         (refreshed(answers, store), refreshed(answers, store)) for answers in fleets * REPEATS
     ]

@@ -1,4 +1,4 @@
-"""Where the time comes from, and a sleep that can be cut short."""
+"""The source of the time, and a sleep that can be interrupted."""
 
 import asyncio
 import time
@@ -16,33 +16,33 @@ class Clock:
 
 
 @dataclass(slots=True)
-class Rest:
-    """The sleep of one loop between two turns of its work."""
+class Alarm:
+    """The sleep of one loop between two runs of its work."""
 
     clock: Clock
-    _alarm: asyncio.Timeout | None = field(default=None, init=False)
+    _timeout: asyncio.Timeout | None = field(default=None, init=False)
 
-    async def until(self, due: Callable[[], float]) -> None:
-        """Sleep until an instant on the monotonic clock; it is asked for anew when disturbed.
+    async def sleep_until(self, due: Callable[[], float]) -> None:
+        """Sleep until an instant on the monotonic clock; ``wake`` has ``due`` called again.
 
-        Others have their turn even where the instant has passed.
+        Other tasks run at least once, even where the instant has passed.
         """
         while not await self._sleep(due() - self.clock.monotonic()):
             pass
 
-    def disturb(self) -> None:
-        """Have a sleeper ask when to wake; one that works is left alone."""
-        alarm, self._alarm = self._alarm, None
-        if alarm is not None:
-            alarm.reschedule(asyncio.get_running_loop().time())
+    def wake(self) -> None:
+        """Interrupt the sleep, so that its end is computed again; no effect on a running loop."""
+        timeout, self._timeout = self._timeout, None
+        if timeout is not None:
+            timeout.reschedule(asyncio.get_running_loop().time())
 
     async def _sleep(self, seconds: float) -> bool:
-        """Return whether it was slept through."""
+        """Return True where the sleep was not interrupted."""
         try:
-            async with asyncio.timeout(None) as self._alarm:
+            async with asyncio.timeout(None) as self._timeout:
                 await self.clock.sleep(max(0.0, seconds))
         except TimeoutError:
             return False
         finally:
-            self._alarm = None
+            self._timeout = None
         return True

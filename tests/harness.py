@@ -24,7 +24,7 @@ from exporter import clock as clocks
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
-from exporter.refresh.cluster import ClusterRefresh, Surroundings
+from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.runtime import run
 from exporter.settings import Settings
 from exporter.settings.source import Origin
@@ -143,6 +143,10 @@ class Scrape:
                 rows[key] = value
         return {key[0]: value for key, value in rows.items()} if len(labels) == 1 else rows
 
+    def counted(self, name: str, *labels: str, **where: str) -> dict[Any, float]:
+        """Return the rows that are above 0."""
+        return {key: value for key, value in self.rows(name, *labels, **where).items() if value}
+
     def value(self, name: str, **where: str) -> float | None:
         """Return the only value there is; None where there is none."""
         return self.rows(name, **where).get(())
@@ -205,27 +209,27 @@ class Running:
     given: Given
     session: aiohttp.ClientSession
     url: str
-    _single: dict[str, ClusterRefresh] = field(default_factory=dict)
+    _single: dict[str, ClusterLoop] = field(default_factory=dict)
 
     @property
     def world(self) -> World:
         return self.palette.world
 
     @property
-    def shared(self) -> Surroundings:
-        return self.exporter.refresher._shared
+    def shared(self) -> RefreshContext:
+        return self.exporter.plan.context
 
     async def refresh(self, *uids: str) -> Scrape:
         """Refresh configured clusters once, all unless told which, and scrape."""
-        for targets in self.exporter.configured:
+        for targets in self.exporter.plan.configured:
             if not uids or targets.uid in uids:
                 await self.cluster(targets.uid).refresh()
         return await self.scrape()
 
-    def cluster(self, uid: str) -> ClusterRefresh:
+    def cluster(self, uid: str) -> ClusterLoop:
         """Return the refresh of one configured cluster."""
-        targets = next(each for each in self.exporter.configured if each.uid == uid)
-        return self._single.setdefault(uid, ClusterRefresh(targets, self.shared))
+        targets = next(each for each in self.exporter.plan.configured if each.uid == uid)
+        return self._single.setdefault(uid, ClusterLoop(targets, self.shared))
 
     async def scrape(self) -> Scrape:
         async with self.session.get(f"{self.url}/metrics") as response:
@@ -248,7 +252,9 @@ class Running:
         """Run all loops; settled: wait for everybody's first turn."""
         running = asyncio.create_task(self.whole.run())
         try:
-            await until(lambda: len(self._loops) >= len(self.exporter.configured))
+            discovery = self.exporter.discovery is not None
+            expected = len(self.exporter.plan.configured) + discovery
+            await until(lambda: len(self.exporter.tasks) >= expected)
             if settled:
                 await self.idle()
                 # First refreshes begin after a jitter of less than the interval.
@@ -275,24 +281,7 @@ class Running:
 
     async def idle(self, *, hanging: int = 0) -> None:
         """Wait until the loops of all clusters, and of discovery, sleep."""
-        await until(
-            lambda: (
-                self.clock.sleeping
-                >= len(self._loops)
-                + (self.exporter.discovery is not None)
-                + self._telling_progress
-                - hanging
-            )
-        )
-
-    @property
-    def _telling_progress(self) -> bool:
-        task = self.exporter.refresher._progress
-        return task is not None and not task.done()
-
-    @property
-    def _loops(self) -> Mapping[str, object]:
-        return self.exporter.refresher._loops
+        await until(lambda: self.clock.sleeping >= len(self.exporter.tasks) - hanging)
 
     def asked(self, *endpoints: str) -> list[Request]:
         """Return what the server was asked since ``forget``, of these endpoints if any."""
@@ -341,7 +330,9 @@ async def exporting(
             url=url, request_timeout=request_timeout, palette=palette or {}, sections=sections
         )
         ours = clocks.Clock(wall=clock.wall, monotonic=clock.monotonic, sleep=clock.sleep)
-        exporter = await run._start(given.settings(), ours, stack, Origin(read=given.settings))
+        exporter = await run.start(
+            given.settings(), ours, stack, Origin(read=given.settings), asyncio.Event()
+        )
         listen = next(each["listen"] for each in logs if each["event"] == "starting")
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Running(

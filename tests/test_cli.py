@@ -403,7 +403,8 @@ async def test_an_api_that_is_down_at_the_start_is_told_once_and_waited_for(
 
 async def rounds(url: str) -> float:
     """How many refreshes have failed so far."""
-    return await value(url, "palette_exporter_refresh_failures_total") or 0.0
+    name = "palette_exporter_refresh_failures_total"
+    return sum(each for (family, _), each in series(await scrape(url)).items() if family == name)
 
 
 async def value(url: str, name: str) -> float | None:

@@ -2,11 +2,9 @@
 
 import asyncio
 
-import pytest
+from exporter.single_flight import SingleFlight
 
-from exporter.single_flight import Flights
-
-Ours = Flights[str, int]
+Ours = SingleFlight[str, int]
 
 
 class Search:
@@ -34,8 +32,9 @@ async def turns() -> None:
 
 async def test_all_who_ask_at_the_same_time_share_one_search() -> None:
     search = Search()
-    async with Ours() as flights, asyncio.TaskGroup() as group:
-        askers = [group.create_task(flights.join("same", search)) for _ in range(10)]
+    flights = Ours()
+    async with asyncio.TaskGroup() as group:
+        askers = [group.create_task(flights.do("same", search)) for _ in range(10)]
         await turns()
         search.ends.set_result(42)
     assert [asker.result() for asker in askers] == [42] * 10
@@ -45,16 +44,17 @@ async def test_all_who_ask_at_the_same_time_share_one_search() -> None:
 async def test_another_question_and_a_later_one_are_searched_anew() -> None:
     search = Search()
     search.ends.set_result(1)
-    async with Ours() as flights:
-        await asyncio.gather(flights.join("one", search), flights.join("other", search))
-        await flights.join("one", search)
+    flights = Ours()
+    await asyncio.gather(flights.do("one", search), flights.do("other", search))
+    await flights.do("one", search)
     assert search.calls == 3
 
 
 async def test_an_asker_who_leaves_takes_nothing_from_the_others() -> None:
     search = Search()
-    async with Ours() as flights, asyncio.TaskGroup() as group:
-        first, second = (group.create_task(flights.join("same", search)) for _ in range(2))
+    flights = Ours()
+    async with asyncio.TaskGroup() as group:
+        first, second = (group.create_task(flights.do("same", search)) for _ in range(2))
         await turns()
         first.cancel()
         await turns()
@@ -67,35 +67,24 @@ async def test_an_asker_who_leaves_takes_nothing_from_the_others() -> None:
 async def test_the_last_one_who_leaves_ends_the_search() -> None:
     search, again = Search(), Search()
     again.ends.set_result(7)
-    async with Ours() as flights, asyncio.TaskGroup() as group:
-        askers = [group.create_task(flights.join("same", search)) for _ in range(2)]
+    flights = Ours()
+    async with asyncio.TaskGroup() as group:
+        askers = [group.create_task(flights.do("same", search)) for _ in range(2)]
         await turns()
         for asker in askers:
             asker.cancel()
         await turns()
         assert search.cancelled == 1
         # Who comes now does not get the search that is being given up.
-        assert await flights.join("same", again) == 7
+        assert await flights.do("same", again) == 7
 
 
 async def test_a_fault_of_ours_reaches_every_asker_and_stops_nothing_else() -> None:
     broken, sound = Search(), Search()
     sound.ends.set_result(7)
-    async with Ours() as flights:
-        asked = asyncio.gather(
-            *(flights.join("same", broken) for _ in range(2)), return_exceptions=True
-        )
-        await turns()
-        broken.ends.set_exception(ZeroDivisionError())
-        assert [type(each) for each in await asked] == [ZeroDivisionError] * 2
-        assert await flights.join("same", sound) == 7
-
-
-async def test_the_end_leaves_no_search_behind() -> None:
-    search = Search()
-    async with Ours() as flights:
-        asker = asyncio.ensure_future(flights.join("same", search))
-        await turns()
-    assert search.cancelled == 1
-    with pytest.raises(asyncio.CancelledError):
-        await asker
+    flights = Ours()
+    asked = asyncio.gather(*(flights.do("same", broken) for _ in range(2)), return_exceptions=True)
+    await turns()
+    broken.ends.set_exception(ZeroDivisionError())
+    assert [type(each) for each in await asked] == [ZeroDivisionError] * 2
+    assert await flights.do("same", sound) == 7

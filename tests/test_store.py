@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.refresh.targets import expired, expiring
+from exporter.refresh.state import expired, expiring
 from exporter.snapshot import Cluster, ClusterState, Listing, NamedSnapshot, Snapshot
 from exporter.store import Aside, Store
 from tests.harness import Clock

@@ -113,6 +113,18 @@ LOGIN_FAILURES = OwnFamily(
     help="Requests to the exporter that were refused for their user or password.",
     kind=Counter,
 )
+DISCOVERY_CLUSTERS = OwnFamily(
+    name="palette_discovery_clusters",
+    help="Clusters in Palette's dashboard at the last successful discovery, by whether they are "
+    "selected; only where discovery is on.",
+    kind=Gauge,
+    labels=("selected",),
+)
+REFRESH_INTERVAL = OwnFamily(
+    name="palette_exporter_refresh_interval_seconds",
+    help="Time from one refresh of a cluster to the next, as configured.",
+    kind=Gauge,
+)
 ROUND_SECONDS = OwnFamily(
     name="palette_exporter_round_seconds",
     help="How long one round over all clusters takes at the configured request rate, by plan; "
@@ -135,9 +147,22 @@ TOTAL_SHARDS = OwnFamily(
     kind=Gauge,
 )
 
+REASONS = (
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "rate_limited",
+    "server_error",
+    "timeout",
+    "connection",
+    "invalid_response",
+)
+"""Why a refresh can fail, as the errors of Palette are named."""
+
 OWN_FAMILIES = (
     DISCOVERY_UP,
     DISCOVERY_SUCCESS_TIME,
+    DISCOVERY_CLUSTERS,
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
     RELOAD_SUCCESS_TIME,
@@ -147,6 +172,7 @@ OWN_FAMILIES = (
     REFRESH_FAILURES,
     DECODE_ERRORS,
     LOGIN_FAILURES,
+    REFRESH_INTERVAL,
     ROUND_SECONDS,
     SERIES,
     SHARD_ORDINAL,
@@ -189,15 +215,13 @@ class Telemetry:
         self._failures = self._counter(REFRESH_FAILURES)
         self._decode_errors = self._counter(DECODE_ERRORS)
         self._login_failures = self._counter(LOGIN_FAILURES)
+        self._interval = self._gauge(REFRESH_INTERVAL)
         self._round = self._gauge(ROUND_SECONDS)
-        # Registered once there is something to tell: absent is not zero.
-        self._discovery_up: Gauge | None = None
-        self._discovery_time: Gauge | None = None
+        self._discovery: dict[OwnFamily, Gauge] = {}
         self._reload_successful = self._gauge(RELOAD_SUCCESSFUL)
         self._reload_time = self._gauge(RELOAD_SUCCESS_TIME)
         self._ordinal = self._gauge(SHARD_ORDINAL)
         self._shards = self._gauge(TOTAL_SHARDS)
-        self.sharing(0, 1)
         self._gauge(BUILD_INFO).labels(version, revision, platform.python_version()).set(1)
         self.configured(now)
 
@@ -210,26 +234,34 @@ class Telemetry:
         """Count seconds that a request waited for the rate limit."""
         self._throttle.inc(seconds)
 
-    def discovered(self, now: float) -> None:
-        """Tell that clusters were looked for with success, in seconds since the epoch."""
-        self._tell_discovery(True)
-        self._discovery_time = self._discovery_time or self._gauge(DISCOVERY_SUCCESS_TIME)
-        self._discovery_time.set(now)
+    def discovered(self, now: float, *, selected: int, others: int) -> None:
+        """Record a list of the dashboard: when it came, and how many clusters are wanted."""
+        self._of_discovery(DISCOVERY_UP).set(1)
+        self._of_discovery(DISCOVERY_SUCCESS_TIME).set(now)
+        clusters = self._of_discovery(DISCOVERY_CLUSTERS)
+        clusters.labels("true").set(selected)
+        clusters.labels("false").set(others)
 
     def discovery_failed(self) -> None:
-        """Tell that clusters were looked for in vain."""
-        self._tell_discovery(False)
+        """Record that the dashboard could not be read."""
+        self._of_discovery(DISCOVERY_UP).set(0)
 
     def no_discovery(self) -> None:
-        """Tell no more that clusters are looked for."""
-        for gauge in (self._discovery_up, self._discovery_time):
-            if gauge is not None:
-                self.registry.unregister(gauge)
-        self._discovery_up = self._discovery_time = None
+        """Drop the families of discovery."""
+        for gauge in self._discovery.values():
+            self.registry.unregister(gauge)
+        self._discovery = {}
 
-    def _tell_discovery(self, up: bool) -> None:
-        self._discovery_up = self._discovery_up or self._gauge(DISCOVERY_UP)
-        self._discovery_up.set(up)
+    def _of_discovery(self, family: OwnFamily) -> Gauge:
+        # Registered once there is a value: absent is not zero.
+        if family not in self._discovery:
+            self._discovery[family] = self._gauge(family)
+        return self._discovery[family]
+
+    def watching(self, cluster: Cluster) -> None:
+        """Count the failures of a cluster from 0, so that the first one is an increase."""
+        for reason in REASONS:
+            self._failures.labels(cluster.uid, cluster.name, reason)
 
     def forget(self, cluster_uid: str) -> None:
         """Drop what was counted of a cluster that is gone."""
@@ -250,6 +282,10 @@ class Telemetry:
     def planned(self, round_seconds: float) -> None:
         """Tell how long a round takes by plan."""
         self._round.set(round_seconds)
+
+    def refreshing(self, interval: float) -> None:
+        """Record the configured interval in seconds."""
+        self._interval.set(interval)
 
     def sharing(self, ordinal: int, total: int) -> None:
         """Tell which of how many exporters this is."""

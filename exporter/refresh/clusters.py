@@ -1,115 +1,144 @@
-"""The refreshes of all clusters: who comes and goes, and how their rounds go."""
+"""The loops of all clusters: which run, and how their rounds progress."""
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from exporter.refresh.cluster import ClusterRefresh, Surroundings
-from exporter.refresh.garbage import FullPasses
-from exporter.refresh.rounds import TELL_EVERY, RoundNews
+from exporter.clock import Clock
+from exporter.refresh.cluster import ClusterLoop, RefreshContext
+from exporter.refresh.garbage import GarbageCollection
+from exporter.refresh.log import PROGRESS_EVERY, RoundLog
 from exporter.refresh.targets import ClusterTargets
 from exporter.snapshot import Cluster
 
 SPREAD = 0.1
-"""Seconds between the first refreshes of two clusters, on the average."""
+"""Seconds between the first refreshes of two clusters, on average."""
 
 
-class Refresher:
-    """Runs the loops of all clusters, which may come and go."""
+class ClusterLoops:
+    """Runs the loops of all clusters, which can come and go."""
 
-    def __init__(self, shared: Surroundings) -> None:
-        self._shared = shared
-        self._clusters: dict[str, ClusterRefresh] = {}
-        self._loops: dict[str, asyncio.Task[None]] = {}
-        self._news = RoundNews(interval=shared.interval, rate=shared.rate)
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._loops: dict[str, ClusterLoop] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._log = RoundLog()
         self._progress: asyncio.Task[None] | None = None
-        self._passes = FullPasses(shared.clock.monotonic)
+        self._first_round_complete = False
+        self._garbage = GarbageCollection(clock.monotonic)
 
-    def adopt(self, shared: Surroundings) -> None:
-        """Go on in other surroundings; which clusters are wanted is for ``apply``."""
-        self._shared = shared
-        self._news.adopt(interval=shared.interval, rate=shared.rate)
-        for cluster in self._clusters.values():
-            cluster.adopt(shared)
-        self._replan()
+    @property
+    def tasks(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks that run, and that sleep on the clock between two runs of their work."""
+        progress = [self._progress] if self._progress and not self._progress.done() else []
+        return (*self._tasks.values(), *progress)
 
     @property
     def ready(self) -> bool:
         """Whether every cluster's first refresh has ended, well or badly."""
-        return all(cluster.ended for cluster in self._clusters.values())
+        return all(loop.ended for loop in self._loops.values())
 
     @property
     def requests(self) -> int:
         """How many requests one round over all clusters takes."""
-        return sum(cluster.requests for cluster in self._clusters.values())
+        return sum(loop.requests for loop in self._loops.values())
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
         """What is known of the clusters that are refreshed here, read or not yet."""
-        return tuple(each.cluster for each in self._clusters.values())
+        return tuple(loop.cluster for loop in self._loops.values())
 
     def cluster(self, uid: str) -> Cluster | None:
         """Return what is known of a cluster that is refreshed here; None for any other."""
-        known = self._clusters.get(uid)
-        return known.cluster if known else None
+        loop = self._loops.get(uid)
+        return loop.cluster if loop else None
 
-    def apply(self, wanted: Iterable[ClusterTargets], group: asyncio.TaskGroup) -> None:
-        """Refresh these clusters from now on, and no others; those that stay go on as they are.
+    def apply(
+        self,
+        wanted: Iterable[ClusterTargets],
+        context: RefreshContext,
+        group: asyncio.TaskGroup,
+        *,
+        discovered: bool = False,
+    ) -> None:
+        """Refresh these clusters from now on, and no others; a cluster that stays keeps its loop.
 
-        group: owns the loops.
+        group: owns the tasks.
+        discovered: whether the dashboard's list has changed, and not the configuration.
         """
-        targets = {each.uid: each for each in wanted if each.uid in self._shared.share}
-        gone = [uid for uid in self._clusters if uid not in targets]
-        gone_names = [self._clusters[uid].cluster.name for uid in gone]
-        fresh = [uid for uid in targets if uid not in self._clusters]
-        for uid in gone:
-            self._remove(uid)
-        for uid, each in targets.items():
-            if uid in self._clusters and self._clusters[uid].targets != each:
-                self._clusters[uid].retarget(each)
-        for uid in fresh:
-            self._add(targets[uid], len(fresh), group)
-        if fresh or gone:
-            self._news.watching([self._clusters[uid].cluster.name for uid in fresh], gone_names)
-            self._tell_plan()
-        if fresh and self._progress is None:
-            self._progress = group.create_task(self._tell_progress(), name="progress")
+        targets = {each.uid: each for each in wanted if each.uid in context.share}
+        self._remove(
+            [uid for uid in self._loops if uid not in targets], context, discovered=discovered
+        )
+        for uid, loop in self._loops.items():
+            loop.adopt(targets[uid], context)
+        self._add([each for uid, each in targets.items() if uid not in self._loops], context, group)
+        self._report_round(context)
 
-    def _add(self, targets: ClusterTargets, count: int, group: asyncio.TaskGroup) -> None:
-        cluster = ClusterRefresh(targets, self._shared, self._replan)
-        spread = min(self._shared.interval, SPREAD * count)
-        delay = random.uniform(0, spread)  # noqa: S311 - spreads load, hides nothing
-        self._clusters[targets.uid] = cluster
-        self._loops[targets.uid] = group.create_task(
-            cluster.run(delay), name=f"refresh {targets.uid}"
+    def _remove(self, uids: Sequence[str], context: RefreshContext, *, discovered: bool) -> None:
+        if not uids:
+            return
+        names = [self._loops[uid].cluster.name for uid in uids]
+        self._log.not_watching(names, discovered=discovered)
+        for uid in uids:
+            # A cancelled loop publishes nothing, not even what has just arrived.
+            self._tasks.pop(uid).cancel()
+            del self._loops[uid]
+            context.store.remove(uid)
+            context.telemetry.forget(uid)
+        self._report_plan(context)
+
+    def _add(
+        self,
+        targets: Sequence[ClusterTargets],
+        context: RefreshContext,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        if not targets:
+            return
+        spread = min(context.interval, SPREAD * len(targets))
+        loops = [ClusterLoop(each, context, self._refreshed) for each in targets]
+        for loop in loops:
+            uid, delay = loop.cluster.uid, random.uniform(0, spread)  # noqa: S311 - hides nothing
+            self._loops[uid] = loop
+            self._tasks[uid] = group.create_task(loop.run(delay), name=f"refresh {uid}")
+        self._log.watching([loop.cluster.name for loop in loops])
+        self._report_plan(context)
+        if self._progress is None:
+            self._progress = group.create_task(self._report_progress(), name="progress")
+
+    async def _report_progress(self) -> None:
+        """Log now and then how the first round progresses; cancelled when it is complete."""
+        while True:
+            await self._clock.sleep(PROGRESS_EVERY)
+            waiting_for = [loop.cluster.name for loop in self._loops.values() if not loop.ended]
+            if waiting_for:
+                self._log.progress(clusters=len(self._loops), waiting_for=waiting_for)
+
+    def _refreshed(self, context: RefreshContext) -> None:
+        self._report_round(context)
+        if not self._first_round_complete and self.ready:
+            self._complete_first_round()
+        self._garbage.collect_if_due()
+
+    def _complete_first_round(self) -> None:
+        self._first_round_complete = True
+        self._log.first_round_complete(clusters=len(self._loops), requests=self.requests)
+        if self._progress:
+            self._progress.cancel()
+        self._garbage.freeze()
+
+    def _report_plan(self, context: RefreshContext) -> None:
+        self._log.plan(
+            clusters=len(self._loops),
+            requests=self.requests,
+            seconds=self._round_seconds(context),
         )
 
-    def _remove(self, uid: str) -> None:
-        # Cancelled, the loop publishes nothing any more, not even what has just arrived.
-        self._loops.pop(uid).cancel()
-        del self._clusters[uid]
-        self._shared.store.remove(uid)
-        self._shared.telemetry.forget(uid)
+    def _report_round(self, context: RefreshContext) -> None:
+        seconds = self._round_seconds(context)
+        context.telemetry.planned(seconds)
+        self._log.round_takes(seconds, context.interval)
 
-    def _tell_plan(self) -> None:
-        self._replan()
-        self._news.plan(clusters=len(self._clusters), requests=self.requests)
-
-    async def _tell_progress(self) -> None:
-        """Tell now and then how the first round goes; ends when it is complete."""
-        while not self._news.complete:
-            await self._shared.clock.sleep(TELL_EVERY)
-            waiting_for = [each.cluster.name for each in self._clusters.values() if not each.ended]
-            self._news.progress(clusters=len(self._clusters), waiting_for=waiting_for)
-
-    def _replan(self) -> None:
-        """Tell how long a round takes, and when the first one is complete."""
-        seconds = self.requests / self._shared.rate
-        self._shared.telemetry.planned(seconds)
-        if self._loops and self.ready and not self._news.complete:
-            self._news.first_round_ended(clusters=len(self._clusters), requests=self.requests)
-            if self._progress:
-                self._progress.cancel()
-            self._passes.spare_what_is_there()
-        self._passes.make_if_due()
-        self._news.takes(seconds)
+    def _round_seconds(self, context: RefreshContext) -> float:
+        return self.requests / context.rate

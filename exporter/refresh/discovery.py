@@ -1,11 +1,11 @@
-"""Finds the clusters that run virtual machines, again and again."""
+"""Discovers the clusters that run virtual machines, every interval."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
-from exporter.clock import Clock, Rest
+from exporter.clock import Alarm, Clock
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.errors import PaletteError
@@ -14,17 +14,14 @@ from exporter.snapshot import Cluster, Unread
 
 log = structlog.get_logger()
 
-Apply = Callable[[Sequence[ClusterTargets]], None]
-"""Told which clusters are wanted."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is looked for, and where.
+    """Where to discover clusters, and which.
 
     interval, retry_for: seconds; clusters, namespaces: the names that are wanted.
-    project_uid: the scope to look in; "" is the tenant.
-    configured: the clusters that are wanted anyway.
+    project_uid: the scope to ask; "" is the tenant.
+    configured: the clusters that are wanted in any case.
     """
 
     directory: ClusterDirectory
@@ -35,19 +32,22 @@ class Search:
     namespaces: Names
     configured: Sequence[ClusterTargets]
 
+    def selected(self, found: Sequence[Cluster]) -> tuple[Cluster, ...]:
+        """Return the clusters of the dashboard whose names are wanted."""
+        return tuple(cluster for cluster in found if cluster.name in self.clusters)
+
     def wanted(self, found: Sequence[Cluster]) -> tuple[ClusterTargets, ...]:
-        """Add those of the clusters that were found that are looked for."""
-        chosen = (cluster for cluster in found if cluster.name in self.clusters)
-        return with_discovered(self.configured, chosen, self.namespaces)
+        """Return the configured clusters and the selected ones."""
+        return with_discovered(self.configured, self.selected(found), self.namespaces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryState:
-    """What the attempts so far amount to; times are seconds since the epoch.
+    """The outcome of the attempts so far; times are seconds since the epoch.
 
     up: whether the last attempt succeeded; None before the first one has ended.
     last_failure: why an attempt failed last, and when.
-    found, selected: the clusters that Palette listed last, and those of them that are read.
+    found, selected: how many clusters Palette listed last, and how many of these are read.
     """
 
     up: bool | None = None
@@ -58,9 +58,9 @@ class DiscoveryState:
 
 
 class Discovery:
-    """Adds what Palette's dashboard lists to the configured clusters.
+    """Adds the selected clusters of Palette's dashboard to the configured ones.
 
-    state: what the attempts so far amount to.
+    state: the outcome of the attempts so far.
     """
 
     def __init__(self, search: Search, telemetry: Telemetry, clock: Clock) -> None:
@@ -68,10 +68,9 @@ class Discovery:
         self._search = search
         self._telemetry = telemetry
         self._clock = clock
-        self._rest = Rest(clock)
+        self._alarm = Alarm(clock)
         self._found: tuple[Cluster, ...] = ()
-        self._failing = ""
-        self._looked_at = 0.0
+        self._asked_at = 0.0
         self._overdue = True
 
     @property
@@ -81,48 +80,50 @@ class Discovery:
 
     @property
     def wanted(self) -> tuple[ClusterTargets, ...]:
-        """The clusters that are wanted, by what was found the last time."""
+        """The clusters that are wanted, by the last answer of the dashboard."""
         return self._search.wanted(self._found)
 
     def adopt(self, search: Search) -> None:
-        """Look for something else; the next look is due."""
+        """Use another search; the next attempt is due."""
         self._search = search
         self._overdue = True
-        self._rest.disturb()
+        self._alarm.wake()
 
-    async def run(self, apply: Apply) -> None:
-        """Look every interval; ends only when cancelled."""
+    async def run(self, found: Callable[[], None]) -> None:
+        """Ask every interval, and call ``found`` after each answer; ends only when cancelled."""
         while True:
-            self._looked_at, self._overdue = self._clock.monotonic(), False
-            await self.look(apply)
-            await self._rest.until(self._due)
+            self._asked_at, self._overdue = self._clock.monotonic(), False
+            if await self.ask():
+                found()
+            await self._alarm.sleep_until(self._next_attempt_at)
 
-    def _due(self) -> float:
-        return self._looked_at if self._overdue else self._looked_at + self._search.interval
+    def _next_attempt_at(self) -> float:
+        return self._asked_at if self._overdue else self._asked_at + self._search.interval
 
-    async def look(self, apply: Apply) -> None:
-        """Ask once, and hand on the clusters that are wanted; those known stay on a failure."""
+    async def ask(self) -> bool:
+        """Ask the dashboard once; on a failure, the clusters of the last answer stay."""
         search = self._search
         try:
             found = await search.directory.ask(search.project_uid, retry_for=search.retry_for)
         except PaletteError as error:
-            self._telemetry.discovery_failed()
-            if error.reason != self._failing:
-                log.warning("discovery failing", reason=error.reason, error=str(error))
-            self._failing = error.reason
-            failure = Unread(error.reason, str(error)), self._clock.wall()
-            self.state = replace(self.state, up=False, last_failure=failure)
-        else:
-            self._telemetry.discovered(self._clock.wall())
-            if self._failing:
-                log.info("discovery recovered")
-            self._failing = ""
-            self._found = found
-            self.state = replace(
-                self.state,
-                up=True,
-                last_success=self._clock.wall(),
-                found=len(found),
-                selected=sum(each.name in search.clusters for each in found),
-            )
-            apply(self.wanted)
+            self._failed(Unread(error.reason, str(error)))
+            return False
+        self._succeeded(found)
+        return True
+
+    def _succeeded(self, found: tuple[Cluster, ...]) -> None:
+        now, selected = self._clock.wall(), len(self._search.selected(found))
+        if self.state.up is False:
+            log.info("discovery recovered")
+        self._telemetry.discovered(now, selected=selected, others=len(found) - selected)
+        self._found = found
+        self.state = replace(
+            self.state, up=True, last_success=now, found=len(found), selected=selected
+        )
+
+    def _failed(self, failure: Unread) -> None:
+        last = self.state.last_failure
+        if self.state.up is not False or last is None or last[0].reason != failure.reason:
+            log.warning("discovery failing", reason=failure.reason, error=failure.message)
+        self._telemetry.discovery_failed()
+        self.state = replace(self.state, up=False, last_failure=(failure, self._clock.wall()))

@@ -14,7 +14,7 @@ EVERY = 3600.0
 NEVER = 1_000_000_000
 
 
-class FullPasses:
+class GarbageCollection:
     """Makes full passes in the place of Python, which makes them at any moment.
 
     monotonic: seconds that never go back.
@@ -26,11 +26,11 @@ class FullPasses:
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, NEVER)
 
-    def spare_what_is_there(self) -> None:
+    def freeze(self) -> None:
         """Look through it no more, once most of what stays for long is there."""
         gc.freeze()
 
-    def make_if_due(self) -> None:
+    def collect_if_due(self) -> None:
         """Make one where the last is an hour ago."""
         if self._monotonic() >= self._due:
             self._due = self._monotonic() + EVERY

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -10,8 +10,9 @@ from exporter.palette.client import Palette
 from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.plan import plan
 from exporter.refresh.reader import ClusterReader, Reading
-from exporter.refresh.targets import ClusterTargets, Coverage, SnapshotTarget, keep
-from exporter.single_flight import Flights
+from exporter.refresh.state import keep
+from exporter.refresh.targets import ClusterTargets, Coverage, SnapshotTarget
+from exporter.single_flight import SingleFlight
 from exporter.snapshot import Cluster, ClusterState, Unread, VirtualMachineKey
 
 QUEUE = "probes"
@@ -21,7 +22,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ProbeRequest:
     """What a probe asks for: one snapshot, or with snapshot "" all of a virtual machine.
 
     cluster: with the project in whose scope it is read.
@@ -43,7 +44,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ProbeResult:
     """What a probe found; success: whether Palette answered, and what was asked for is there."""
 
     success: bool
@@ -56,45 +57,45 @@ class Prober:
 
     palette: Palette
     monotonic: Callable[[], float]
-    flights: Flights[Question, Reading]
+    _single_flight: SingleFlight[ProbeRequest, Reading] = field(default_factory=SingleFlight)
 
-    async def ask(self, question: Question, within: float) -> Finding:
+    async def probe(self, request: ProbeRequest, within: float) -> ProbeResult:
         """Return what there is now; without success where it was not read in so many seconds.
 
         Who asks the same at the same time shares the requests and nothing of the deadline.
         """
         try:
             async with asyncio.timeout(within):
-                reading = await self.flights.join(question, lambda: self._read(question))
+                reading = await self._single_flight.do(request, lambda: self._read(request))
         except TimeoutError:
             reading = Reading(failure=Unread("timeout", f"it was not read in {within:g} s"))
-        state = _state(question, reading, self.monotonic())
-        finding = Finding(success=_is_there(state), state=state)
-        if not finding.success:
-            _tell(question, reading)
-        return finding
+        state = _state(request, reading, self.monotonic())
+        result = ProbeResult(success=_is_there(state), state=state)
+        if not result.success:
+            _log(request, reading)
+        return result
 
-    async def _read(self, question: Question) -> Reading:
+    async def _read(self, request: ProbeRequest) -> Reading:
         reader = ClusterReader(
             palette=replace(self.palette, queue=QUEUE),
-            uid=question.cluster.uid,
-            project_uid=question.cluster.project_uid,
+            uid=request.cluster.uid,
+            project_uid=request.cluster.project_uid,
             # Whoever has less time leaves earlier, and with the last one the request ends.
             retry_for=RETRY_FOR,
             now=self.monotonic,
         )
-        targets = question.targets
+        targets = request.targets
         return await reader.read(plan(targets), targets.coverage, lambda early: None)
 
 
-def _state(question: Question, reading: Reading, now: float) -> ClusterState:
+def _state(request: ProbeRequest, reading: Reading, now: float) -> ClusterState:
     return ClusterState(
-        cluster=question.cluster,
+        cluster=request.cluster,
         up=reading.failure is None,
         listing=reading.listing,
         named=tuple(
             keep(target, None, reading.outcomes.get(target), now)
-            for target in question.targets.named
+            for target in request.targets.named
         ),
     )
 
@@ -110,15 +111,15 @@ def _is_there(state: ClusterState) -> bool:
     return listing is not None and bool(listing.virtual_machines or listing.snapshots)
 
 
-def _tell(question: Question, reading: Reading) -> None:
+def _log(request: ProbeRequest, reading: Reading) -> None:
     failure = reading.failure or Unread("not_found", "it is not there")
     log.debug(
         "probe failed",
-        cluster=question.cluster.name,
-        cluster_uid=question.cluster.uid,
-        namespace=question.namespace,
-        vm=question.vm,
-        snapshot=question.snapshot,
+        cluster=request.cluster.name,
+        cluster_uid=request.cluster.uid,
+        namespace=request.namespace,
+        vm=request.vm,
+        snapshot=request.snapshot,
         reason=failure.reason,
         error=failure.message,
     )

@@ -8,14 +8,8 @@ from dataclasses import dataclass, field, replace
 from exporter.palette.client import Palette
 from exporter.palette.errors import NotFound, PaletteError, ServerError
 from exporter.refresh.plan import Filter, Plan, pages
-from exporter.refresh.targets import (
-    Coverage,
-    Missing,
-    Outcome,
-    SnapshotTarget,
-    listed,
-    listing,
-)
+from exporter.refresh.state import MISSING, Outcome, listed, listing
+from exporter.refresh.targets import Coverage, SnapshotTarget
 from exporter.snapshot import Listing, Snapshot, SnapshotKey, Unread, VirtualMachine
 
 PATIENCE = 1.0
@@ -140,7 +134,7 @@ class ClusterReader:
                 self.uid, target, project_uid=self.project_uid or None, retry_for=self.retry_for
             )
         except NotFound:
-            return Missing()
+            return MISSING
         except PaletteError as error:
             return _unread(error)
 

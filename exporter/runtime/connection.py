@@ -1,9 +1,8 @@
-"""The way to Palette, built from Settings, and built anew when these change."""
+"""The connection to Palette as the settings describe it."""
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ssl import SSLContext
 
 import structlog
@@ -12,10 +11,13 @@ from yarl import URL
 from exporter import __version__
 from exporter.palette import auth
 from exporter.palette.budget import Budget
+from exporter.palette.client import Palette
 from exporter.palette.request import Access
 from exporter.palette.session import Session
 from exporter.palette.transport import Observer, Transport
+from exporter.palette.wire import Fault
 from exporter.runtime import from_settings
+from exporter.runtime.reload import Commit
 from exporter.settings import Credential, Settings, Tls
 
 USER_AGENT = f"palette-snapshot-exporter/{__version__}"
@@ -54,80 +56,86 @@ class _Basis:
         )
 
 
+@dataclass(slots=True, kw_only=True)
 class Connection:
-    """What sends calls within the configured budget.
+    """The client of Palette, which uses the settings as they are now; needs a running loop.
 
-    monotonic: seconds. Needs a running loop, and raises SettingsError where a file has changed
-    for the worse since the settings were loaded.
+    report: called with each value that could not be read; monotonic: seconds.
     """
 
-    def __init__(
-        self, settings: Settings, observer: Observer, monotonic: Callable[[], float]
-    ) -> None:
-        palette = settings.palette
-        self._monotonic = monotonic
-        self._basis = _Basis.read(settings)
-        self._budget = Budget(palette.requests_per_second, palette.burst)
-        self._session = Session(USER_AGENT, clock=monotonic)
-        self.transport = Transport(
-            self._session,
-            self._access(settings, self._basis),
-            self._budget,
-            observer,
-            clock=monotonic,
-        )
+    observer: Observer
+    report: Callable[[Fault], None]
+    monotonic: Callable[[], float]
+    _basis: _Basis | None = field(default=None, init=False)
+    _client: "_Client | None" = field(default=None, init=False)
 
-    async def prepare(self, settings: Settings) -> Callable[[], None]:
-        """Read the files that settings name; return what goes that way from the next request on.
+    @property
+    def transport(self) -> Transport:
+        """What the client sends calls through."""
+        assert self._client
+        return self._client.transport
+
+    @property
+    def palette(self) -> Palette:
+        """The client; there is one once settings were prepared."""
+        assert self._client
+        return self._client.palette
+
+    async def prepare(self, settings: Settings) -> Commit:
+        """Read the files that the settings name; they count from the next request on.
 
         Raises SettingsError.
         """
         basis = await asyncio.to_thread(_Basis.read, settings, self._basis)
-        access = self._access(settings, basis, self.transport.access.credential)
+        limits = settings.palette.requests_per_second, settings.palette.burst
+        access = self._access(settings, basis)
+        client = self._client = self._client or self._new_client(access, Budget(*limits))
 
         def commit() -> None:
-            if (basis.url, basis.tls) != (self._basis.url, self._basis.tls):
+            last, self._basis = self._basis, basis
+            if last is None or (basis.url, basis.tls) != (last.url, last.tls):
                 warn_of_dangers(settings)
-            self._basis = basis
-            self.transport.access = access
+            client.transport.access = access
             if isinstance(access.credential, auth.Login):
                 access.credential.retry_after = from_settings.login_retry(settings)
-            self._budget.adopt(settings.palette.requests_per_second, settings.palette.burst)
+            client.budget.adopt(*limits)
 
         return commit
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        if self._client:
+            await self._client.session.close()
 
-    def _access(
-        self, settings: Settings, basis: _Basis, last: auth.Credential | None = None
-    ) -> Access:
-        palette = settings.palette
-        same = (basis.url, basis.credential) == (self._basis.url, self._basis.credential)
+    def _new_client(self, access: Access, budget: Budget) -> "_Client":
+        session = Session(USER_AGENT, clock=self.monotonic)
+        transport = Transport(session, access, budget, self.observer, clock=self.monotonic)
+        return _Client(session, budget, transport, Palette(transport, self.report))
+
+    def _access(self, settings: Settings, basis: _Basis) -> Access:
+        palette, last = settings.palette, self._basis
+        same = last and (basis.url, basis.credential) == (last.url, last.credential)
         # A credential that stays keeps its token, but shows it to no other Palette.
-        credential = last if last and same else None
+        kept = self._client.transport.access.credential if self._client and same else None
         return Access(
             base_url=palette.url,
-            credential=credential
-            or from_settings.credential(settings, basis.credential, self._monotonic),
+            credential=kept or from_settings.credential(settings, basis.credential, self.monotonic),
             timeout=palette.timeout,
             ssl=basis.context,
             proxy=palette.proxy_url.get_secret_value() if palette.proxy_url else None,
         )
 
 
-async def connect(
-    settings: Settings, observer: Observer, monotonic: Callable[[], float], stack: AsyncExitStack
-) -> Connection:
-    """Return a connection; stack: closes it."""
-    connection = Connection(settings, observer, monotonic)
-    stack.push_async_callback(connection.close)
-    return connection
+@dataclass(frozen=True, slots=True)
+class _Client:
+    session: Session
+    budget: Budget
+    transport: Transport
+    palette: Palette
 
 
 def warn_of_dangers(settings: Settings) -> None:
-    """Log what is dangerous about the way to Palette."""
+    """Log what is dangerous about the connection to Palette."""
     url = URL(settings.palette.url)
     if url.scheme == "http" and url.host not in LOOPBACK:
         log.warning("the credential travels unencrypted", palette=settings.palette.url)

@@ -1,131 +1,127 @@
-"""The clusters that are watched: those that are configured, and those that discovery finds."""
+"""The clusters that are watched: the configured ones, and those that discovery finds."""
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.clock import Clock
+from exporter.cooperative import Turns
 from exporter.metrics.telemetry import Telemetry
-from exporter.palette.client import Palette
 from exporter.palette.cluster_directory import ClusterDirectory
-from exporter.refresh.cluster import Surroundings
-from exporter.refresh.clusters import Refresher
+from exporter.refresh.cluster import RefreshContext
+from exporter.refresh.clusters import ClusterLoops
 from exporter.refresh.discovery import Discovery, Search
 from exporter.refresh.targets import ClusterTargets, Share, by_cluster
 from exporter.runtime import from_settings
+from exporter.runtime.connection import Connection
+from exporter.runtime.reload import Commit
 from exporter.settings import Settings
 from exporter.store import Store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPlan:
+    """What settings want of the fleet; search: None where discovery is off."""
+
+    context: RefreshContext
+    configured: tuple[ClusterTargets, ...]
+    search: Search | None
+
+
+@dataclass(slots=True, kw_only=True)
 class Fleet:
-    """Runs the loops of the clusters, and what finds more of these.
+    """Runs the loops of the clusters, and discovery.
 
     discovery: None where it is off.
     """
 
-    def __init__(self, settings: Settings, shared: Surroundings) -> None:
-        self.configured = by_cluster(from_settings.targets(settings))
-        self.refresher = Refresher(shared)
-        self.discovery: Discovery | None = None
-        self._shared = shared
-        self._group = asyncio.TaskGroup()
-        self._looking: asyncio.Task[None] | None = None
-        if settings.discovery.enabled:
-            search = _search(settings, shared, self.configured)
-            self.discovery = Discovery(search, shared.telemetry, shared.clock)
+    connection: Connection
+    store: Store[Any]
+    telemetry: Telemetry
+    clock: Clock
+    turns: Turns
+    plan: FleetPlan = field(init=False)
+    loops: ClusterLoops = field(init=False)
+    discovery: Discovery | None = field(default=None, init=False)
+    _group: asyncio.TaskGroup | None = field(default=None, init=False)
+    _discovering: asyncio.Task[None] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.loops = ClusterLoops(self.clock)
 
     @property
     def ready(self) -> bool:
-        """Whether clusters were looked for, and each one's first refresh has ended."""
-        return (self.discovery is None or self.discovery.ended) and self.refresher.ready
+        """Whether discovery was tried, and each cluster's first refresh has ended."""
+        return (self.discovery is None or self.discovery.ended) and self.loops.ready
+
+    @property
+    def tasks(self) -> tuple[asyncio.Task[None], ...]:
+        """The tasks that run; each sleeps on the clock between two runs of its work."""
+        discovering = (self._discovering,) if self._discovering else ()
+        return (*self.loops.tasks, *discovering)
 
     async def run(self) -> None:
         """Refresh, and discover; ends only when cancelled, or when one of the loops fails."""
-        self._group = asyncio.TaskGroup()
-        async with self._group:
-            self._look()
-            self.refresher.apply(self.configured, self._group)
-            # Without a cluster there would be nothing to wait for.
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._apply()
+            # Without a cluster, no task would keep it running.
             await asyncio.get_running_loop().create_future()
 
-    async def prepare(self, settings: Settings) -> Callable[[], None]:
-        """Return what watches by other settings; a cluster that stays keeps its loop."""
-        # In a thread, as fleets of thousands of targets take their time.
+    async def prepare(self, settings: Settings) -> Commit:
+        """Plan what to read; a cluster that stays keeps its loop."""
+        # In a thread, because fleets of thousands of targets take their time.
         configured = await asyncio.to_thread(lambda: by_cluster(from_settings.targets(settings)))
-        shared = surroundings(
-            settings,
-            palette=self._shared.palette,
-            store=self._shared.store,
-            telemetry=self._shared.telemetry,
-            clock=self._shared.clock,
-        )
-        search = _search(settings, shared, configured) if settings.discovery.enabled else None
+        context = self._context(settings)
+        search = from_settings.search(settings, context, configured)
+        plan = FleetPlan(context=context, configured=configured, search=search)
 
         def commit() -> None:
-            self._shared, self.configured = shared, configured
-            shared.telemetry.sharing(shared.share.ordinal, shared.share.total)
-            self.refresher.adopt(shared)
-            self._adopt(search)
-            wanted = self.discovery.wanted if self.discovery else configured
-            self.refresher.apply(wanted, self._group)
+            self.plan = plan
+            self.telemetry.sharing(context.share.ordinal, context.share.total)
+            self.telemetry.refreshing(context.interval)
+            self._discover_by(search)
+            self._apply()
 
         return commit
 
-    def _adopt(self, search: Search | None) -> None:
+    def _context(self, settings: Settings) -> RefreshContext:
+        palette, interval = self.connection.palette, settings.refresh.interval
+        return RefreshContext(
+            palette=palette,
+            directory=ClusterDirectory(
+                palette, clock=self.clock.monotonic, ask_again_after=interval / 2
+            ),
+            store=self.store,
+            telemetry=self.telemetry,
+            clock=self.clock,
+            turns=self.turns,
+            interval=interval,
+            stale_after=settings.refresh.stale_after,
+            rate=settings.palette.requests_per_second,
+            project_uid=settings.palette.project_uid or "",
+            share=Share(settings.shard.index, settings.shard.total),
+        )
+
+    def _discover_by(self, search: Search | None) -> None:
         if search is None:
-            self._look_no_more()
+            if self._discovering:
+                self._discovering.cancel()
+            self._discovering = self.discovery = None
+            self.telemetry.no_discovery()
         elif self.discovery is None:
-            self.discovery = Discovery(search, self._shared.telemetry, self._shared.clock)
-            self._look()
+            self.discovery = Discovery(search, self.telemetry, self.clock)
         else:
             self.discovery.adopt(search)
 
-    def _look(self) -> None:
-        if self.discovery is not None:
-            looking = self.discovery.run(lambda wanted: self.refresher.apply(wanted, self._group))
-            self._looking = self._group.create_task(looking, name="discovery")
-
-    def _look_no_more(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-        self._looking = self.discovery = None
-        self._shared.telemetry.no_discovery()
-
-
-def surroundings(
-    settings: Settings,
-    *,
-    palette: Palette,
-    store: Store[Any],
-    telemetry: Telemetry,
-    clock: Clock,
-) -> Surroundings:
-    """Return what the loops of all clusters share."""
-    interval = settings.refresh.interval
-    return Surroundings(
-        palette=palette,
-        directory=ClusterDirectory(palette, clock=clock.monotonic, ask_again_after=interval / 2),
-        store=store,
-        telemetry=telemetry,
-        clock=clock,
-        interval=interval,
-        stale_after=settings.refresh.stale_after,
-        rate=settings.palette.requests_per_second,
-        project_uid=settings.palette.project_uid or "",
-        share=Share(settings.shard.index, settings.shard.total),
-    )
-
-
-def _search(
-    settings: Settings, shared: Surroundings, configured: tuple[ClusterTargets, ...]
-) -> Search:
-    wanted = settings.discovery
-    return Search(
-        directory=shared.directory,
-        interval=wanted.interval,
-        retry_for=shared.retry_for,
-        project_uid=shared.project_uid,
-        clusters=from_settings.names(wanted.clusters, wanted.exclude_clusters),
-        namespaces=from_settings.names(wanted.namespaces, wanted.exclude_namespaces),
-        configured=configured,
-    )
+    def _apply(self, *, discovered: bool = False) -> None:
+        """Have the wanted clusters refreshed, once the fleet runs."""
+        if self._group is None:
+            return
+        wanted = self.plan.configured
+        if self.discovery:
+            wanted = self.discovery.wanted
+            if self._discovering is None:
+                discovering = self.discovery.run(lambda: self._apply(discovered=True))
+                self._discovering = self._group.create_task(discovering, name="discovery")
+        self.loops.apply(wanted, self.plan.context, self._group, discovered=discovered)

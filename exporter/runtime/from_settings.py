@@ -1,11 +1,13 @@
-"""Settings, said in the words of the modules that do not know them."""
+"""Settings as the values of the modules that do not import them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from exporter import settings as configuration
 from exporter.palette import auth
-from exporter.refresh.targets import Names, Target
+from exporter.refresh.cluster import RefreshContext
+from exporter.refresh.discovery import Search
+from exporter.refresh.targets import ClusterTargets, Names, Target
 from exporter.rollup import Objective
 from exporter.settings import SettingsError, read_web_file
 from exporter.web.guard.web_config import WebConfig, normalized
@@ -43,6 +45,26 @@ def targets(settings: configuration.Settings) -> list[Target]:
 def names(include: tuple[re.Pattern[str], ...], exclude: tuple[re.Pattern[str], ...] = ()) -> Names:
     """Return the names that match an expression to include and none to exclude."""
     return Names(include, exclude)
+
+
+def search(
+    settings: configuration.Settings,
+    context: RefreshContext,
+    configured: Sequence[ClusterTargets],
+) -> Search | None:
+    """Return which clusters to discover, in addition to the configured ones; None for none."""
+    wanted = settings.discovery
+    if not wanted.enabled:
+        return None
+    return Search(
+        directory=context.directory,
+        interval=wanted.interval,
+        retry_for=context.retry_for,
+        project_uid=context.project_uid,
+        clusters=names(wanted.clusters, wanted.exclude_clusters),
+        namespaces=names(wanted.namespaces, wanted.exclude_namespaces),
+        configured=configured,
+    )
 
 
 def objective(setting: configuration.Objective) -> Objective:

@@ -9,16 +9,17 @@ from dataclasses import replace
 from exporter import __version__, revision
 from exporter.check.round import Discovered, Round
 from exporter.clock import Clock
+from exporter.cooperative import Turns
 from exporter.metrics.telemetry import Telemetry
-from exporter.palette.client import Palette
 from exporter.palette.errors import PaletteError
 from exporter.palette.wire import Fault
-from exporter.refresh.cluster import ClusterRefresh, Surroundings
-from exporter.refresh.targets import ClusterTargets, by_cluster
+from exporter.refresh.cluster import ClusterLoop, RefreshContext
+from exporter.refresh.discovery import Search
+from exporter.refresh.targets import ClusterTargets
 from exporter.runtime import from_settings
-from exporter.runtime.connection import connect
+from exporter.runtime.connection import Connection
 from exporter.runtime.demo import simulated
-from exporter.runtime.fleet import _search, surroundings
+from exporter.runtime.fleet import Fleet
 from exporter.settings import Settings
 from exporter.snapshot import ClusterState, Unread
 from exporter.store import Store
@@ -56,25 +57,19 @@ async def read_once(
 
 async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -> Round:
     tally, faults = _Tally(version=__version__, revision=revision(), now=time.time()), set[Fault]()
-    connection = await connect(settings, tally, time.monotonic, stack)
-    context = replace(
-        surroundings(
-            settings,
-            palette=Palette(connection.transport, faults.add),
-            store=Store(
-                render=_unrendered, expire=lambda state, now: state, monotonic=time.monotonic
-            ),
-            telemetry=tally,
-            clock=Clock(),
-        ),
-        interval=PATIENCE,
-    )
-    targets = from_settings.targets(settings)
-    wanted, discovery = await _discover(settings, context, by_cluster(targets))
+    clock = Clock()
+    connection = Connection(observer=tally, report=faults.add, monotonic=clock.monotonic)
+    stack.push_async_callback(connection.close)
+    store = Store(render=_unrendered, expire=lambda state, now: state, monotonic=clock.monotonic)
+    fleet = Fleet(connection=connection, store=store, telemetry=tally, clock=clock, turns=Turns())
+    for part in (connection, fleet):
+        (await part.prepare(settings))()
+    context = replace(fleet.plan.context, interval=PATIENCE)
+    wanted, discovery = await _discover(fleet.plan.configured, fleet.plan.search)
     ours = [each for each in wanted if each.uid in context.share]
     states = await _states(ours, context, progress)
     return Round(
-        targets=targets,
+        targets=from_settings.targets(settings),
         objectives=tuple(map(from_settings.objective, settings.objectives)),
         clusters=tuple(zip(ours, states, strict=True)),
         discovery=discovery,
@@ -86,27 +81,25 @@ async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -
 
 
 async def _discover(
-    settings: Settings, context: Surroundings, configured: tuple[ClusterTargets, ...]
+    configured: tuple[ClusterTargets, ...], search: Search | None
 ) -> tuple[tuple[ClusterTargets, ...], Discovered | Unread | None]:
-    if not settings.discovery.enabled:
+    if search is None:
         return configured, None
-    search = _search(settings, context, configured)
     try:
         found = await search.directory.ask(search.project_uid, retry_for=search.retry_for)
     except PaletteError as error:
         return configured, Unread(error.reason, str(error), type(error).__name__)
-    selected = sum(cluster.name in search.clusters for cluster in found)
-    return search.wanted(found), Discovered(len(found), selected)
+    return search.wanted(found), Discovered(len(found), len(search.selected(found)))
 
 
 async def _states(
-    wanted: Sequence[ClusterTargets], context: Surroundings, progress: Progress
+    wanted: Sequence[ClusterTargets], context: RefreshContext, progress: Progress
 ) -> list[ClusterState]:
     done = 0
 
     async def read(targets: ClusterTargets) -> ClusterState:
         nonlocal done
-        cluster = ClusterRefresh(targets, context)
+        cluster = ClusterLoop(targets, context)
         await cluster.refresh()
         done += 1
         progress(done, len(wanted))

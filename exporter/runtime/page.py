@@ -2,26 +2,26 @@
 
 from exporter import __version__
 from exporter.runtime.fleet import Fleet
-from exporter.runtime.parts import Publication, render_options
+from exporter.runtime.parts import Publication
 from exporter.runtime.reload import Reloader
 from exporter.web.status.project import Facts
 
 
 def facts(publication: Publication, fleet: Fleet, reloader: Reloader, *, started: float) -> Facts:
     """Return all that is known now. started: seconds since the epoch."""
-    settings, loops = publication.settings, fleet.refresher
+    render, context = publication.scrape_options.render, fleet.plan.context
     return Facts(
         published=publication.store.view(),
-        known=loops.clusters,
-        objectives=render_options(settings).objectives,
-        owner_label=settings.labels.owner or "",
+        known=fleet.loops.clusters,
+        objectives=render.objectives,
+        owner_label=render.owner_label,
         discovery=fleet.discovery.state if fleet.discovery else None,
         ready=fleet.ready,
         version=__version__,
-        shard=(settings.shard.index, settings.shard.total),
+        shard=(context.share.ordinal, context.share.total),
         reload_error=reloader.refused,
-        round_seconds=loops.requests / settings.palette.requests_per_second,
-        interval=settings.refresh.interval,
+        round_seconds=fleet.loops.requests / context.rate,
+        interval=context.interval,
         started=started,
         now=publication.clock.wall(),
     )

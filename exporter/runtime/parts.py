@@ -1,4 +1,4 @@
-"""The smaller parts of a running exporter, each with what a reload changes about it."""
+"""The smaller parts of a running exporter, each with what settings change about it."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,17 +8,15 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.metrics.exposition import RenderedCluster, Renderer
-from exporter.metrics.options import RenderOptions
-from exporter.palette.client import Palette
-from exporter.refresh.probe import Prober, Question
-from exporter.refresh.reader import Reading
-from exporter.refresh.targets import expired, rescheduled
+from exporter.metrics.options import RenderOptions, ScrapeOptions
+from exporter.refresh.probe import Prober
+from exporter.refresh.state import expired, rescheduled
 from exporter.runtime import from_settings
+from exporter.runtime.connection import Connection
 from exporter.runtime.logs import configure
 from exporter.runtime.reload import Commit
-from exporter.settings import Settings, SettingsError
+from exporter.settings import Log, Refresh, Settings, SettingsError
 from exporter.settings.file_modes import Exposures
-from exporter.single_flight import Flights
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
 from exporter.web.probe import Probing
@@ -31,20 +29,21 @@ def _nothing() -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fixed:
-    """What cannot change while the exporter runs."""
+    """The settings that cannot change while the exporter runs."""
 
-    settings: Settings
+    _first: Settings | None = field(default=None, init=False)
 
     async def prepare(self, settings: Settings) -> Commit:
-        """Refuse other values."""
+        """Refuse values that differ from those of the start."""
+        first = self._first = self._first or settings
         changed = [
-            f"{section}.{key}: cannot change while the exporter runs; it is "
-            f"{getattr(getattr(self.settings, section), key)} until a restart"
+            f"{section}.{key}: cannot change while the exporter runs; it stays {before} until a "
+            "restart"
             for section, key in FIXED
-            if getattr(getattr(settings, section), key)
-            != getattr(getattr(self.settings, section), key)
+            if (before := getattr(getattr(first, section), key))
+            != getattr(getattr(settings, section), key)
         ]
         if changed:
             raise SettingsError(changed)
@@ -52,58 +51,54 @@ class Fixed:
 
 
 @dataclass(slots=True)
-class Exposed:
-    """The files that settings name, as far as they hold secrets."""
+class SecretFiles:
+    """Warns of secrets that everybody on the machine can read, of each file once."""
 
     config_file: Path | None
     _exposures: Exposures = field(default_factory=Exposures, init=False)
 
-    def warn(self, settings: Settings) -> None:
-        """Warn of those that everybody may read, of each once."""
-        self._exposures.warn(settings, self.config_file)
-
     async def prepare(self, settings: Settings) -> Commit:
-        """Warn of others; that is as true where the settings are refused."""
-        await asyncio.to_thread(self.warn, settings)
+        """Warn at once; that is as true where the settings are refused."""
+        await asyncio.to_thread(self._exposures.warn, settings, self.config_file)
         return _nothing
 
 
 @dataclass(slots=True)
-class LogLines:
-    """How log lines look, and which there are."""
+class Logs:
+    """Level and format of the log."""
 
-    settings: Settings
+    active: Log | None = None
 
     async def prepare(self, settings: Settings) -> Commit:
-        """Return what changes both, where they change."""
+        """Change both where they differ from the active ones."""
 
         def commit() -> None:
-            if settings.log != self.settings.log:
+            if settings.log != self.active:
                 configure(level=settings.log.level, log_format=settings.log.format)
-            self.settings = settings
+            self.active = settings.log
 
         return commit
 
 
 @dataclass(slots=True)
 class Publication:
-    """What is published of clusters, how it is rendered, and for how long it is kept."""
+    """How published clusters are rendered, and how long they are kept."""
 
-    settings: Settings
     clock: Clock
     store: Store[RenderedCluster] = field(init=False)
-    _renderer: Renderer = field(init=False)
+    _renderer: Renderer = field(default_factory=Renderer, init=False)
+    scrape_options: ScrapeOptions = field(default_factory=ScrapeOptions, init=False)
+    _refresh: Refresh | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._renderer = Renderer(render_options(self.settings))
         self.store = Store(
             render=self._renderer,
-            expire=partial(expired, stale_after=self.settings.refresh.stale_after),
+            expire=lambda state, now: state,
             monotonic=self.clock.monotonic,
         )
 
     async def prepare(self, settings: Settings) -> Commit:
-        """Render all clusters aside where objectives change; others have their turn meanwhile."""
+        """Render all clusters again where their options change; other tasks run meanwhile."""
         wanted = Renderer(render_options(settings))
         same = wanted == self._renderer
         render = self._renderer if same else wanted
@@ -123,12 +118,15 @@ class Publication:
                 reschedule=self._rescheduling(settings),
                 ready=ready,
             )
-            self._renderer, self.settings = render, settings
+            self._renderer, self._refresh = render, settings.refresh
+            self.scrape_options = ScrapeOptions(
+                render=render.options, max_series=settings.metrics.max_series
+            )
 
         return commit
 
     def _rescheduling(self, settings: Settings) -> Callable[[ClusterState], ClusterState]:
-        if settings.refresh == self.settings.refresh:
+        if settings.refresh == self._refresh:
             return lambda state: state
         return partial(
             rescheduled,
@@ -140,30 +138,28 @@ class Publication:
 
 @dataclass(slots=True, kw_only=True)
 class Probes:
-    """What probes are let do, and who does it."""
+    """What probes may read, and what reads it."""
 
-    palette: Palette
+    connection: Connection
     clock: Clock
     cluster: Callable[[str], Cluster | None]
-    flights: Flights[Question, Reading]
     probing: Probing = field(init=False)
 
-    def begin(self, settings: Settings) -> None:
-        """Go by these settings."""
-        self.probing = Probing(
+    async def prepare(self, settings: Settings) -> Commit:
+        """Return what applies the section ``probe``."""
+        probing = Probing(
             enabled=settings.probe.enabled,
             allow_unconfigured=settings.probe.allow_unconfigured,
             project_uid=settings.palette.project_uid or "",
             cluster=self.cluster,
-            prober=Prober(
-                palette=self.palette, monotonic=self.clock.monotonic, flights=self.flights
-            ),
+            prober=Prober(palette=self.connection.palette, monotonic=self.clock.monotonic),
             render=Renderer(render_options(settings)),
         )
 
-    async def prepare(self, settings: Settings) -> Commit:
-        """Return what goes by other settings."""
-        return partial(self.begin, settings)
+        def commit() -> None:
+            self.probing = probing
+
+        return commit
 
 
 def render_options(settings: Settings) -> RenderOptions:

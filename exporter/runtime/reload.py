@@ -1,7 +1,7 @@
-"""One way for new settings to take the place of the old ones, whoever asks for it.
+"""One way for settings to take effect, at the start and at every reload.
 
-They are read and checked whole, every part builds aside what they mean for it, and only then does
-each part put that into force, all in one step. What is refused anywhere on the way changes nothing.
+They are read and checked as a whole, every part prepares what they mean for it, and only then does
+each part apply that, all in one step. A refusal anywhere changes nothing.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ PAUSE = 1.0
 """Seconds between two reloads: each of them asks Palette for the clusters."""
 
 Commit = Callable[[], None]
-"""Puts into force what was built aside. It cannot fail, and does not take long."""
+"""Applies what was prepared. It cannot fail, and does not take long."""
 
 log = structlog.get_logger()
 
 
-class Part(Protocol):
-    """Something that goes by settings, and can go by others."""
+class Reloadable(Protocol):
+    """A part that settings describe."""
 
     async def prepare(self, settings: Settings) -> Commit:
-        """Build aside what the settings mean, without a change to what runs.
+        """Prepare what the settings mean, without a change to what runs.
 
-        Raises SettingsError where they cannot be gone by.
+        Raises SettingsError where they cannot be used.
         """
 
 
@@ -42,65 +42,79 @@ class Reloader:
     read: reads and checks all settings, as at the start; raises SettingsError.
     parts: in the order in which they change.
     wall: seconds since the epoch.
-    asked: whether somebody asked who does not wait for the outcome.
+    requested: set by a request that does not wait for the outcome.
+    settings: those that are active.
     refused: why the last reload was refused; "" when it succeeded, and before the first.
     """
 
     read: Callable[[], Settings]
-    parts: Sequence[Part]
+    parts: Sequence[Reloadable]
     telemetry: Telemetry
     wall: Callable[[], float]
-    asked: asyncio.Event
-    _askers: list[asyncio.Future[str]] = field(default_factory=list, init=False)
+    requested: asyncio.Event
+    settings: Settings = field(init=False)
     refused: str = field(default="", init=False)
+    _waiting: list[asyncio.Future[str]] = field(default_factory=list, init=False)
+
+    async def apply(self, settings: Settings) -> None:
+        """Make all parts use the settings, or none of them. Raises SettingsError."""
+        commits = [await part.prepare(settings) for part in self.parts]
+        for commit in commits:
+            commit()
+        self.settings = settings
+        self.telemetry.configured(self.wall())
 
     async def reload(self) -> str:
-        """Return "" once the settings as they are now are in force, or why they were refused."""
+        """Return "" once the settings as they are now are active, or why they were refused."""
         outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._askers.append(outcome)
-        self.asked.set()
+        self._waiting.append(outcome)
+        self.requested.set()
         return await outcome
 
     async def run(self) -> None:
-        """Reload whenever asked; ends only when cancelled, or by a fault of the exporter's own.
+        """Reload at each request; ends only when cancelled, or by a fault of the exporter's own.
 
-        Those who ask while a reload is under way share the next one: the files may have changed
-        since the first was begun.
+        Requests during a reload share the next one: the files can have changed since the first
+        was begun.
         """
-        askers: list[asyncio.Future[str]] = []
+        waiting: list[asyncio.Future[str]] = []
         try:
             while True:
-                await self.asked.wait()
-                self.asked.clear()
-                askers, self._askers = self._askers, []
-                _tell(askers, await self._once())
+                await self.requested.wait()
+                self.requested.clear()
+                waiting, self._waiting = self._waiting, []
+                _answer(waiting, await self._reload())
                 await asyncio.sleep(PAUSE)
         finally:
-            _tell([*askers, *self._askers], STOPPING)
+            _answer([*waiting, *self._waiting], STOPPING)
 
-    async def _once(self) -> str:
+    async def _reload(self) -> str:
         try:
-            # In a thread: a long file takes seconds, and a network's file system may hang.
-            settings = await asyncio.to_thread(self.read)
-            commits = [await part.prepare(settings) for part in self.parts]
-        except SettingsError as error:
-            self._refuse(str(error))
-            return str(error)
-        for commit in commits:
-            commit()
+            # In a thread: a long file takes seconds, and a network file system can hang.
+            await self.apply(await asyncio.to_thread(self.read))
+        except (SettingsError, OSError) as error:
+            self._refuse(reason_of(error))
+            return self.refused
         self.refused = ""
-        self.telemetry.configured(self.wall())
         log.info("configuration reloaded")
         return ""
 
     def _refuse(self, reason: str) -> None:
         self.telemetry.refused()
         if reason != self.refused:
-            log.error("configuration refused; the one before stays in force", reason=reason)
+            log.error("configuration refused; the previous one stays active", reason=reason)
         self.refused = reason
 
 
-def _tell(askers: Sequence[asyncio.Future[str]], outcome: str) -> None:
-    for asker in askers:
-        if not asker.done():  # one who asked may have left
-            asker.set_result(outcome)
+def reason_of(error: SettingsError | OSError) -> str:
+    """Return why settings were refused, in one form for what is wrong in them and around them."""
+    if isinstance(error, SettingsError):
+        return str(error)
+    named = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return f"{named}the settings cannot be read: {error.strerror or type(error).__name__}"
+
+
+def _answer(waiting: Sequence[asyncio.Future[str]], outcome: str) -> None:
+    for future in waiting:
+        if not future.done():  # a client can have left
+            future.set_result(outcome)

@@ -1,7 +1,6 @@
 """Keeps the web configuration as its files are."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.runtime import from_settings
+from exporter.runtime.reload import Commit
 from exporter.settings import Settings, SettingsError, web_files
 from exporter.settings.watch import SETTLED_AFTER, Watch
 from exporter.web.guard.web_config import HSTS, CurrentWebConfig, WebConfig
@@ -20,31 +20,29 @@ log = structlog.get_logger()
 class WebConfigLoader:
     """Reads the web configuration at the start, at a reload, and when its files change."""
 
-    settings: Settings
     clock: Clock = field(default_factory=Clock)
-    current: CurrentWebConfig = field(init=False)
+    current: CurrentWebConfig = field(
+        default_factory=lambda: CurrentWebConfig(WebConfig()), init=False
+    )
+    _settings: Settings | None = field(default=None, init=False)
     _watch: Watch = field(init=False)
     _refused: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
-        """Read it; raises SettingsError."""
-        self._watch = Watch(files=lambda: _files(self.settings))
-        self._watch.seen = self._watch.look()  # before they are read: a change since then counts
-        self.current = CurrentWebConfig(from_settings.web_config(self.settings))
-        _warn(self.current())
+        self._watch = Watch(files=lambda: _files(self._settings) if self._settings else ())
 
-    async def prepare(self, settings: Settings) -> Callable[[], None]:
+    async def prepare(self, settings: Settings) -> Commit:
         """Read the files, and return what makes the result active.
 
         Raises SettingsError where they are invalid, or less strict in a way that needs a restart.
         """
         watch = Watch(files=lambda: _files(settings))
         config = await self._settled(settings, watch)
-        if refusal := self.current.refusal(config):
+        if self._settings and (refusal := self.current.refusal(config)):
             raise SettingsError([f"web.config_file: {refusal}"])
 
         def commit() -> None:
-            self.settings = settings
+            self._settings = settings
             self._watch.seen = watch.seen
             self.current.replace(config)
             _warn(config)
@@ -54,7 +52,7 @@ class WebConfigLoader:
     async def _settled(self, settings: Settings, watch: Watch) -> WebConfig:
         """Read files that have been the same for a second: half a file may well be valid."""
         last, watch.seen = self._watch.seen, await asyncio.to_thread(watch.look)
-        while watch.seen != last:
+        while self._settings and watch.seen != last:
             await self.clock.sleep(SETTLED_AFTER)
             last, watch.seen = watch.seen, await asyncio.to_thread(watch.look)
         return await asyncio.to_thread(from_settings.web_config, settings)
@@ -70,8 +68,9 @@ class WebConfigLoader:
                 await self._follow()
 
     async def _follow(self) -> None:
+        assert self._settings
         try:
-            commit = await self.prepare(self.settings)
+            commit = await self.prepare(self._settings)
         except SettingsError as error:
             refused, self._refused = self._refused, str(error)
             if refused != self._refused:

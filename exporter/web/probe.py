@@ -10,7 +10,7 @@ from exporter.cooperative import Turns
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import Renderer
 from exporter.metrics.probe import Probe, probe_exposition
-from exporter.refresh.probe import Prober, Question
+from exporter.refresh.probe import Prober, ProbeRequest
 from exporter.snapshot import Cluster
 from exporter.web.handlers import respond
 from exporter.web.probe_query import ProbeQuery, QueryError, parse, time_limit
@@ -61,9 +61,9 @@ class ProbeHandler:
         """
         began = time.perf_counter()
         probing = self.probing()
-        question = _question(request, probing)
+        question = _requested(request, probing)
         within = time_limit(request.headers.getall(TIMEOUT_HEADER, []))
-        finding = await probing.prober.ask(question, within)
+        finding = await probing.prober.probe(question, within)
         read = await self.turns.finished(probing.render(finding.state, None))
         probe = Probe(success=finding.success, duration=time.perf_counter() - began)
         now = self.wall()
@@ -74,14 +74,14 @@ class ProbeHandler:
         return await respond(request, parts, self.turns)
 
 
-def _question(request: web.Request, probing: Probing) -> Question:
+def _requested(request: web.Request, probing: Probing) -> ProbeRequest:
     if not probing.enabled:
         raise web.HTTPNotFound(text=DISABLED)
     try:
         wanted = parse(list(request.query.items()))
     except QueryError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
-    return Question(
+    return ProbeRequest(
         cluster=_cluster(wanted, probing),
         namespace=wanted.namespace,
         vm=wanted.vm,

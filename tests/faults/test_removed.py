@@ -50,7 +50,7 @@ async def test_a_cluster_that_vanishes_from_the_dashboard_while_it_is_read_leave
         assert scrape.families_of(cluster_uid=EAST) == set()
         assert scrape.rows(UP, "cluster_uid") == dict.fromkeys(ALL - {EAST}, 1)
         assert scrape.everything() == before.everything(without=EAST)
-        assert exporter.said("warning", "error") == []
+        assert exporter.said("warning", "error") == ["clusters no longer discovered"]
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 6, 8, 12, 20])
@@ -64,9 +64,10 @@ async def test_a_cluster_removed_at_any_moment_of_its_answer_leaves_nothing(turn
         hold.let_go()
         for _ in range(turns):
             await asyncio.sleep(0)
-        others = [each for each in exporter.exporter.configured if each.uid != EAST]
+        plan = exporter.exporter.plan
+        others = [each for each in plan.configured if each.uid != EAST]
         async with asyncio.TaskGroup() as group:
-            exporter.exporter.refresher.apply(others, group)
+            exporter.exporter.loops.apply(others, plan.context, group)
         await until(lambda: hold.sent == 2)
         await exporter.pass_time(2 * INTERVAL)
         scrape = await exporter.scrape()

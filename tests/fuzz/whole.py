@@ -11,7 +11,8 @@ from exporter.metrics.exposition import Renderer
 from exporter.metrics.options import RenderOptions
 from exporter.metrics.scrape import exposition, plain
 from exporter.metrics.telemetry import END_OF_FILE
-from exporter.refresh.targets import ALL_NAMES, Coverage, SnapshotTarget, keep, listed, listing
+from exporter.refresh.state import keep, listed, listing
+from exporter.refresh.targets import ALL_NAMES, Coverage, SnapshotTarget
 from exporter.rollup import Objective
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store

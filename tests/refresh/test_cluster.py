@@ -67,7 +67,9 @@ async def test_one_cluster_that_fails_takes_nothing_from_another(world: World) -
         scrape = await exporter.scrape()
         assert scrape.rows(CLUSTER_UP, "cluster_uid") == {EAST: 0, WEST: 1}
         assert scrape.everything() == before.everything(without=EAST)
-        assert scrape.rows(FAILURES, "cluster_name", "reason") == {("prod-east", "server_error"): 6}
+        assert scrape.counted(FAILURES, "cluster_name", "reason") == {
+            ("prod-east", "server_error"): 6
+        }
         assert exporter.said("warning") == ["refresh failing"]
 
 
@@ -76,7 +78,7 @@ async def test_an_api_that_is_down_at_the_start_is_said_once_and_recovers(world:
         await exporter.pass_time(5 * INTERVAL)
         scrape = await exporter.scrape()
         assert scrape.rows(CLUSTER_UP, "cluster_uid") == {EAST: 0, WEST: 0}
-        assert scrape.rows(FAILURES, "cluster_uid", "reason") == {
+        assert scrape.counted(FAILURES, "cluster_uid", "reason") == {
             (EAST, "connection"): 6,
             (WEST, "connection"): 6,
         }
@@ -151,7 +153,7 @@ async def test_a_cluster_that_is_not_listed_keeps_its_uid_for_a_name(world: Worl
     async with exporting(world, targets=[target(WEST)]) as exporter:
         scrape = await exporter.refresh()
         assert scrape.rows(CLUSTER_UP, "cluster_name") == {WEST: 0}
-        assert scrape.rows(FAILURES, "reason") == {"not_found": 1}
+        assert scrape.counted(FAILURES, "reason") == {"not_found": 1}
 
 
 async def test_while_nothing_answers_the_name_is_asked_for_with_every_refresh(
@@ -207,7 +209,7 @@ async def test_a_project_that_may_not_be_read_is_reported_and_hinders_nobody(wor
     async with exporting(world, demo=demo, targets=targets) as exporter, exporter.loops():
         scrape = await exporter.scrape()
         assert scrape.rows(CLUSTER_UP, "cluster_uid") == {EAST: 1, WEST: 0}
-        assert scrape.rows(FAILURES, "cluster_uid", "reason") == {(WEST, "forbidden"): 1}
+        assert scrape.counted(FAILURES, "cluster_uid", "reason") == {(WEST, "forbidden"): 1}
 
 
 async def test_times_of_the_last_refresh_are_told(world: World) -> None:

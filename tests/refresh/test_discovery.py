@@ -248,7 +248,7 @@ async def test_a_project_that_may_not_be_read_hinders_nobody(world: World) -> No
         await exporter.pass_time(2 * INTERVAL)
         scrape = await exporter.scrape()
         assert scrape.rows(CLUSTER_UP, "cluster_name") == {"prod-east": 1, "prod-west": 0}
-        assert scrape.rows(FAILURES, "cluster_name", "reason") == {("prod-west", "forbidden"): 3}
+        assert scrape.counted(FAILURES, "cluster_name", "reason") == {("prod-west", "forbidden"): 3}
         assert not scrape.matching("palette_vm_snapshots", cluster_uid=WEST)
         assert scrape.value(DISCOVERY_UP) == 1
         failing = exporter.events("refresh failing")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.refresh.garbage import EVERY, FullPasses
+from exporter.refresh.garbage import EVERY, GarbageCollection
 from tests.harness import Clock
 
 
@@ -33,16 +33,16 @@ def passes() -> Iterator[list[int]]:
 
 def test_a_full_pass_is_made_once_an_hour_and_not_when_python_likes(passes: list[int]) -> None:
     clock = Clock()
-    full = FullPasses(clock.monotonic)
+    full = GarbageCollection(clock.monotonic)
     passes.clear()
     kept = [[number] for number in range(200_000)]
-    full.spare_what_is_there()
+    full.freeze()
     assert gc.get_freeze_count() > len(kept)
     kept += [[number] for number in range(200_000)]
-    full.make_if_due()
+    full.collect_if_due()
     assert 1 in passes
     assert 2 not in passes
     clock.advance(EVERY)
-    full.make_if_due()
-    full.make_if_due()
+    full.collect_if_due()
+    full.collect_if_due()
     assert passes.count(2) == 1

@@ -80,7 +80,7 @@ async def test_a_page_that_fails_in_the_middle_keeps_the_last_good_state(
         scrape = await exporter.refresh()
         assert scrape.everything() == before.everything()
         assert scrape.value("palette_cluster_up") == 0
-        assert scrape.rows(FAILURES, "cluster_uid", "reason") == {(EAST, reason): 1}
+        assert scrape.counted(FAILURES, "cluster_uid", "reason") == {(EAST, reason): 1}
         last = "palette_cluster_last_success_timestamp_seconds"
         assert scrape.value(last) == before.value(last)
 
@@ -113,7 +113,7 @@ async def test_a_list_that_hangs_keeps_the_last_good_state_until_it_is_stale(
         exporter.clock.advance(INTERVAL)
         scrape = await exporter.refresh()
         assert scrape.everything() == before.everything()
-        assert scrape.rows(FAILURES, "reason") == {"timeout": 1}
+        assert scrape.counted(FAILURES, "reason") == {"timeout": 1}
         exporter.clock.advance(STALE_AFTER - INTERVAL - 0.001)
         assert (await exporter.scrape()).everything() == before.everything()
         exporter.clock.advance(0.001)
@@ -163,7 +163,7 @@ async def test_endless_pages_of_ever_new_items_end_with_an_error(
         scrape = await exporter.refresh()
         assert exporter.counted()["list_snapshots"] == 25
         assert scrape.everything() == before.everything()
-        assert scrape.rows(FAILURES, "reason") == {"invalid_response": 1}
+        assert scrape.counted(FAILURES, "reason") == {"invalid_response": 1}
 
 
 @LISTS
@@ -188,7 +188,7 @@ async def test_a_token_that_expires_again_fails_the_refresh(world: World, endpoi
         exporter.palette.forget_requests()
         scrape = await exporter.refresh()
         assert scrape.everything() == before.everything()
-        assert scrape.rows(FAILURES, "reason") == {"invalid_response": 1}
+        assert scrape.counted(FAILURES, "reason") == {"invalid_response": 1}
         assert len([each for each in exporter.asked(endpoint) if each.page == 2]) == 2
 
 

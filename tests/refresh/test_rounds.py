@@ -70,7 +70,7 @@ async def test_a_round_that_does_not_fit_is_said_once_and_shown(world: World) ->
         world.remove_cluster(WEST)
         await exporter.pass_time(LOOK_EVERY)
         assert (await exporter.scrape()).value(ROUND) == pytest.approx(40)
-        assert exporter.said("warning") == [STRETCHED]
+        assert exporter.said("warning") == [STRETCHED, "clusters no longer discovered"]
         assert len(exporter.events(FITS)) == 1
 
 

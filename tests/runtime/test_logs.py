@@ -96,7 +96,7 @@ async def test_clusters_that_are_found_and_go_are_told_by_name(world: World) -> 
         for number in range(12):
             world.add_cluster(f"c-{number:02d}", f"edge-{number:02d}", f"p-{number}")
         await exporter.pass_time(LOOK_EVERY)
-        (gone,) = exporter.events("no longer watching clusters")
+        (gone,) = exporter.events("clusters no longer discovered")
         assert (gone["count"], gone["names"]) == (1, "prod-east")
         more = exporter.events("watching clusters")[1]
         assert more["count"] == 12
@@ -122,11 +122,9 @@ def until_set(gate: asyncio.Event) -> faults.Fault:
     return fault
 
 
-def progress(exporter: Running) -> list[tuple[str, str]]:
+def progress(exporter: Running) -> list[tuple[int, str]]:
     return [
-        (each["event"], each["waiting_for"])
-        for each in exporter.logs
-        if each["event"].startswith("read ")
+        (each["read"], each["waiting_for"]) for each in exporter.events("first round in progress")
     ]
 
 
@@ -141,12 +139,12 @@ async def test_a_first_round_that_takes_long_tells_how_far_it_is(world: World) -
             await until(lambda: exporter.palette.in_flight == 4)
             assert not progress(exporter)
             await exporter.pass_time(26, hanging=2)
-            waiting = ("read 0 of 2 clusters", "prod-east, prod-west")
+            waiting = (0, "prod-east, prod-west")
             assert progress(exporter) == [waiting] * 3
             east.set()
             await exporter.idle(hanging=1)
             await exporter.pass_time(10, hanging=1)
-            assert progress(exporter)[3:] == [("read 1 of 2 clusters", "prod-west")]
+            assert progress(exporter)[3:] == [(1, "prod-west")]
             west.set()
             await exporter.idle()
             assert len(exporter.events("first round complete")) == 1

@@ -181,7 +181,7 @@ async def test_every_way_refuses_a_bad_file_with_the_words_of_a_start_and_change
             await ask(exporter, url)
         else:
             assert (await asked(url, "PUT"))[0] == 500
-        refused = await exporter.line("configuration refused; the one before stays in force")
+        refused = await exporter.line("configuration refused; the previous one stays active")
         assert refused["level"] == "error"
         assert f"{refused['reason']}\n" == at_start.stderr
         assert await value(url, RELOADED) == 0
@@ -227,7 +227,7 @@ async def test_what_cannot_change_is_refused_with_a_sentence(
             status, text, _ = await asked(url)
             assert (status, text) == (
                 500,
-                f"{key}: cannot change while the exporter runs; it is {now} until a restart\n",
+                f"{key}: cannot change while the exporter runs; it stays {now} until a restart\n",
             )
             assert await value(url, RELOADED) == 0
             assert WEST not in await clusters(url)
@@ -294,7 +294,7 @@ async def test_a_file_that_a_refused_configuration_names_is_waited_for(tmp_path:
         there = {"url": palette.url, "api_key_file": str(secret)}
         text = configuration(palette.url, WEST, palette=there)
         mount.put(**{"config.yaml": text, "key": API_KEY})
-        await exporter.line("configuration refused; the one before stays in force")
+        await exporter.line("configuration refused; the previous one stays active")
         secret.write_text(API_KEY)
         await eventually(shows(url, WEST))
 

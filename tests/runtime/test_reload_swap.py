@@ -63,14 +63,14 @@ async def turns(count: int = 20) -> None:
 async def test_a_cluster_that_stays_keeps_its_series_and_its_loop(world: World) -> None:
     async with exporting(world, targets=EAST_ONLY) as exporter, exporter.loops():
         before = await exporter.scrape()
-        loop = exporter.exporter.refresher._loops[EAST]
+        loop = exporter.exporter.loops._loops[EAST]
         exporter.palette.forget_requests()
         exporter.clock.advance(1.0)
         scrape = await exporter.reload(targets=BOTH)
         assert scrape.everything() == before.everything()
         assert scrape.value(RELOADED_AT) == NOW + INTERVAL / 2 + 1
         await soon(exporter)
-        assert exporter.exporter.refresher._loops[EAST] is loop
+        assert exporter.exporter.loops._loops[EAST] is loop
         assert not [each for each in exporter.asked() if EAST in each.raw_path]
         assert (await exporter.scrape()).rows(CLUSTER_UP, "cluster_uid") == {EAST: 1, WEST: 1}
         await exporter.pass_time(INTERVAL)
@@ -153,7 +153,7 @@ async def test_a_new_key_is_used_from_the_next_request_on(world: World) -> None:
         await exporter.pass_time(2 * INTERVAL)
         scrape = await exporter.scrape()
         assert scrape.value(CLUSTER_UP) == 1
-        assert not scrape.series(FAILURES)
+        assert not scrape.counted(FAILURES, "cluster_uid", "reason")
         assert {each.status for each in exporter.asked()} == {200, 401}
         assert exporter.said("warning", "error") == []
 
@@ -181,7 +181,7 @@ async def test_an_unchanged_login_keeps_its_token_and_a_new_password_is_used(
         await exporter.pass_time(INTERVAL)
         assert exporter.counted()["authenticate"] == 2
         assert (await exporter.scrape()).value(CLUSTER_UP) == 1
-        assert not (await exporter.scrape()).series(FAILURES)
+        assert not (await exporter.scrape()).counted(FAILURES, "cluster_uid", "reason")
 
 
 async def test_a_key_is_never_shown_to_the_palette_before(world: World) -> None:
@@ -373,7 +373,7 @@ async def test_a_shorter_time_out_counts_from_the_next_request_on(world: World) 
         await exporter.reload()
         exporter.palette.faults.add(None, faults.hang())
         await exporter.pass_time(INTERVAL)
-        reasons = (await exporter.scrape()).rows(FAILURES, "reason")
+        reasons = (await exporter.scrape()).counted(FAILURES, "reason")
         assert reasons == {"timeout": 1}
 
 

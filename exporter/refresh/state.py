@@ -1,0 +1,166 @@
+"""What is kept of a cluster, and for how long; pure, the time is an argument."""
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from enum import Enum
+
+from exporter.refresh.targets import Coverage, SnapshotTarget
+from exporter.snapshot import (
+    ClusterState,
+    Listing,
+    NamedSnapshot,
+    Snapshot,
+    SnapshotKey,
+    Unread,
+    VirtualMachine,
+)
+
+
+class Missing(Enum):
+    """The outcome of a snapshot that Palette says does not exist."""
+
+    MISSING = "missing"
+
+
+MISSING = Missing.MISSING
+
+Outcome = Snapshot | Missing | Unread
+"""What one refresh read of a named snapshot."""
+
+
+def listing(
+    coverage: Coverage,
+    snapshots: Iterable[Snapshot],
+    virtual_machines: Collection[VirtualMachine],
+    *,
+    namespaces: Iterable[str],
+    now: float,
+) -> Listing:
+    """Return what lists that were read whole tell of the machines that are covered.
+
+    What a filter let through though nobody asked for it is left out: of such a machine not all
+    snapshots may have been listed.
+    namespaces: those whose machines were listed; none where all were.
+    now: seconds on the monotonic clock.
+    """
+    # Asked once per machine, as regular expressions are slow beside all else that happens here.
+    known_machines = frozenset(vm.key for vm in virtual_machines)
+    covered: dict[tuple[str, str], bool] = {key: key in coverage for key in known_machines}
+
+    def wanted(snapshot: Snapshot) -> bool:
+        # A plain tuple, for there are many: it equals the key of the same parts.
+        known = covered.get((snapshot.namespace, snapshot.vm))
+        if known is None:
+            known = covered[snapshot.vm_key] = snapshot.vm_key in coverage
+        return known
+
+    return Listing(
+        snapshots=tuple(filter(wanted, snapshots)),
+        virtual_machines=tuple(vm for vm in virtual_machines if covered[vm.key]),
+        known_machines=known_machines,
+        namespaces=frozenset(namespaces),
+        read_at=now,
+    )
+
+
+def still_wanted(kept: Listing, coverage: Coverage) -> Listing:
+    """Return what an older listing tells of the machines that are covered by now."""
+    narrowed = listing(
+        coverage,
+        kept.snapshots,
+        kept.virtual_machines,
+        namespaces=kept.namespaces,
+        now=kept.read_at,
+    )
+    return replace(narrowed, known_machines=kept.known_machines, current=kept.current)
+
+
+def listed(
+    named: Iterable[SnapshotTarget], snapshots: Mapping[SnapshotKey, Snapshot]
+) -> dict[SnapshotTarget, Outcome]:
+    """Return what a list that was read whole says of the named snapshots.
+
+    A snapshot that does not name its VM was found under the VM that the target names.
+    """
+    outcomes: dict[SnapshotTarget, Outcome] = {}
+    for target in named:
+        found = snapshots.get(target.key)
+        if found is not None and not found.vm:
+            found = replace(found, vm=target.vm)
+        # A list that was asked for several machines may hold it as another one's.
+        outcomes[target] = found if found and found.vm == target.vm else MISSING
+    return outcomes
+
+
+def keep(
+    target: SnapshotTarget, previous: NamedSnapshot | None, outcome: Outcome | None, now: float
+) -> NamedSnapshot:
+    """Return what is published of a named snapshot.
+
+    outcome: of this refresh; None while it is still being read.
+    now: seconds on the monotonic clock.
+    What is missing goes at once; what could not be read keeps its last good state.
+    """
+    unknown = NamedSnapshot(namespace=target.namespace, vm=target.vm, name=target.name, up=False)
+    if isinstance(outcome, Snapshot):
+        return replace(unknown, up=True, snapshot=outcome, read_at=now)
+    if outcome is MISSING:
+        return replace(unknown, missing=True)
+    known = previous or unknown
+    return known if outcome is None else replace(known, up=False, missing=False, unread=outcome)
+
+
+def next_read_within(duration: float, interval: float, stale_after: float) -> float:
+    """Return the seconds after which a refresh that has not ended counts as one that fails.
+
+    duration: of the last one. Rounds that are stretched take their time: a refresh may be as slow
+    again.
+    """
+    return max(stale_after, 2 * (interval + duration))
+
+
+def rescheduled(
+    state: ClusterState, now: float, *, interval: float, stale_after: float
+) -> ClusterState:
+    """Return the state as it is kept when these are in force from now on.
+
+    What was read by a longer interval has grown old in good order: its next refresh is given its
+    time from now.
+    """
+    current = [one.read_at for one in state.named if one.up]
+    if state.listing and state.listing.current:
+        current.append(state.listing.read_at)
+    time = next_read_within(state.refresh_duration, interval, stale_after)
+    due = now - min(current, default=now) + time
+    return expiring(replace(state, due_within=due), stale_after)
+
+
+def expiring(state: ClusterState, stale_after: float) -> ClusterState:
+    """Return the state with the instant at which the first thing in it will be too old."""
+    due = [_expires_at(one, one.up, state, stale_after) for one in state.named if one.snapshot]
+    if state.listing:
+        due.append(_expires_at(state.listing, state.listing.current, state, stale_after))
+    first = min(due, default=math.inf)
+    return replace(state, expires_at=None if math.isinf(first) else first)
+
+
+def expired(state: ClusterState, now: float, stale_after: float) -> ClusterState:
+    """Return the state without what has been kept for too long.
+
+    That is stale_after seconds of failing, or a refresh that does not come to its end.
+    """
+    named = tuple(
+        replace(one, snapshot=None) if _expires_at(one, one.up, state, stale_after) <= now else one
+        for one in state.named
+    )
+    listing = state.listing
+    if listing and _expires_at(listing, listing.current, state, stale_after) <= now:
+        listing = None
+    return expiring(replace(state, named=named, listing=listing), stale_after)
+
+
+def _expires_at(
+    kept: NamedSnapshot | Listing, current: bool, state: ClusterState, stale_after: float
+) -> float:
+    return kept.read_at + (state.due_within if current else stale_after)
