@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine
@@ -88,6 +88,8 @@ class VirtualMachineRow:
     last_failed: whether the newest request failed.
     unprotected: None while the VM's volumes are not known.
     unprotected_state: volumes of TPM and EFI state that ``newest`` does not hold; as above.
+    deadline: the time after which the objective is missed; None without ``max_age``, 0 if neither
+        a recovery point nor the VM's creation is known.
     """
 
     vm: VirtualMachine
@@ -102,18 +104,7 @@ class VirtualMachineRow:
     last_failed: bool = False
     unprotected: UnprotectedVolumes | None = None
     unprotected_state: tuple[str, ...] | None = None
-
-    @property
-    def deadline(self) -> float | None:
-        """The time after which the objective is missed; None without one.
-
-        0 if neither a recovery point nor the VM's creation is known: a time that is not known
-        never meets an objective.
-        """
-        if self.objective.max_age is None:
-            return None
-        start = self.vm.created_at if self.recovery_point is None else self.recovery_point
-        return 0.0 if start is None else start + self.objective.max_age
+    deadline: float | None = None
 
 
 def roll_up(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[VirtualMachineRow]:
@@ -145,11 +136,13 @@ def row_of(
 
     read_at: when they were read, in seconds since the epoch; later times are not believed.
     """
-    counted = [each for each in snapshots if not each.temporary]
+    counted = [believed_snapshot(each, read_at) for each in snapshots if not each.temporary]
     restorable = [each for each in counted if each.restorable_for(vm)]
-    newest = max(restorable, key=lambda each: _order(each, read_at), default=None)
+    newest = max(restorable, key=_order, default=None)
     failed = sum(each.failed for each in counted)
     ages = [at for each in counted if (at := _known_since(each)) is not None]
+    recovery_point = None if newest is None else data_time(newest)
+    created = believed(vm.created_at, read_at)
     return VirtualMachineRow(
         vm=vm,
         objective=objective,
@@ -158,26 +151,47 @@ def row_of(
         restorable=len(restorable),
         failed=failed,
         newest=newest,
-        recovery_point=None if newest is None else data_time(newest, read_at),
+        recovery_point=recovery_point,
         oldest=min(ages, default=None),
         last_failed=failed > 0 and any(each.failed for each in newest_requests(counted)),
         unprotected=unprotected_volumes(vm, newest, objective),
         unprotected_state=_unprotected_state(vm, newest, objective),
+        deadline=_deadline(objective, created if recovery_point is None else recovery_point),
     )
 
 
-def data_time(snapshot: Snapshot, read_at: float | None = None) -> float | None:
+def data_time(snapshot: Snapshot) -> float | None:
     """Return when a snapshot's data was taken; None if that is not known.
 
-    The time of the request counts if the other is unknown or more than a day later: then it was
-    taken from a wrong clock. So was a time more than a day after it was read.
+    The time of the request counts if the other is unknown or more than a day later: then it comes
+    from a wrong clock.
     """
     taken, requested = snapshot.creation_time, snapshot.requested_at
     if requested is not None and (taken is None or taken > requested + DAY):
         taken = requested
-    if taken is None or (read_at is not None and taken > read_at + DAY):
-        return None
     return taken
+
+
+def believed(time: float | None, read_at: float | None) -> float | None:
+    """Return a time, or None if it is more than a day later than it was read."""
+    return None if time is None or (read_at is not None and time > read_at + DAY) else time
+
+
+def believed_snapshot(snapshot: Snapshot, read_at: float | None) -> Snapshot:
+    """Return a snapshot without the times that are more than a day later than it was read."""
+    times = (snapshot.requested_at, snapshot.creation_time, snapshot.deletion_timestamp)
+    if all(believed(time, read_at) == time for time in times):
+        return snapshot
+    requested, taken, deleted = (believed(time, read_at) for time in times)
+    return replace(
+        snapshot, requested_at=requested, creation_time=taken, deletion_timestamp=deleted
+    )
+
+
+def _deadline(objective: Objective, start: float | None) -> float | None:
+    if objective.max_age is None:
+        return None
+    return 0.0 if start is None else start + objective.max_age
 
 
 def newest_requests(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
@@ -232,8 +246,8 @@ def _lists(snapshot: Snapshot | None) -> tuple[tuple[str, ...], tuple[str, ...]]
     return ((volumes.included or ()), (volumes.excluded or ())) if volumes else ((), ())
 
 
-def _order(snapshot: Snapshot, read_at: float | None) -> tuple[float, float, str]:
-    return data_time(snapshot, read_at) or 0.0, snapshot.requested_at or 0.0, snapshot.name
+def _order(snapshot: Snapshot) -> tuple[float, float, str]:
+    return data_time(snapshot) or 0.0, snapshot.requested_at or 0.0, snapshot.name
 
 
 def _known_since(snapshot: Snapshot) -> float | None:

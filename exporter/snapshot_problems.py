@@ -77,7 +77,7 @@ def lost_since(snapshot: Snapshot, now: float) -> float | None:
     error_time = snapshot.error.time if snapshot.error else None
     for known in (changed, error_time, data_time(snapshot)):
         if known is not None:
-            return known
+            return min(known, now)
     return _LONG_PAST
 
 

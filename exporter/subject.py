@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.rollup import (
     NO_OBJECTIVE,
     Objective,
     VirtualMachineRow,
+    believed,
+    believed_snapshot,
     first_objective,
     row_of,
 )
@@ -47,17 +49,21 @@ class Subject:
 
 
 def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[Subject]:
-    """Yield the VMs of a cluster by namespace and name, listed or known by a snapshot only."""
+    """Yield the VMs of a cluster by namespace and name, listed or known by a snapshot only.
+
+    Times of the future are left out of them, because a wrong clock must not hide a problem.
+    """
+    read_at = state.refreshed_at
     snapshots: defaultdict[tuple[str, str], list[Snapshot]] = defaultdict(list)
     for snapshot in state.snapshots:
-        snapshots[snapshot.namespace, snapshot.vm].append(snapshot)
+        snapshots[snapshot.namespace, snapshot.vm].append(believed_snapshot(snapshot, read_at))
     named: defaultdict[tuple[str, str], list[NamedSnapshot]] = defaultdict(list)
     for each in state.named:
         named[each.namespace, each.vm].append(each)
     listing = state.listing
     vms = {(vm.namespace, vm.name): vm for vm in listing.virtual_machines} if listing else {}
     for key in sorted({*vms, *snapshots, *named}):
-        vm, found = vms.get(key), tuple(snapshots.get(key, ()))
+        vm, found = _believed_vm(vms.get(key), read_at), tuple(snapshots.get(key, ()))
         objective = first_objective(objectives, state.cluster, vm) if vm else NO_OBJECTIVE
         yield Subject(
             cluster=state.cluster,
@@ -71,8 +77,14 @@ def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[S
                 vm or VirtualMachine(namespace=key[0], name=key[1]),
                 found,
                 objective,
-                state.refreshed_at,
+                read_at,
             ),
             up=state.up,
             read_at=state.last_success,
         )
+
+
+def _believed_vm(vm: VirtualMachine | None, read_at: float | None) -> VirtualMachine | None:
+    if vm is None or believed(vm.created_at, read_at) == vm.created_at:
+        return vm
+    return replace(vm, created_at=None)

@@ -47,9 +47,9 @@ def _snapshots(
         return None
     due.sort(key=lambda pair: pair[0])
     first = due[0][1]
-    quote = next((each.error.message for _, each in due if each.error and each.error.message), "")
+    quote = first.error.message if first.error else ""
     names = tuple(each.name for _, each in due)
-    return Found(due[0][0], text(len(due)), quote if first.error else "", names)
+    return Found(due[0][0], text(len(due)), quote, names)
 
 
 def _data_lost(subject: Subject, now: float) -> Found | None:

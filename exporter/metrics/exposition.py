@@ -153,7 +153,8 @@ def _content(state: ClusterState) -> tuple[Sequence[Any], ...]:
 def _has_future_times(state: ClusterState) -> bool:
     """Return whether the roll-up depends on the time of the refresh."""
     latest = (state.refreshed_at or 0.0) + DAY
-    return any(
+    vms = state.listing.virtual_machines if state.listing else ()
+    return any((each.created_at or 0.0) > latest for each in vms) or any(
         (each.creation_time or 0.0) > latest or (each.requested_at or 0.0) > latest
         for each in state.snapshots
     )
