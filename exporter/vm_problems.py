@@ -35,6 +35,9 @@ class Found(NamedTuple):
     volumes: tuple[str, ...] = ()
 
 
+_OF_VOLUMES = ("spec.template.spec.volumes", "status.volumeSnapshotStatuses")
+_AROUND_VOLUMES = frozenset({"spec", "spec.template", "spec.template.spec", "status"})
+
 Since = Callable[[Snapshot], float | None]
 
 
@@ -217,11 +220,12 @@ def _volumes_unknown(subject: Subject, now: float) -> Found | None:
         return None
     if vm.volumes is None:
         return Found(UNKNOWN, "Palette does not say which volumes the VM has.")
-    names = tuple(each.name for each in vm.volumes if each.is_doubtful)
+    ignores = subject.row.objective.ignores
+    names = tuple(each.name for each in vm.volumes if each.is_doubtful and not ignores(each.name))
     if names:
         text = f"Of an unknown kind, and perhaps host disks: {', '.join(names)}."
         return Found(UNKNOWN, text, "", (), names)
-    if any("volume" in path.lower() for path in vm.unreadable):
+    if any(path.startswith(_OF_VOLUMES) or path in _AROUND_VOLUMES for path in vm.unreadable):
         return Found(UNKNOWN, "Some values of the VM's volumes cannot be read.")
     return None
 
