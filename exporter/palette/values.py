@@ -48,8 +48,10 @@ class Faults:
         self._report(Fault(field, self._where, problem))
 
     def cover(self, field: str) -> bool:
-        """Return True if a value, or what contains it, could not be read."""
-        return any(field == each or field.startswith(f"{each}.") for each in self.fields)
+        """Return True if a value, a part of it, or what contains it could not be read."""
+        return any(f"{field}.".startswith(f"{each}.") for each in self.fields) or any(
+            each.startswith(f"{field}.") for each in self.fields
+        )
 
 
 def _name(value: object) -> str:
