@@ -1,0 +1,90 @@
+"""The table of problems, and the problems of clusters, of the fleet and of unlisted VMs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exporter.findings import cluster_findings, fleet_findings
+from exporter.snapshot import NamedSnapshot, Unread
+from exporter.verdict import PROBLEMS, Severity, Verdict
+from exporter.vm_problems import FINDERS
+from tests.verdict.judged import HOUR, NOW, judged_of, snapshot_document, state_of, vm_document
+
+MINUTE = 60.0
+VM = vm_document([{"name": "root", "dataVolume": {"name": "root"}}])
+GOOD = snapshot_document(indications=["Online", "GuestAgent"])
+
+
+def test_a_named_snapshot_that_does_not_exist_is_a_problem_of_its_vm() -> None:
+    named = NamedSnapshot(namespace="vms", vm="db", name="nightly", up=False, missing=True)
+    (found,) = judged_of(state_of([VM], [GOOD], [named]))
+    assert found.problems == ["named_missing"]
+
+
+def test_snapshots_of_a_vm_that_is_not_listed_are_orphaned() -> None:
+    (found,) = judged_of(state_of([], [GOOD]))
+    assert found.problems == ["orphaned"]
+    assert found.judgement == (Verdict.EXEMPT, ("orphaned",))
+
+
+def test_a_cluster_that_is_not_read_makes_its_vms_unknown_after_a_while() -> None:
+    state = replace(state_of([VM], [GOOD]), up=False)
+    assert judged_of(state)[0].verdict == Verdict.PROTECTED
+    assert judged_of(state, now=NOW + 6 * MINUTE)[0].verdict == Verdict.UNKNOWN
+    hangs = replace(state, up=True)
+    assert judged_of(hangs, now=NOW + 2 * HOUR)[0].verdict == Verdict.UNKNOWN
+    never = replace(state, last_success=None)
+    assert judged_of(never)[0].judgement == (Verdict.UNKNOWN, ("cluster_unread",))
+
+
+def test_the_problems_of_a_cluster_say_since_when_it_is_not_read() -> None:
+    state = state_of([VM], [GOOD])
+    assert cluster_findings(state, NOW) == ()
+    unread = replace(state, up=False, last_failure=(Unread("timeout", "no answer in 10 s"), NOW))
+    (finding,) = cluster_findings(unread, NOW + 6 * MINUTE)
+    assert (finding.problem.name, finding.since) == ("cluster_unread", NOW)
+    assert finding.quote == "no answer in 10 s"
+    names = [each.problem.name for each in cluster_findings(unread, NOW + 2 * HOUR)]
+    assert names == ["cluster_stale", "cluster_unread"]
+    deleted = replace(unread, cluster=replace(state.cluster, state="Deleting"))
+    (finding,) = cluster_findings(deleted, NOW + 2 * HOUR)
+    assert finding.problem.name == "cluster_unread"
+    (finding,) = cluster_findings(replace(unread, last_success=None), NOW)
+    assert (finding.since, finding.text) == (None, "The cluster has never been read.")
+
+
+def test_a_fleet_of_which_nothing_was_read_is_critical() -> None:
+    state = state_of([VM], [GOOD])
+    never = replace(state, up=False, last_success=None)
+    assert fleet_findings([state, never]) == ()
+    for states in ([], [never]):
+        (finding,) = fleet_findings(states)
+        assert (finding.problem.name, finding.severity) == ("nothing_read", Severity.CRITICAL)
+
+
+def test_the_table_has_the_severities_that_people_are_woken_by() -> None:
+    critical = {name for name, each in PROBLEMS.items() if each.severity == Severity.CRITICAL}
+    info = {name for name, each in PROBLEMS.items() if each.severity == Severity.INFO}
+    assert critical == {"nothing_read", "cluster_stale", "data_lost", "objective_missed"}
+    assert info == {
+        *("crash_consistent", "piling_up", "too_old", "orphaned", "older_failure"),
+        *("predecessor", "volumes_unknown"),
+    }
+    with_objective = {
+        name
+        for name, each in PROBLEMS.items()
+        if each.severity_for(objective=True) != each.severity
+    }
+    assert with_objective == {"unprotected_volumes"}
+
+
+def test_every_problem_of_a_vm_has_its_function_and_every_entry_its_texts() -> None:
+    assert set(FINDERS) == {name for name, each in PROBLEMS.items() if each.scope == "vm"}
+    for problem in PROBLEMS.values():
+        assert problem.meaning.endswith(".")
+        assert problem.look_at.endswith(".")
+        assert problem.alert.startswith("Palette")
+        assert problem.runbook == problem.alert.lower()
+        assert (problem.threshold is None) == (problem.unit == "")
+    severities = [each.severity for each in PROBLEMS.values()]
+    assert severities == sorted(severities, key=list(Severity).index)
