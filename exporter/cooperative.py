@@ -1,4 +1,4 @@
-"""Long work on the event loop, a little at a time."""
+"""Long work on the event loop, one short time slice after the other."""
 
 import asyncio
 import time
@@ -7,42 +7,41 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-TURN = 0.002
-"""Seconds of work after which others get their turn."""
+SLICE = 0.002
+"""Seconds of work after which other tasks run."""
 
 
-class Turns:
-    """Shared by all that have much to do, who work one after the other.
+class TimeSlices:
+    """Shared by all tasks with long work: in one pass of the event loop, only one has a slice.
 
-    Whoever has little to do, like answering that all is well, so waits for one turn at most and
-    not for one of each of them.
+    A short request, such as ``/-/healthy``, therefore waits for one slice at most.
     """
 
     def __init__(self) -> None:
         self._queue = asyncio.Lock()
 
     async def next(self) -> None:
-        """Wait for a turn; everything else that is ready goes first."""
+        """Wait for the next slice; all other tasks that are ready run before it."""
         async with self._queue:
-            # Held for one pass of the event loop, in which nobody else gets a turn.
+            # Held for one pass of the event loop, in which no other task gets a slice.
             await asyncio.sleep(0)
 
-    async def over(self, steps: Iterable[T]) -> list[T]:
-        """Return all steps, each of which should take a small part of a turn."""
+    async def collect(self, steps: Iterable[T]) -> list[T]:
+        """Return the items of an iterable, each of which should take a small part of a slice."""
         done: list[T] = []
 
-        def gathering() -> Generator[None, None, list[T]]:
+        def collecting() -> Generator[None, None, list[T]]:
             for step in steps:
                 done.append(step)
                 yield
             return done
 
-        return await self.finished(gathering())
+        return await self.run(collecting())
 
-    async def finished(self, steps: Generator[None, None, T]) -> T:
-        """Return what the steps come to, each of which should take a small part of a turn."""
+    async def run(self, steps: Generator[None, None, T]) -> T:
+        """Return the result of a generator, whose steps should take a small part of a slice."""
         await self.next()
-        ends = time.perf_counter() + TURN
+        ends = time.perf_counter() + SLICE
         while True:
             try:
                 next(steps)
@@ -51,4 +50,4 @@ class Turns:
                 return result
             if time.perf_counter() >= ends:
                 await self.next()
-                ends = time.perf_counter() + TURN
+                ends = time.perf_counter() + SLICE

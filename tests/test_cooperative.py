@@ -1,4 +1,4 @@
-"""Long work leaves the event loop to others, however many have some."""
+"""Other tasks run between the time slices of long work, however much of it there is."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.cooperative import TURN, Turns
+from exporter.cooperative import SLICE, TimeSlices
 
 WORKERS, STEPS = 5, 4
 
@@ -15,12 +15,12 @@ WORKERS, STEPS = 5, 4
 def steps(events: list[str], name: str) -> Iterator[int]:
     for step in range(STEPS):
         events.append(name)
-        time.sleep(TURN)  # what a step costs, so that each is a turn
+        time.sleep(SLICE)  # so that each step takes a slice
         yield step
 
 
-async def test_everything_else_has_its_turn_between_any_two_turns_of_long_work() -> None:
-    turns, events = Turns(), list[str]()
+async def test_other_tasks_run_between_any_two_slices_of_long_work() -> None:
+    slices, events = TimeSlices(), list[str]()
 
     async def bystander() -> None:
         while True:
@@ -31,7 +31,7 @@ async def test_everything_else_has_its_turn_between_any_two_turns_of_long_work()
         others = group.create_task(bystander())
         async with asyncio.TaskGroup() as workers:
             done = [
-                workers.create_task(turns.over(steps(events, f"worker {number}")))
+                workers.create_task(slices.collect(steps(events, f"worker {number}")))
                 for number in range(WORKERS)
             ]
         others.cancel()
@@ -40,7 +40,7 @@ async def test_everything_else_has_its_turn_between_any_two_turns_of_long_work()
     assert all("bystander" in pair for pair in pairwise(events))
 
 
-async def test_who_works_in_turns_gets_what_the_steps_return_and_raise() -> None:
+async def test_the_caller_gets_what_the_steps_return_and_raise() -> None:
     def failing() -> Generator[None, None, str]:
         yield
         raise LookupError("lost")
@@ -49,8 +49,8 @@ async def test_who_works_in_turns_gets_what_the_steps_return_and_raise() -> None
         yield
         return "found"
 
-    turns = Turns()
+    slices = TimeSlices()
     with pytest.raises(LookupError, match="lost"):
-        await turns.finished(failing())
-    # Nobody is kept waiting by the one that failed.
-    assert await turns.finished(succeeding()) == "found"
+        await slices.run(failing())
+    # The one that failed does not block the next.
+    assert await slices.run(succeeding()) == "found"

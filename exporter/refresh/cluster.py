@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.clock import Alarm, Clock
-from exporter.cooperative import Turns
+from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.client import Palette
 from exporter.palette.cluster_directory import ClusterDirectory
@@ -38,7 +38,7 @@ class RefreshContext:
     rate: float
     share: Share
     project_uid: str = ""
-    turns: Turns = field(default_factory=Turns)
+    slices: TimeSlices = field(default_factory=TimeSlices)
 
     @property
     def retry_for(self) -> float:
@@ -126,7 +126,7 @@ class ClusterLoop:
         # One that failed ended early, and does not show what the next one takes.
         self.requests = max(reading.requests, self.requests if reading.failure else 0)
         state = self._state(cluster, targets, reading, started, whole=True)
-        await self._context.turns.finished(self._publishing(state))
+        await self._context.slices.run(self._publishing(state))
         if targets.named == self.targets.named:
             self._named_pages = reading.named_pages or self._named_pages
         self.ended = True

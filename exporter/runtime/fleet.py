@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.clock import Clock
-from exporter.cooperative import Turns
+from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.refresh.cluster import RefreshContext
@@ -39,7 +39,7 @@ class Fleet:
     store: Store[Any]
     telemetry: Telemetry
     clock: Clock
-    turns: Turns
+    slices: TimeSlices
     plan: FleetPlan = field(init=False)
     loops: ClusterLoops = field(init=False)
     discovery: Discovery | None = field(default=None, init=False)
@@ -95,7 +95,7 @@ class Fleet:
             store=self.store,
             telemetry=self.telemetry,
             clock=self.clock,
-            turns=self.turns,
+            slices=self.slices,
             interval=interval,
             stale_after=settings.refresh.stale_after,
             rate=settings.palette.requests_per_second,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from exporter import __version__, revision
 from exporter.check.round import Discovered, Round
 from exporter.clock import Clock
-from exporter.cooperative import Turns
+from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.errors import PaletteError
 from exporter.palette.wire import Fault
@@ -61,7 +61,9 @@ async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -
     connection = Connection(observer=tally, report=faults.add, monotonic=clock.monotonic)
     stack.push_async_callback(connection.close)
     store = Store(render=_unrendered, expire=lambda state, now: state, monotonic=clock.monotonic)
-    fleet = Fleet(connection=connection, store=store, telemetry=tally, clock=clock, turns=Turns())
+    fleet = Fleet(
+        connection=connection, store=store, telemetry=tally, clock=clock, slices=TimeSlices()
+    )
     for part in (connection, fleet):
         (await part.prepare(settings))()
     context = replace(fleet.plan.context, interval=PATIENCE)

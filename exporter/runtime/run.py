@@ -8,7 +8,7 @@ import structlog
 
 from exporter import __version__, revision
 from exporter.clock import Clock
-from exporter.cooperative import Turns
+from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.wire import Fault
 from exporter.runtime.connection import Connection
@@ -123,7 +123,7 @@ async def start(
     stack: closes it all. The start is the first reload: each part gets its settings from there.
     """
     telemetry = Telemetry(version=__version__, revision=revision(), now=clock.wall())
-    turns = Turns()
+    slices = TimeSlices()
     connection = Connection(
         observer=telemetry, report=FaultLog(telemetry), monotonic=clock.monotonic
     )
@@ -134,7 +134,7 @@ async def start(
         store=publication.store,
         telemetry=telemetry,
         clock=clock,
-        turns=turns,
+        slices=slices,
     )
     probes = Probes(connection=connection, clock=clock, cluster=fleet.loops.cluster)
     web_config = WebConfigLoader()
@@ -165,9 +165,9 @@ async def start(
             scrapes=Scrapes(store, telemetry, wall, lambda: publication.scrape_options),
             ready=lambda: fleet.ready,
             telemetry_path=path,
-            turns=turns,
+            slices=slices,
         ),
-        ProbeHandler(probing=lambda: probes.probing, wall=wall, turns=turns),
+        ProbeHandler(probing=lambda: probes.probing, wall=wall, slices=slices),
         StatusHandlers(
             facts=lambda: facts(publication, fleet, reloader, started=started),
             wall=wall,

@@ -1,4 +1,4 @@
-"""What each path answers."""
+"""The answers of the metrics and health paths."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
-from exporter.cooperative import TURN, Turns
+from exporter.cooperative import SLICE, TimeSlices
 from exporter.metrics.deflate import Block
 from exporter.metrics.scrape import gzipped, plain
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
@@ -40,10 +40,10 @@ class Handlers:
     scrapes: Scrapes
     ready: Callable[[], bool]
     telemetry_path: str
-    turns: Turns = field(default_factory=Turns)
+    slices: TimeSlices = field(default_factory=TimeSlices)
 
     async def is_healthy(self, request: web.Request) -> web.Response:
-        """Answer 200: that it is answered at all is the health of the event loop."""
+        """Answer 200: an answer at all shows that the event loop runs."""
         del request
         return web.Response(text="healthy\n")
 
@@ -52,24 +52,26 @@ class Handlers:
         del request
         if self.ready():
             return web.Response(text="ready\n")
-        return web.Response(text="first refresh still on its way\n", status=503)
+        return web.Response(text="the first refresh is still running\n", status=503)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Answer with all metrics, in the format and encoding that the request prefers."""
-        return await respond(request, self.scrapes.parts, self.turns)
+        return await respond(request, self.scrapes.parts, self.slices)
 
 
-async def respond(request: web.Request, parts_in: PartsIn, turns: Turns) -> web.StreamResponse:
+async def respond(
+    request: web.Request, parts_in: PartsIn, slices: TimeSlices
+) -> web.StreamResponse:
     """Answer with metrics, in the format and encoding that the request prefers."""
     openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
     compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
     parts = parts_in(openmetrics=openmetrics)
     body: Iterable[bytes]
     if compressed:
-        body = packed = await turns.over(gzipped(parts))
+        body = packed = await slices.collect(gzipped(parts))
         length = sum(map(len, packed))
     else:
-        gathered = await turns.over(parts)
+        gathered = await slices.collect(parts)
         length = sum(part.size if isinstance(part, Block) else len(part) for part in gathered)
         body = plain(gathered)
     response = web.StreamResponse()
@@ -79,24 +81,24 @@ async def respond(request: web.Request, parts_in: PartsIn, turns: Turns) -> web.
         response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     # With a length, a client notices an answer that broke off, also over HTTP/1.0.
     response.content_length = length
-    # A reader who leaves in the middle is no fault of ours to log.
+    # A client that closes the connection is no error of the exporter.
     with suppress(ConnectionError):
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
-            await _send(response, body, turns)
+            await _send(response, body, slices)
     return response
 
 
 def _header(request: web.Request, name: str) -> str:
-    """Return all members of a list header; it may be sent in several lines."""
+    """Return all members of a list header, which might be sent in several lines."""
     return ",".join(request.headers.getall(name, ()))
 
 
-async def _send(response: web.StreamResponse, body: Iterable[bytes], turns: Turns) -> None:
-    """Write all pieces, small ones together; others have their turn in between."""
+async def _send(response: web.StreamResponse, body: Iterable[bytes], slices: TimeSlices) -> None:
+    """Write all pieces, small ones together; other tasks run between the time slices."""
     waiting: list[bytes] = []
     size = 0
-    ends = time.perf_counter() + TURN
+    ends = time.perf_counter() + SLICE
     for piece in body:
         waiting.append(piece)
         size += len(piece)
@@ -105,6 +107,6 @@ async def _send(response: web.StreamResponse, body: Iterable[bytes], turns: Turn
             await response.write(b"".join(waiting))
             waiting, size = [], 0
         if time.perf_counter() >= ends:
-            await turns.next()
-            ends = time.perf_counter() + TURN
+            await slices.next()
+            ends = time.perf_counter() + SLICE
     await response.write(b"".join(waiting))

@@ -1,4 +1,4 @@
-"""Which of our formats and encodings a client would rather have (RFC 9110, section 12.5)."""
+"""The format and encoding that a client prefers (RFC 9110, section 12.5)."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 OPENMETRICS = "application/openmetrics-text"
 TEXT = "text/plain"
 VERSIONS = {OPENMETRICS: "1.0.0", TEXT: "0.0.4"}
-"""Media type -> the version of it that we speak."""
+"""Media type -> the version that the exporter writes."""
 
 
 class Preference(NamedTuple):
@@ -18,7 +18,7 @@ class Preference(NamedTuple):
 
 
 def preferences(header: str) -> Iterator[Preference]:
-    """Yield what a header lists, in its order; a quality that makes no sense counts as 0."""
+    """Yield the members of a header, in their order; an invalid quality counts as 0."""
     for member in header.lower().split(","):
         token, *rest = (part.strip() for part in member.split(";"))
         if token:
@@ -27,7 +27,7 @@ def preferences(header: str) -> Iterator[Preference]:
 
 
 def wants_openmetrics(accept: str) -> bool:
-    """Tell whether OpenMetrics 1.0 is preferred to the text format, which is the default."""
+    """Return whether the client prefers OpenMetrics 1.0 to the text format, the default."""
     wanted = [each for each in preferences(accept) if _is_ours(each)]
     openmetrics, text = _welcome(wanted, OPENMETRICS), _welcome(wanted, TEXT)
     named = next((each.token for each in wanted if each.token in VERSIONS), TEXT)
@@ -35,7 +35,7 @@ def wants_openmetrics(accept: str) -> bool:
 
 
 def wants_gzip(accept_encoding: str) -> bool:
-    """Tell whether gzip is acceptable and at least as welcome as no encoding at all."""
+    """Return whether gzip is acceptable, and the client does not prefer no encoding."""
     qualities = {wanted.token: wanted.quality for wanted in preferences(accept_encoding)}
     anything = qualities.get("*", 0.0)
     gzip = qualities.get("gzip", qualities.get("x-gzip", anything))
@@ -43,13 +43,13 @@ def wants_gzip(accept_encoding: str) -> bool:
 
 
 def _is_ours(wanted: Preference) -> bool:
-    """Tell whether a member means what we speak, as far as it names a version."""
+    """Return whether a member allows the exporter's version of its format."""
     version = VERSIONS.get(wanted.token)
     return version is None or wanted.parameters.get("version", version) == version
 
 
 def _welcome(wanted: Sequence[Preference], media_type: str) -> float:
-    """Return how welcome a type is: what names it goes before what names it among others."""
+    """Return the quality of a type: the type itself overrides a range that includes it."""
     for media_range in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
         qualities = [each.quality for each in wanted if each.token == media_range]
         if qualities:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from exporter.cooperative import Turns
+from exporter.cooperative import TimeSlices
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import Renderer
 from exporter.metrics.probe import Probe, probe_exposition
@@ -51,7 +51,7 @@ class ProbeHandler:
 
     probing: Callable[[], Probing]
     wall: Callable[[], float]
-    turns: Turns = field(default_factory=Turns)
+    slices: TimeSlices = field(default_factory=TimeSlices)
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
         """Answer 200 with what was read, and with palette_probe_success 0 where it was not.
@@ -64,14 +64,14 @@ class ProbeHandler:
         question = _requested(request, probing)
         within = time_limit(request.headers.getall(TIMEOUT_HEADER, []))
         finding = await probing.prober.probe(question, within)
-        read = await self.turns.finished(probing.render(finding.state, None))
+        read = await self.slices.run(probing.render(finding.state, None))
         probe = Probe(success=finding.success, duration=time.perf_counter() - began)
         now = self.wall()
 
         def parts(*, openmetrics: bool) -> Iterator[Block | bytes]:
             return probe_exposition(probe, read, now, openmetrics=openmetrics)
 
-        return await respond(request, parts, self.turns)
+        return await respond(request, parts, self.slices)
 
 
 def _requested(request: web.Request, probing: Probing) -> ProbeRequest:
