@@ -116,7 +116,7 @@ def test_a_good_configuration_is_printed_as_it_counts_without_secrets(tmp_path: 
     flag = config(tmp_path, palette={"url": "palette.example", "api_key": CANARY})
     done = finished(
         flag,
-        "--config.check",
+        "--config.print",
         "--refresh.interval=30s",
         command=DEV,
         environ={"PALETTE_EXPORTER_LOG__LEVEL": "warning"},

@@ -298,10 +298,11 @@ def test_a_check_of_the_configuration_shows_no_secret(tmp_path: Path, way: objec
     tree = {"palette": {**way(tmp_path), "proxy_url": proxy}, "discovery": {"enabled": True}}
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(tree))
-    done = finished(f"--config.file={config}", "--config.check")
-    assert done.returncode == 0, done.stderr
-    assert "proxy_url: <secret>" in done.stdout
-    assert not leaks(done.stdout + done.stderr)
+    for flag in ("--config.check", "--config.print"):
+        done = finished(f"--config.file={config}", flag)
+        assert done.returncode == 0, done.stderr
+        assert ("proxy_url: <secret>" in done.stdout) is (flag == "--config.print")
+        assert not leaks(done.stdout + done.stderr)
 
 
 def test_what_is_looked_for_would_be_found() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 EXPORTER = "palette-snapshot-exporter"
-ENDS = {"--config.check", "--config.check.live", "--version", "--help", "-h"}
+ENDS = {"--config.check", "--config.check.live", "--config.print", "--version", "--help", "-h"}
 NO_CLUSTER = "no-cluster-here"
 
 
