@@ -183,7 +183,7 @@ async def test_a_cluster_that_nobody_named_is_foreign(world: World) -> None:
         answer = await probe(exporter.url, foreign)
         assert not exporter.palette.requests
     assert answer.status == 403
-    assert answer.text.startswith("cluster_uid is of no cluster that")
+    assert answer.text.startswith("Unknown cluster_uid.")
     assert WEST not in answer.text
 
 
@@ -245,9 +245,9 @@ BAD = {
     "cluster_uid=6540a1&namespace=..&vm=db-01": "namespace should be a name, not '.' or '..'.",
     "cluster_uid=%2e&namespace=vms&vm=db-01": "cluster_uid should be a name,",
     "cluster_uid=6540a1&namespace=vms&vm=d%00b": "vm should have no control characters.",
-    "cluster_uid=6540a1&namespace=vms&vm=a,b": "vm should have no comma where no snapshot",
+    "cluster_uid=6540a1&namespace=vms&vm=a,b": "vm should have no comma, unless snapshot is given.",
     "cluster_uid=6540a1&namespace=vms&vm=a&vm=b": "vm should be given once.",
-    "cluster_uid=6540a1&namespace=vms&vm=a&target=http://evil": "Unknown parameter; there are",
+    "cluster_uid=6540a1&namespace=vms&vm=a&target=http://evil": "Unknown parameter. The",
     "cluster_uid=6540a1&namespace=vms&vm=a&project_uid=x%0d%0ay": "project_uid should have no",
     "cluster_uid=6540a1&namespace=vms&vm=a&project_uid=a%20b": "project_uid should be printable",
     f"cluster_uid=6540a1&namespace=vms&vm={'x' * 254}": "vm should have at most 253 characters.",
@@ -284,7 +284,10 @@ async def test_switched_off_it_is_404(world: World) -> None:
     async with probing(world, targets=WHOLE_CLUSTER, probe=off) as exporter:
         answer = await probe(exporter.url, SNAPSHOT)
         assert not exporter.palette.requests
-    assert (answer.status, answer.text) == (404, "Probes are disabled, by probe.enabled.\n")
+    assert (answer.status, answer.text) == (
+        404,
+        "Probes are disabled. Set probe.enabled to enable them.\n",
+    )
 
 
 async def test_head_is_the_answer_without_its_body_and_post_is_refused(world: World) -> None:

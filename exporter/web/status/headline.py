@@ -17,10 +17,10 @@ def headline(
     """Return the sentence, and the verdict that it gives.
 
     named: how many snapshots targets name, and how many of those are not restorable.
-    started: when the exporter began; what was never read is not known since then.
+    started: when the exporter began.
     """
     bad = bool(fleet.vms_not_protected or named[1])
-    gaps = [*_unknown_vms(fleet, clusters), *_unread(clusters, started)]
+    gaps = [*_unknown_vms(fleet, clusters), *_unread(clusters)]
     gaps += _discovery(discovery, started)
     known = [*_vms(fleet, whole=not gaps), *_named(*named)]
     parts = known + gaps if known or clusters else [*_nothing(discovery), *gaps]
@@ -60,16 +60,15 @@ def _unknown_vms(fleet: FleetView, clusters: Sequence[ClusterView]) -> list[str]
     if fleet.vms_not_protected or fleet.vms_protected:
         is_not = "more is not known" if unknown == 1 else "more are not known"
         return [f"{unknown:,} {is_not} to be protected{since}"]
-    is_not = "is known" if unknown == 1 else "are known"
-    return [f"None of {count(unknown, 'VM')} {is_not} to be protected{since}"]
+    return [f"None of {count(unknown, 'VM')} is known to be protected{since}"]
 
 
-def _unread(clusters: Sequence[ClusterView], started: datetime) -> list[str]:
+def _unread(clusters: Sequence[ClusterView]) -> list[str]:
     never = [each for each in clusters if each.state in ("waiting", "unreadable")]
     if not never:
         return []
     have = "has" if len(never) == 1 else "have"
-    return [f"{count(len(never), 'cluster')} {have} never been read since {exact(started)}"]
+    return [f"{count(len(never), 'cluster')} {have} never been read"]
 
 
 def _discovery(discovery: DiscoveryView | None, started: datetime) -> list[str]:

@@ -31,7 +31,7 @@ from exporter.web.status.words import instant, moment
 
 OVERDUE = Unread("overdue", "")
 
-CLUSTERS_ON_A_PAGE = 10
+CLUSTERS_ON_A_PAGE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,17 +287,19 @@ def _named(vms: Iterable[Assessed]) -> tuple[int, int]:
 
 
 def _change(
-    seconds: float, facts: Facts, clusters: Iterable[ClusterView], vms: Iterable[Assessed]
+    seconds: float, facts: Facts, clusters: Sequence[ClusterView], vms: Iterable[Assessed]
 ) -> ChangeView:
     begin = facts.now - seconds
-    lost = (each.last_success for each in clusters if each.state == "stale" and each.last_success)
+    read = [(each.last_success.timestamp() if each.last_success else 0.0) for each in clusters]
+    lost = [at for each, at in zip(clusters, read, strict=True) if each.state == "stale"]
+    known = any(at >= begin for at in read)
+    new = [each.subject.row.recovery_point or 0.0 for each in vms]
     return ChangeView(
         within_seconds=seconds,
-        vms_with_new_problem=sum(_has_new_problem(each, begin) for each in vms),
-        vms_with_new_recovery_point=sum(
-            (each.subject.row.recovery_point or 0.0) > begin for each in vms
-        ),
-        clusters_lost=sum(each.timestamp() > begin for each in lost),
+        vms_with_new_problem=sum(_has_new_problem(each, begin) for each in vms) if known else None,
+        vms_with_new_recovery_point=sum(at > begin for at in new) if known else None,
+        clusters_lost=sum(at > begin for at in lost),
+        clusters_unknown=sum(at < begin for at in read),
     )
 
 

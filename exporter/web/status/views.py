@@ -101,12 +101,17 @@ class ClusterView(View, frozen=True, kw_only=True):
 
 
 class ChangeView(View, frozen=True, kw_only=True):
-    """What began within so many seconds. vms_with_new_problem: with one that is not only info."""
+    """What began within so many seconds.
+
+    vms_with_new_problem: with a critical problem or a warning; null if no cluster was read since.
+    clusters_unknown: not read within that time.
+    """
 
     within_seconds: float
-    vms_with_new_problem: int
-    vms_with_new_recovery_point: int
+    vms_with_new_problem: int | None
+    vms_with_new_recovery_point: int | None
     clusters_lost: int
+    clusters_unknown: int
 
 
 class FleetView(View, frozen=True, kw_only=True):

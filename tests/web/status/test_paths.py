@@ -227,7 +227,9 @@ async def test_the_last_known_state_stays_until_the_cluster_leaves_the_configura
             assert {each["vm"] for each in found["vms"]} == {each["vm"] for each in before["vms"]}
             assert found["fleet"]["vms"] == found["fleet"]["vms_unknown"] == 2
             assert found["fleet"]["vms_protected"] == 0
-            assert "None of 2 VMs are known to be protected" in found["headline"]
+            assert found["changes"][0]["vms_with_new_problem"] is None
+            assert found["changes"][0]["clusters_unknown"] == 1
+            assert "None of 2 VMs is known to be protected" in found["headline"]
             assert "since 2027-01-15 08:00:00 UTC" in found["headline"]
         running.palette.faults.clear()
         await running.refresh()
@@ -271,6 +273,7 @@ async def test_a_refused_key_looks_like_what_it_is() -> None:
         assert found["discovery"]["last_error"]["reason"] == "unauthorized"
         assert found["discovery"]["clusters"] is None
         assert {found["fleet"][key] for key in ("vms", "snapshots", "objectives_missed")} == {None}
+        assert {each["vms_with_new_problem"] for each in found["changes"]} == {None}
         assert found["notes"] == []
         main = page[page.index("<h1") :]
         assert main.index("Discovery is failing.") < main.index("What changed")
