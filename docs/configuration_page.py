@@ -35,6 +35,7 @@ Check a file before you use it:
 ```sh
 palette-snapshot-exporter --config.file=config.yaml --config.check
 palette-snapshot-exporter --config.file=config.yaml --config.check.live
+palette-snapshot-exporter --config.file=config.yaml --config.print
 ```
 
 `--config.check` prints what the settings mean: the requests of a round and the time they take,
@@ -42,6 +43,7 @@ objectives that match nothing, discovery, and the share of this exporter. If a s
 prints one line for each on standard error, with the key, the file or flag, and what to do, and the
 exit code is 2. `--config.check.live` also reads everything once and prints what can be read, with a
 hint for each kind of failure; the exit code is 1 if anything cannot be read or does not exist.
+`--config.print` prints all settings that apply as YAML, with secrets hidden.
 
 ## How values are written
 

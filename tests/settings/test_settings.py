@@ -271,6 +271,7 @@ def test_a_login_needs_no_key(home: Home) -> None:
     [
         (b"", "should not be empty"),
         (b"\n", "should not be empty"),
+        (b" \n", "should not be empty"),
         (b"one\ntwo\n", "should be a single line"),
         (b"one\n\n", "should be a single line"),
         (b"o\x00ne", "should have no control characters"),
