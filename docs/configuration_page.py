@@ -94,8 +94,8 @@ def _general() -> Iterator[str]:
     yield ""
     yield "| flag | what it does |"
     yield "|---|---|"
-    for names, options in GENERAL:
-        yield f"| {', '.join(f'`{name}`' for name in names)} | {_cell(options['help'])} |"
+    for names, meaning in GENERAL.items():
+        yield f"| {', '.join(f'`{name}`' for name in names.split(', '))} | {_cell(meaning)} |"
 
 
 def _table(name: str, field: FieldInfo) -> Iterator[str]:

@@ -7,7 +7,7 @@ import argparse
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,72 +16,36 @@ if TYPE_CHECKING:
 
 PROGRAM = "palette-snapshot-exporter"
 
-GENERAL: Sequence[tuple[Sequence[str], Mapping[str, Any]]] = (
-    (
-        ("--config.file",),
-        {"type": Path, "metavar": "FILE", "help": "Configuration file (YAML)."},
-    ),
-    (
-        ("--config.check",),
-        {
-            "action": "store_true",
-            "help": "Check the settings and the files they name, print what they mean, and exit.",
-        },
-    ),
-    (
-        ("--config.print",),
-        {
-            "action": "store_true",
-            "help": "Check the settings, print all of them as YAML without secrets, and exit.",
-        },
-    ),
-    (
-        ("--config.auto-reload",),
-        {
-            "action": "store_true",
-            "help": "Reload when the content changes of the configuration file or of a file that "
-            "it names.",
-        },
-    ),
-    (
-        ("--config.check.live",),
-        {
-            "action": "store_true",
-            "help": "Check the settings, read everything once, print what was found for each "
-            "cluster, and exit: 1 if anything could not be read or does not exist.",
-        },
-    ),
-    (
-        ("--report",),
-        {
-            "nargs": "?",
-            "const": "text",
-            "choices": ("text", "json", "csv"),
-            "metavar": "text|json|csv",
-            "help": "Read everything once, print one row for each virtual machine and a summary, "
-            "and exit: 0 if every virtual machine that is not exempt is protected, 1 if not or "
-            "if anything could not be read.",
-        },
-    ),
-    (
-        ("--demo",),
-        {
-            "action": "store_true",
-            "help": "Run against a built-in simulated Palette; needs no credential and no targets.",
-        },
-    ),
-    (
-        ("--health",),
-        {
-            "action": "store_true",
-            "help": "Ask the exporter that these settings describe for /-/healthy, and exit: 0 if "
-            "it answers, 1 if not.",
-        },
-    ),
-    (("-v", "--version"), {"action": "store_true", "help": "Print the version and exit."}),
-    (("-h", "--help"), {"action": "help", "help": "Print this help and exit."}),
-)
-"""The flags that are no settings, as argparse takes them."""
+GENERAL: Mapping[str, str] = {
+    "--config.file": "Configuration file (YAML).",
+    "--config.check": "Check the settings and the files they name, print what they mean, and exit.",
+    "--config.print": "Check the settings, print all of them as YAML without secrets, and exit.",
+    "--config.auto-reload": "Reload when the content of the configuration file, or of a file that "
+    "it names, changes.",
+    "--config.check.live": "Check the settings, read everything once, print what was found for "
+    "each cluster, and exit: 1 if anything could not be read or does not exist.",
+    "--report": "Read everything once, print one row for each VM and a summary, and exit: 0 if "
+    "every VM that is not exempt is protected, 1 if not or if anything could not be read.",
+    "--demo": "Run against a built-in simulated Palette; needs no credential and no targets.",
+    "--health": "Ask the exporter that these settings describe for /-/healthy, and exit: 0 if it "
+    "answers, 1 if not.",
+    "-v, --version": "Print the version and exit.",
+    "-h, --help": "Print this help and exit.",
+}
+"""The flags that are not settings -> what they do."""
+
+_FORMATS = ("text", "json", "csv")
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "--config.file": {"type": Path, "metavar": "FILE"},
+    "--report": {
+        "nargs": "?",
+        "const": "text",
+        "choices": _FORMATS,
+        "metavar": "|".join(_FORMATS),
+    },
+    "-h, --help": {"action": "help"},
+}
+"""How argparse takes those that are not switches."""
 
 _HIDDEN = "unexpected argument (hidden because it could be a secret)"
 _A_SECRET = "a secret is never a flag. Use "  # noqa: S105
@@ -128,19 +92,9 @@ def parse(argv: Sequence[str]) -> Flags:
     given, strangers = parser.parse_known_args(argv)
     if strangers:
         parser.error("; ".join(_describe(strangers, parser.known)))
-    said = vars(given)
-    return Flags(
-        config_file=said.pop("config.file", None),
-        config_auto_reload=said.pop("config.auto_reload", False),
-        config_check=said.pop("config.check", False),
-        config_check_live=said.pop("config.check.live", False),
-        config_print=said.pop("config.print", False),
-        report=said.pop("report", ""),
-        demo=said.pop("demo", False),
-        health=said.pop("health", False),
-        version=said.pop("version", False),
-        settings=_nested(said),
-    )
+    values = vars(given)
+    general = {name.name: values.pop(name.name) for name in fields(Flags) if name.name in values}
+    return Flags(**general, settings=_nested(values))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -152,10 +106,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2; argparse's own messages repeat values, so only their gist is kept."""
-        if found := re.match(r"argument (\S+): (expected|ignored)", message):
-            complaint = "needs a value" if found[2] == "expected" else "takes no value"
-            message = f"{found[1]} {complaint}"
+        if found := re.match(r"argument (\S+): (expected|ignored|invalid)", message):
+            message = f"{found[1]} {_COMPLAINTS[found[2]]}"
         self.exit(2, f"{PROGRAM}: {message} (see --help)\n")
+
+
+_COMPLAINTS = {
+    "expected": "needs a value",
+    "ignored": "takes no value",
+    "invalid": f"should be one of {', '.join(_FORMATS)}",
+}
 
 
 def _parser(own: Iterable["Leaf"]) -> _Parser:
@@ -171,8 +131,11 @@ def _parser(own: Iterable["Leaf"]) -> _Parser:
         argument_default=argparse.SUPPRESS,
     )
     general = parser.add_argument_group("general")
-    for names, options in GENERAL:
-        general.add_argument(*names, **options)
+    for names, meaning in GENERAL.items():
+        options = _OPTIONS.get(names, {"action": "store_true"})
+        *_, flag = names.split(", ")
+        dest = re.sub(r"[.-]", "_", flag.removeprefix("--"))
+        general.add_argument(*names.split(", "), dest=dest, help=meaning, **options)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for leaf in own:
         section = ".".join(leaf.place[:-1])
@@ -202,9 +165,9 @@ def _add_leaf(group: argparse._ArgumentGroup, leaf: "Leaf") -> None:
     )
 
 
-def _nested(said: Mapping[str, object]) -> dict[str, object]:
+def _nested(values: Mapping[str, object]) -> dict[str, object]:
     tree: dict[str, Any] = {}
-    for dotted, value in said.items():
+    for dotted, value in values.items():
         *sections, key = dotted.split(".")
         inner = tree
         for section in sections:

@@ -95,6 +95,8 @@ def test_the_help_fits_80_columns_and_tells_defaults(capsys: pytest.CaptureFixtu
         ([f"-{CANARY}"], "unexpected argument (hidden"),
         ([f"--{CANARY}"], "unexpected argument (hidden"),
         ([f"--demo={CANARY}"], "--demo takes no value"),
+        ([f"--report={CANARY}"], "--report should be one of text, json, csv"),
+        (["--report", CANARY], "--report should be one of text, json, csv"),
         (["--log.level"], "--log.level needs a value"),
         (["--log.level", "--demo"], "--log.level needs a value"),
     ],
