@@ -113,7 +113,7 @@ def _fields(each: Assessed, owner_label: str) -> dict[str, Any]:
         "recovery_point": instant(point),
         "last_restorable": instant(point),
         "recovery_point_age_seconds": None if point is None else max(0.0, each.at - point),
-        "objective_seconds": _seconds(max_age),
+        "objective_seconds": max_age,
         "objective_missed_by_seconds": each.at - deadline if missed and deadline else None,
         "objective": None if row.objective is NO_OBJECTIVE else _objective(row.objective),
         "unprotected_volumes": _unprotected(row.unprotected),
@@ -123,17 +123,12 @@ def _fields(each: Assessed, owner_label: str) -> dict[str, Any]:
 def _objective(found: Objective) -> ObjectiveView:
     return ObjectiveView(
         exempt=found.exempt,
-        max_age_seconds=_seconds(found.max_age),
+        max_age_seconds=found.max_age,
         min_snapshots=found.min_snapshots,
         max_snapshots=found.max_snapshots,
-        max_snapshot_age_seconds=_seconds(found.max_snapshot_age),
+        max_snapshot_age_seconds=found.max_snapshot_age,
         quiesced=found.quiesced,
     )
-
-
-def _seconds(duration: float | None) -> float | None:
-    """Return a plain number: a duration from the settings also knows how it was written."""
-    return None if duration is None else float(duration)
 
 
 def _unprotected(found: UnprotectedVolumes | None) -> dict[str, Sequence[str]] | None:

@@ -211,7 +211,8 @@ def _past_the_end(query: Query, status: StatusView) -> list[str]:
 
 
 def _json(document: object, *, status: int = 200) -> web.Response:
-    text = json.dumps(msgspec.to_builtins(document), ensure_ascii=False, indent=1)
+    # Durations of the settings are numbers that also know how they were written.
+    text = json.dumps(msgspec.to_builtins(document, enc_hook=float), ensure_ascii=False, indent=1)
     return web.Response(
         body=text.encode(errors="replace"),
         status=status,

@@ -105,7 +105,10 @@ async def test_the_json_has_the_facts_in_stable_words() -> None:
 
 async def test_the_page_shows_what_the_json_has() -> None:
     async with exporting(
-        world(), targets=[target(EAST), target(WEST)], objectives=[{"max_age": "30m"}]
+        world(),
+        targets=[target(EAST), target(WEST)],
+        objectives=[{"max_age": "30m", "min_snapshots": 2, "max_snapshot_age": "9d"}],
+        refresh={"interval": "1m"},
     ) as running:
         await running.refresh()
         running.palette.faults.add(lambda call: call.cluster_uid == WEST, faults.status(403))
