@@ -24,7 +24,7 @@ $(DEV_READY): $(READY) requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## run against the built-in simulated Palette, http://127.0.0.1:10180/metrics
+demo: $(READY) ## run against the built-in simulated Palette, http://127.0.0.1:10180/
 	$(BIN)/python -m exporter --demo --web.listen-address=127.0.0.1:10180
 
 run: $(READY) ## run with CONFIG (config.yaml)

@@ -203,9 +203,14 @@ def _text_row(row: Row) -> tuple[str, ...]:
         f"{row.namespace}/{row.vm}" if row.vm else "(all)",
         row.owner or "-",
         "-" if age is None else _span(age),
-        "-" if objective is None else format_duration(objective),
+        "-" if objective is None else _objective(objective),
         ", ".join(row.reasons or row.problems) or "-",
     )
+
+
+def _objective(seconds: int) -> str:
+    whole_hours = seconds % 3_600 == 0 and seconds < 3 * 86_400
+    return f"{seconds // 3_600}h" if whole_hours else format_duration(seconds)
 
 
 def _span(seconds: int) -> str:

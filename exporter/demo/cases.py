@@ -99,6 +99,11 @@ def _being_restored(document: Document, _now: float) -> None:
 # What is done to documents of snapshots.
 
 
+def _deletion_hangs(document: Document, now: float) -> None:
+    if _age(document, now) > 2 * DAY:
+        stages.deleting(document, now - 2 * HOUR)
+
+
 def _time_as_text(document: Document, now: float) -> None:
     day, clock = timestamp(now - 2 * HOUR).removesuffix("Z").split("T")
     document["status"]["creationTime"] = f"{day} {clock} +0000 UTC"
@@ -211,6 +216,7 @@ CASES: tuple[Case, ...] = (
         agent=False,
         snapshot=_source_indications_only,
     ),
+    Case(name="deletion-01", cluster=1, namespace="erp", snapshot=_deletion_hangs),
     Case(name="clone-01", cluster=0, namespace="erp", ages=(1, 50, 74), snapshot=_of_clone),
     Case(name="recreated-01", cluster=0, namespace="desktops", created=10, ages=(480, 504)),
     Case(name="few-01", cluster=0, namespace="shop", tier="gold", ages=(4,)),

@@ -53,23 +53,34 @@ class FaultLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exporter:
-    """Everything that runs next to the web server."""
+    """Everything that runs next to the web server; page: the URL of the status page."""
 
+    page: str
     fleet: Fleet
     reloader: Reloader
     web_config: WebConfigLoader
     watch: Watch | None
     clock: Clock
 
-    async def run(self) -> None:
-        """Refresh, discover and reload; ends only when cancelled, or by a fault of our own."""
+    async def run(self, *, demo: bool = False) -> None:
+        """Refresh, discover and reload; ends only when cancelled, or by a fault of our own.
+
+        demo: print where the status page is, once everything was read.
+        """
         async with asyncio.TaskGroup() as group:
+            if demo:
+                group.create_task(self._print_page(), name="page")
             group.create_task(self.fleet.run(), name="fleet")
             group.create_task(self.reloader.run(), name="reload")
             group.create_task(self.web_config.run(), name="web config")
             if self.watch:
                 changed = self.reloader.requested.set
                 group.create_task(self.watch.run(changed, self.clock), name="watch")
+
+    async def _print_page(self) -> None:
+        while not self.fleet.ready:
+            await self.clock.sleep(0.1)
+        print(f"Status page: {self.page} (Ctrl-C to stop)", flush=True)  # noqa: T201
 
 
 async def run(
@@ -105,7 +116,7 @@ async def run(
                 point = await stack.enter_async_context(simulated())
                 settings, origin = point(settings), origin.pointed(point)
             exporter = await start(settings, clock or Clock(), stack, origin, reload_requested)
-            await exporter.run()
+            await exporter.run(demo=demo)
     except asyncio.CancelledError:
         if not stopped:
             raise
@@ -179,18 +190,32 @@ async def start(
         guard,
     )
     addresses = await stack.enter_async_context(served(app, guard, *settings.web.address))
-    _announce(settings, addresses)
+    page = _page(addresses[0], tls=guard.config().context is not None)
+    _announce(settings, addresses, page)
     return Exporter(
-        fleet=fleet, reloader=reloader, web_config=web_config, watch=origin.watch, clock=clock
+        page=page,
+        fleet=fleet,
+        reloader=reloader,
+        web_config=web_config,
+        watch=origin.watch,
+        clock=clock,
     )
 
 
-def _announce(settings: Settings, addresses: list[str]) -> None:
-    """Log in one line what is going to happen."""
+def _page(address: str, *, tls: bool) -> str:
+    """Return the URL of the status page for a browser on this machine."""
+    host, _, port = address.rpartition(":")
+    name = "localhost" if host in {"0.0.0.0", "[::]"} else host  # noqa: S104
+    return f"{'https' if tls else 'http'}://{name}:{port}/"
+
+
+def _announce(settings: Settings, addresses: list[str], page: str) -> None:
+    """Log in one line what is going to happen, and where to look."""
     log.info(
         "starting",
         version=__version__,
         listen=" ".join(addresses),
+        status_page=page,
         palette=settings.palette.url,
         targets=len(settings.targets),
         discovery=settings.discovery.enabled,

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from exporter.settings import schema
+from exporter.settings.demo import DEMO_DEFAULTS
 from exporter.settings.environment import Environment
 from exporter.settings.faults import A_LIST, Fault, Place, SettingsError, of_validation, spell
 from exporter.settings.hints import unknown_key
@@ -21,11 +22,6 @@ from exporter.settings.yaml_file import ConfigFileError, content, mapping
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _DEMO_DROPS: tuple[Place, ...] = (("targets",), *(("palette", key) for key in CONNECTION))
-_DEMO_DEFAULTS: Tree = {
-    "refresh": {"interval": 5.0, "stale_after": 60.0},
-    "discovery": {"enabled": True, "interval": 15.0},
-    "objectives": [{"namespace": "prod.*", "max_age": "26h"}, {"max_age": "8d"}],
-}
 _LOGIN = ("username", "password_file")
 
 
@@ -48,7 +44,7 @@ def load(
     sources = _sources(flags, config_file, environ, directory)
     if demo:
         sources = [source.without(_DEMO_DROPS) for source in sources]
-        sources.append(Source(_DEMO_DEFAULTS))
+        sources.append(Source(DEMO_DEFAULTS))
     else:
         if config_file is None and not any(source.value(("targets",)) for source in sources):
             # One variable with the key is enough to get started.

@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 from exporter.demo.api import API_KEY
-from tests.process import ROOT, environment, finished, free_port
+from tests.process import ROOT, environment, eventually, finished, free_port, get, running
 
 
 def test_it_serves_what_it_says_until_it_is_interrupted() -> None:
@@ -46,3 +47,18 @@ def test_a_port_that_is_taken_is_said_in_a_line() -> None:
         done = finished(f"--port={port}", command=module)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(rf"port {port} of 127\.0\.0\.1 cannot be had: .+\n", done.stderr)
+
+
+async def test_the_demo_of_the_exporter_prints_where_its_page_is(tmp_path: Path) -> None:
+    flags = ("--demo", "--web.listen-address=127.0.0.1:0")
+    async with running(*flags, directory=tmp_path) as exporter:
+
+        async def printed() -> str:
+            return exporter.stdout.read_text()
+
+        found = re.fullmatch(r"Status page: (\S+) \(Ctrl-C to stop\)\n", await eventually(printed))
+        assert found
+        assert (await exporter.line("starting"))["status_page"] == found[1]
+        status, text = await get(found[1])
+        assert status == 200
+        assert "<html" in text
