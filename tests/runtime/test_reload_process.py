@@ -17,7 +17,7 @@ from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.palette_server.server import API_KEY, PaletteServer
-from tests.process import Running, eventually, finished, get, ready, running, scrape, series
+from tests.process import SCRIPT, Running, eventually, finished, get, ready, running, scrape, series
 
 EAST, WEST = "6540a1", "6540a2"
 LISTEN = "--web.listen-address=127.0.0.1:0"
@@ -330,3 +330,28 @@ async def test_it_answers_while_a_long_file_is_read(tmp_path: Path) -> None:
             answered += 1
         assert (await reload)[0] == 200
         assert answered > 2
+
+
+@pytest.mark.parametrize(("named", "status"), [("config.yaml", 500), ("{}/config.yaml", 200)])
+async def test_a_removed_working_directory_never_ends_the_exporter(
+    named: str, status: int, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    demo = yaml.safe_dump({"log": {"level": "info"}})
+    (tmp_path / "config.yaml").write_text(demo)
+    (gone / "config.yaml").write_text(demo)
+    command = ("sh", "-c", f'cd "{gone}" && exec "$@"', "sh", *SCRIPT)
+    flags = ("--demo", LISTEN, f"--config.file={named.format(tmp_path)}", AUTO)
+    async with running(*flags, directory=tmp_path, command=command) as exporter:
+        url = await exporter.url()
+        (gone / "config.yaml").unlink()
+        gone.rmdir()
+        found, reason, _ = await asked(url)
+        assert found == status
+        if status == 500:
+            assert (
+                f"config.file: the file cannot be read: No such file or directory: {gone}" in reason
+            )
+        assert (await get(f"{url}/-/healthy"))[0] == 200
+        assert await exporter.stop() == 0
