@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 
 
 def revision() -> str:
-    """Return the commit this was built from, as the image's build left it; "unknown" else."""
+    """Return the commit that the package was built from; "unknown" in a checkout."""
     try:
         return Path(__file__).with_name("REVISION").read_text(encoding="ascii").strip()
     except OSError:

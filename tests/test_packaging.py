@@ -76,6 +76,9 @@ def test_the_wheel_holds_the_package_its_types_and_no_tests(tmp_path: Path) -> N
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = archive.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+        if (ROOT / ".git").exists():
+            revision = archive.read("exporter/REVISION").decode()
+            assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?\n", revision)
     assert "exporter/py.typed" in names
     ours = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
     pages = (ROOT / "exporter" / "web" / "status" / "templates").iterdir()
