@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from tests.deploy.watched import Prometheus
 
 EMPTY_ON_THE_DEMO = {
-    "PaletteClusterUnreadable": "every refresh succeeds",
     "PaletteClusterStale": "every refresh succeeds",
     "PaletteExporterDown": "all exporters are up",
     "PaletteExporterShardMissing": "one exporter reads all clusters",
     "PaletteExporterConfigReloadFailed": "the configuration is good",
     "PaletteExporterRateLimited": "the budget stays below Palette's limit",
-    "PaletteSnapshotStuckDeleting": "the simulated storage lets go within seconds",
     "PaletteNamedSnapshotMissing": "no snapshot is named",
-    "PaletteVMSnapshotsPilingUp": "retention keeps a handful of each VM",
 }
 """Alerts that have nothing to say of the demo, and why. All others have: its fleet has troubles."""
 
