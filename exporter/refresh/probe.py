@@ -45,10 +45,20 @@ class ProbeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """What a probe found; success: whether Palette answered, and what was asked for is there."""
+    """What a probe found.
 
-    success: bool
+    failure: why it failed; None if Palette answered, and what was requested exists.
+    requests: how many requests it took.
+    """
+
     state: ClusterState
+    failure: Unread | None = None
+    requests: int = 0
+
+    @property
+    def success(self) -> bool:
+        """Whether Palette answered, and what was requested exists."""
+        return self.failure is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +80,10 @@ class Prober:
         except TimeoutError:
             reading = Reading(failure=Unread("timeout", f"it was not read in {within:g} s"))
         state = _state(request, reading, self.monotonic())
-        result = ProbeResult(success=_is_there(state), state=state)
-        if not result.success:
-            _log(request, reading)
-        return result
+        failure = reading.failure or _missing(state)
+        if failure:
+            _log(request, failure)
+        return ProbeResult(state=state, failure=failure, requests=reading.requests)
 
     async def _read(self, request: ProbeRequest) -> Reading:
         reader = ClusterReader(
@@ -100,19 +110,19 @@ def _state(request: ProbeRequest, reading: Reading, now: float) -> ClusterState:
     )
 
 
-def _is_there(state: ClusterState) -> bool:
-    """Tell whether what was asked for is there.
+def _missing(state: ClusterState) -> Unread | None:
+    """Return why what was requested is not there; None if it is.
 
-    A virtual machine that is gone is there as long as snapshots of it are: these are orphans.
+    A virtual machine that is deleted is there as long as snapshots of it are: these are orphans.
     """
+    absent = Unread("not_found", "it does not exist")
     if state.named:
-        return all(named.up for named in state.named)
+        return next((named.unread or absent for named in state.named if not named.up), None)
     listing = state.listing
-    return listing is not None and bool(listing.virtual_machines or listing.snapshots)
+    return None if listing and (listing.virtual_machines or listing.snapshots) else absent
 
 
-def _log(request: ProbeRequest, reading: Reading) -> None:
-    failure = reading.failure or Unread("not_found", "it is not there")
+def _log(request: ProbeRequest, failure: Unread) -> None:
     log.debug(
         "probe failed",
         cluster=request.cluster.name,

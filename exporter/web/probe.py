@@ -10,7 +10,7 @@ from exporter.cooperative import TimeSlices
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import Renderer
 from exporter.metrics.probe import Probe, probe_exposition
-from exporter.refresh.probe import Prober, ProbeRequest
+from exporter.refresh.probe import Prober, ProbeRequest, ProbeResult
 from exporter.snapshot import Cluster
 from exporter.web.handlers import respond
 from exporter.web.probe_query import ProbeQuery, QueryError, parse, time_limit
@@ -54,18 +54,26 @@ class ProbeHandler:
     slices: TimeSlices = field(default_factory=TimeSlices)
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
-        """Answer 200 with what was read, and with palette_probe_success 0 where it was not.
+        """Answer 200 with what was read, and with palette_probe_success 0 if it was not read.
 
-        Raises 400 where the query makes no sense, 403 for a foreign cluster, 404 where probes are
-        disabled.
+        Raises 400 for an invalid query, 403 for a foreign cluster, 404 if probes are disabled.
         """
         began = time.perf_counter()
         probing = self.probing()
-        question = _requested(request, probing)
+        query = _query(request, probing)
+        wanted = ProbeRequest(
+            cluster=_cluster(query, probing),
+            namespace=query.namespace,
+            vm=query.vm,
+            snapshot=query.snapshot,
+        )
         within = time_limit(request.headers.getall(TIMEOUT_HEADER, []))
-        finding = await probing.prober.probe(question, within)
-        read = await self.slices.run(probing.render(finding.state, None))
-        probe = Probe(success=finding.success, duration=time.perf_counter() - began)
+        result = await probing.prober.probe(wanted, within)
+        took = time.perf_counter() - began
+        if query.debug:
+            return web.Response(text=_explained(wanted, result, within, took))
+        read = await self.slices.run(probing.render(result.state, None))
+        probe = Probe(success=result.success, duration=took)
         now = self.wall()
 
         def parts(*, openmetrics: bool) -> Iterator[Block | bytes]:
@@ -74,19 +82,34 @@ class ProbeHandler:
         return await respond(request, parts, self.slices)
 
 
-def _requested(request: web.Request, probing: Probing) -> ProbeRequest:
+def _query(request: web.Request, probing: Probing) -> ProbeQuery:
     if not probing.enabled:
         raise web.HTTPNotFound(text=DISABLED)
     try:
-        wanted = parse(list(request.query.items()))
+        return parse(list(request.query.items()))
     except QueryError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
-    return ProbeRequest(
-        cluster=_cluster(wanted, probing),
-        namespace=wanted.namespace,
-        vm=wanted.vm,
-        snapshot=wanted.snapshot,
-    )
+
+
+def _explained(wanted: ProbeRequest, result: ProbeResult, within: float, took: float) -> str:
+    """Return how a probe went and why, one fact a line."""
+    cluster, failure, listing = wanted.cluster, result.failure, result.state.listing
+    facts = {
+        "cluster": f"{cluster.name} ({cluster.uid})",
+        "project": cluster.project_uid or "none: the scope is the tenant",
+        "namespace": wanted.namespace,
+        "vm": wanted.vm,
+        "snapshot": wanted.snapshot or "all of the VM",
+        "time limit": f"{within:g} s",
+        "took": f"{took:.3f} s",
+        "requests": result.requests,
+        "vm found": "not requested" if listing is None else bool(listing.virtual_machines),
+        "snapshots found": len(result.state.snapshots),
+        "success": int(result.success),
+    }
+    if failure:
+        facts |= {"reason": failure.reason, "error": failure.message}
+    return "".join(f"{name}: {value}\n" for name, value in facts.items())
 
 
 def _cluster(wanted: ProbeQuery, probing: Probing) -> Cluster:

@@ -176,6 +176,32 @@ async def test_requests_of_probes_are_counted_with_the_others(world: World) -> N
     assert counts[one, "200"] == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "fault", "says"),
+    [
+        (SNAPSHOT, None, ("success: 1", "snapshots found: 1", "requests: 1")),
+        (VM, None, ("success: 1", "vm found: True", "snapshots found: 2")),
+        (SNAPSHOT | {"snapshot": "gone"}, None, ("success: 0", "reason: not_found")),
+        (SNAPSHOT, 500, ("success: 0", "reason: server_error", "answered with 500")),
+        (VM, 403, ("success: 0", "reason: forbidden", "answered with 403")),
+    ],
+)
+async def test_debug_says_why_in_text(
+    world: World, query: Mapping[str, str], fault: int | None, says: tuple[str, ...]
+) -> None:
+    async with probing(world, targets=WHOLE_CLUSTER) as exporter:
+        if fault:
+            exporter.palette.faults.add(None, faults.status(fault))
+        url = f"{exporter.url}/probe"
+        async with exporter.session.get(url, params={**query, "debug": "true"}) as response:
+            text = await response.text()
+            assert response.status == 200
+            assert response.content_type == "text/plain"
+    assert "cluster: prod-east (6540a1)" in text
+    for each in says:
+        assert each in text
+
+
 async def test_a_cluster_that_nobody_named_is_foreign(world: World) -> None:
     put(world, "db-01", "nightly", cluster=WEST)
     foreign = {**SNAPSHOT, "cluster_uid": WEST}
