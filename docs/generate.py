@@ -10,8 +10,8 @@ from configuration_page import configuration_page
 
 from exporter.metrics.exposition import TABLES
 from exporter.metrics.family import AnyFamily
+from exporter.metrics.own_families import OWN_FAMILIES
 from exporter.metrics.probe import PROBE_FAMILIES
-from exporter.metrics.telemetry import OWN_FAMILIES
 
 DOCS = Path(__file__).parent
 

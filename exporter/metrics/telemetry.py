@@ -1,8 +1,12 @@
-"""The exporter's own metrics, kept by prometheus-client in a registry of their own."""
+"""The values of the exporter's own metrics.
+
+prometheus-client keeps them in a registry, except the failures of clusters: there are eight series
+for each cluster, and formatting them in the registry would hold the event loop too long.
+"""
 
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,134 +22,37 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from prometheus_client.registry import Collector
 
+from exporter.metrics.family import escape_label
+from exporter.metrics.own_families import (
+    API_REQUESTS,
+    API_SECONDS,
+    API_THROTTLE,
+    BUILD_INFO,
+    DECODE_ERRORS,
+    DISCOVERY_CLUSTERS,
+    DISCOVERY_SUCCESS_TIME,
+    DISCOVERY_UP,
+    LOGIN_FAILURES,
+    REFRESH_FAILURES,
+    REFRESH_INTERVAL,
+    RELOAD_SUCCESS_TIME,
+    RELOAD_SUCCESSFUL,
+    ROUND_SECONDS,
+    SHARD_ORDINAL,
+    TOTAL_SHARDS,
+    OwnFamily,
+)
 from exporter.snapshot import Cluster
 
-# Requests to Palette take from milliseconds to its time-outs; a page of 50 some hundred.
+# Requests to Palette take from milliseconds to its timeout; a page of 50 takes some hundred.
 REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 END_OF_FILE = b"# EOF\n"
-"""What ends a text in the OpenMetrics format."""
+"""The last line of a text in the OpenMetrics format."""
 
 _text_format: Callable[[Collector], bytes] = generate_latest
 _openmetrics_format: Callable[[Collector], bytes] = openmetrics_exposition.generate_latest
 _without_created_series: Callable[[], None] = disable_created_metrics
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnFamily:
-    """A family about the exporter; ``name`` is that of its samples, a counter's ``_total`` too."""
-
-    name: str
-    help: str
-    kind: type[Counter] | type[Gauge] | type[Histogram]
-    labels: tuple[str, ...] = ()
-
-    @property
-    def type(self) -> str:
-        """The type as the text formats name it."""
-        return self.kind.__name__.lower()
-
-    def text(self, value: float) -> str:
-        """Return the text of a gauge without labels, the same in both formats."""
-        return f"# HELP {self.name} {self.help}\n# TYPE {self.name} gauge\n{self.name} {value}\n"
-
-
-_CLUSTER = ("cluster_uid", "cluster_name")
-
-BUILD_INFO = OwnFamily(
-    name="palette_exporter_build_info",
-    help="Which exporter this is. Always 1.",
-    kind=Gauge,
-    labels=("version", "revision", "python_version"),
-)
-RELOAD_SUCCESSFUL = OwnFamily(
-    name="palette_exporter_config_last_reload_successful",
-    help="Whether the configuration was read without a fault the last time (1) or not (0).",
-    kind=Gauge,
-)
-RELOAD_SUCCESS_TIME = OwnFamily(
-    name="palette_exporter_config_last_reload_success_timestamp_seconds",
-    help="When the configuration was last read without a fault, in seconds since the epoch.",
-    kind=Gauge,
-)
-API_REQUESTS = OwnFamily(
-    name="palette_exporter_api_requests_total",
-    help="Requests sent to Palette, by the path's template and the HTTP status; the code is "
-    "error where no whole answer came.",
-    kind=Counter,
-    labels=("endpoint", "code"),
-)
-API_SECONDS = OwnFamily(
-    name="palette_exporter_api_request_duration_seconds",
-    help="How long requests to Palette took, until the last byte of the answer.",
-    kind=Histogram,
-    labels=("endpoint",),
-)
-API_THROTTLE = OwnFamily(
-    name="palette_exporter_api_throttle_seconds_total",
-    help="Seconds that requests to Palette have waited for the rate limit.",
-    kind=Counter,
-)
-REFRESH_FAILURES = OwnFamily(
-    name="palette_exporter_refresh_failures_total",
-    help="Refreshes of a cluster that failed, by reason.",
-    kind=Counter,
-    labels=(*_CLUSTER, "reason"),
-)
-DECODE_ERRORS = OwnFamily(
-    name="palette_exporter_decode_errors_total",
-    help="Values in Palette's answers that could not be read, by the path of the field.",
-    kind=Counter,
-    labels=("field",),
-)
-DISCOVERY_UP = OwnFamily(
-    name="palette_discovery_up",
-    help="Whether the last look for clusters succeeded (1) or not (0); only where discovery is on.",
-    kind=Gauge,
-)
-DISCOVERY_SUCCESS_TIME = OwnFamily(
-    name="palette_discovery_last_success_timestamp_seconds",
-    help="When clusters were last looked for with success, in seconds since the epoch; only "
-    "where discovery is on.",
-    kind=Gauge,
-)
-LOGIN_FAILURES = OwnFamily(
-    name="palette_exporter_login_failures_total",
-    help="Requests to the exporter that were refused for their user or password.",
-    kind=Counter,
-)
-DISCOVERY_CLUSTERS = OwnFamily(
-    name="palette_discovery_clusters",
-    help="Clusters in Palette's dashboard at the last successful discovery, by whether they are "
-    "selected; only where discovery is on.",
-    kind=Gauge,
-    labels=("selected",),
-)
-REFRESH_INTERVAL = OwnFamily(
-    name="palette_exporter_refresh_interval_seconds",
-    help="Time from one refresh of a cluster to the next, as configured.",
-    kind=Gauge,
-)
-ROUND_SECONDS = OwnFamily(
-    name="palette_exporter_round_seconds",
-    help="How long one round over all clusters takes at the configured request rate, by plan; "
-    "above the refresh interval the rounds are stretched.",
-    kind=Gauge,
-)
-SERIES = OwnFamily(
-    name="palette_exporter_series",
-    help="Number of series in this scrape.",
-    kind=Gauge,
-)
-SHARD_ORDINAL = OwnFamily(
-    name="palette_exporter_shard_ordinal",
-    help="Which of the exporters that share the clusters this one is, from 0.",
-    kind=Gauge,
-)
-TOTAL_SHARDS = OwnFamily(
-    name="palette_exporter_total_shards",
-    help="How many exporters share the clusters.",
-    kind=Gauge,
-)
 
 REASONS = (
     "unauthorized",
@@ -157,27 +64,22 @@ REASONS = (
     "connection",
     "invalid_response",
 )
-"""Why a refresh can fail, as the errors of Palette are named."""
+"""The reasons of failed refreshes; those of the errors in ``palette``."""
 
-OWN_FAMILIES = (
-    DISCOVERY_UP,
-    DISCOVERY_SUCCESS_TIME,
-    DISCOVERY_CLUSTERS,
-    BUILD_INFO,
-    RELOAD_SUCCESSFUL,
-    RELOAD_SUCCESS_TIME,
-    API_REQUESTS,
-    API_SECONDS,
-    API_THROTTLE,
-    REFRESH_FAILURES,
-    DECODE_ERRORS,
-    LOGIN_FAILURES,
-    REFRESH_INTERVAL,
-    ROUND_SECONDS,
-    SERIES,
-    SHARD_ORDINAL,
-    TOTAL_SHARDS,
-)
+
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    """How many refreshes of a cluster failed, by reason."""
+
+    cluster: Cluster
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+
+    def lines(self, name: str) -> Iterator[str]:
+        """Yield a line for each reason."""
+        uid, cluster = escape_label(self.cluster.uid), escape_label(self.cluster.name)
+        for reason, count in self.counts.items():
+            labels = f'cluster_uid="{uid}",cluster_name="{cluster}",reason="{reason}"'
+            yield f"{name}{{{labels}}} {count}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +98,7 @@ class _Allowed(Collector):
 
 
 class Telemetry:
-    """Counts what the exporter does, and knows the text of it."""
+    """Counts what the exporter does, and returns the text of these counts."""
 
     def __init__(self, *, version: str, revision: str, now: float) -> None:
         _without_created_series()
@@ -212,7 +114,7 @@ class Telemetry:
             registry=self.registry,
         )
         self._throttle = self._counter(API_THROTTLE)
-        self._failures = self._counter(REFRESH_FAILURES)
+        self._failures: dict[str, _Failures] = {}
         self._decode_errors = self._counter(DECODE_ERRORS)
         self._login_failures = self._counter(LOGIN_FAILURES)
         self._interval = self._gauge(REFRESH_INTERVAL)
@@ -260,16 +162,16 @@ class Telemetry:
 
     def watching(self, cluster: Cluster) -> None:
         """Count the failures of a cluster from 0, so that the first one is an increase."""
-        for reason in REASONS:
-            self._failures.labels(cluster.uid, cluster.name, reason)
+        self._failures.setdefault(cluster.uid, _Failures(cluster))
 
     def forget(self, cluster_uid: str) -> None:
-        """Drop what was counted of a cluster that is gone."""
-        self._failures.remove_by_labels({"cluster_uid": cluster_uid})
+        """Remove the counters of a cluster."""
+        self._failures.pop(cluster_uid, None)
 
     def refresh_failed(self, cluster: Cluster, reason: str) -> None:
         """Count a refresh that failed."""
-        self._failures.labels(cluster.uid, cluster.name, reason).inc()
+        self.watching(cluster)
+        self._failures[cluster.uid].counts[reason] += 1
 
     def decode_error(self, field: str) -> None:
         """Count a value that could not be read."""
@@ -280,7 +182,7 @@ class Telemetry:
         self._login_failures.inc()
 
     def planned(self, round_seconds: float) -> None:
-        """Tell how long a round takes by plan."""
+        """Record the planned duration of a round."""
         self._round.set(round_seconds)
 
     def refreshing(self, interval: float) -> None:
@@ -288,17 +190,17 @@ class Telemetry:
         self._interval.set(interval)
 
     def sharing(self, ordinal: int, total: int) -> None:
-        """Tell which of how many exporters this is."""
+        """Record the index of this exporter and the number of exporters."""
         self._ordinal.set(ordinal)
         self._shards.set(total)
 
     def configured(self, now: float) -> None:
-        """Tell that the configuration was read without a fault, in seconds since the epoch."""
+        """Record a successful load of the configuration; now: in seconds since the epoch."""
         self._reload_successful.set(1)
         self._reload_time.set(now)
 
     def refused(self) -> None:
-        """Tell that a configuration was read and refused; the one before stays in force."""
+        """Record that a configuration was refused; the previous one stays active."""
         self._reload_successful.set(0)
 
     def text(
@@ -309,9 +211,16 @@ class Telemetry:
         allows: whether the family of a name is exported; it is asked about those of Palette only.
         """
         families = _Allowed(self.registry, allows)
+        failures = self._failures_text(openmetrics) if allows(REFRESH_FAILURES.name) else b""
         if openmetrics:
-            return _openmetrics_format(families).removesuffix(END_OF_FILE)
-        return _text_format(families)
+            return _openmetrics_format(families).removesuffix(END_OF_FILE) + failures
+        return _text_format(families) + failures
+
+    def _failures_text(self, openmetrics: bool) -> bytes:
+        name, text = REFRESH_FAILURES.name, REFRESH_FAILURES.help
+        family = name.removesuffix("_total") if openmetrics else name
+        lines = (line for each in self._failures.values() for line in each.lines(name))
+        return "".join((f"# HELP {family} {text}\n# TYPE {family} counter\n", *lines)).encode()
 
     def _counter(self, family: OwnFamily) -> Counter:
         return Counter(family.name, family.help, family.labels, registry=self.registry)

@@ -8,8 +8,9 @@ import structlog
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import RenderedCluster
 from exporter.metrics.options import ScrapeOptions
+from exporter.metrics.own_families import SERIES
 from exporter.metrics.scrape import exposition
-from exporter.metrics.telemetry import END_OF_FILE, SERIES, Telemetry
+from exporter.metrics.telemetry import END_OF_FILE, Telemetry
 from exporter.store import Store
 
 log = structlog.get_logger()

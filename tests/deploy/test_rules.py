@@ -10,7 +10,7 @@ import yaml
 
 from exporter.duration import parse_prometheus_duration
 from exporter.metrics.exposition import TABLES
-from exporter.metrics.telemetry import OWN_FAMILIES
+from exporter.metrics.own_families import OWN_FAMILIES
 from tests.deploy.conftest import Program
 from tests.deploy.rules import (
     ALERT_NAMES,
