@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.settings import web_files
+from exporter.runtime.from_settings import web_config
+from exporter.settings import Settings, web_files
 from tests.process import eventually
 from tests.web.guard.guarded import Answer, WebFile, ask, basic, guarded, hashed
 from tests.web.running import Exporter
@@ -136,8 +137,5 @@ def test_the_files_are_known_even_where_they_are_invalid(web_file: WebFile) -> N
 
 
 async def test_no_hash_shows_in_what_is_printed(web_file: WebFile) -> None:
-    from exporter.runtime.from_settings import web_config
-    from exporter.settings import Settings
-
     settings = Settings.model_validate({"web": {"config_file": str(web_file.path)}})
     assert USERS["first"] not in repr(web_config(settings))
