@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_version())  # noqa: T201
         return OK
     signals = Signals()
-    printing = ("--config.check", "--config.print", "--report")
+    printing = ("--config.check", "--config.print", "--health", "--report")
     if not any(argument.startswith(printing) for argument in arguments):
         # Early: what is imported from here on takes a while, in which a signal may come.
         signals.install()
@@ -63,6 +63,8 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
     from exporter.settings.source import command_line
 
     flags = parse(arguments)
+    if flags.health:
+        return _health(arguments)
     try:
         origin = command_line(
             flags=flags.settings,
@@ -77,6 +79,20 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
     if flags.prints:
         return _check(settings, flags)
     return leave(_serve(settings, origin, signals, demo=flags.demo))
+
+
+def _health(arguments: Sequence[str]) -> int:
+    """Return 0 where the exporter that the arguments describe answers, 1 where it does not."""
+    from exporter.runtime.health import described, unhealthy
+    from exporter.settings import SettingsError
+
+    try:
+        reason = unhealthy(described(arguments))
+    except SettingsError as error:
+        reason = str(error)
+    if reason:
+        print(reason, file=sys.stderr)  # noqa: T201
+    return FAILED if reason else OK
 
 
 def _check(settings: "Settings", flags: "Flags") -> int:
