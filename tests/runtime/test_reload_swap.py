@@ -327,6 +327,7 @@ async def test_a_new_interval_of_discovery_counts_while_it_sleeps(world: World) 
     hourly = {"enabled": True, "interval": "1h"}
     async with exporting(world, discovery=hourly) as exporter, exporter.loops():
         await exporter.reload(discovery={"enabled": True, "interval": "10s"})
+        await exporter.idle()
         exporter.palette.forget_requests()
         await exporter.pass_time(60.0)
         assert exporter.counted()["list_clusters"] >= 6
