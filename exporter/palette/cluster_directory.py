@@ -13,10 +13,10 @@ log = structlog.get_logger()
 
 
 class ClusterDirectory:
-    """Asks the dashboard once for all that want to know, one question per scope at a time.
+    """Asks the dashboard once for all loops, one request per scope at a time.
 
     clock: seconds.
-    ask_again_after: seconds during which a question for a name that failed is not repeated.
+    ask_again_after: seconds after which a name that is still unknown is asked for again.
     """
 
     def __init__(
@@ -40,19 +40,17 @@ class ClusterDirectory:
     async def find(self, uid: str, project_uid: str) -> Cluster | None:
         """Return what is known of a cluster; None where it is not listed, or nobody answers."""
         async with self._turn(project_uid):
-            if project_uid not in self._known and self._may_ask(project_uid):
+            known = self._known.get(project_uid, {})
+            if uid not in known and self._clock() >= self._ask_again_at.get(project_uid, 0.0):
+                self._ask_again_at[project_uid] = self._clock() + self._ask_again_after
                 try:
-                    await self._ask(project_uid, retry_for=0)
+                    known = await self._ask(project_uid, retry_for=0)
                 except PaletteError as error:
-                    self._ask_again_at[project_uid] = self._clock() + self._ask_again_after
                     log.debug("cluster names unknown", reason=error.reason, error=str(error))
-        return self._known.get(project_uid, {}).get(uid)
+        return known.get(uid)
 
     def _turn(self, project_uid: str) -> asyncio.Lock:
         return self._turns.setdefault(project_uid, asyncio.Lock())
-
-    def _may_ask(self, project_uid: str) -> bool:
-        return self._clock() >= self._ask_again_at.get(project_uid, 0.0)
 
     async def _ask(self, project_uid: str, retry_for: float) -> dict[str, Cluster]:
         found = await self._palette.clusters(project_uid=project_uid or None, retry_for=retry_for)

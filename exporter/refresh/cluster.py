@@ -1,6 +1,8 @@
 """One refresh of a cluster, and the loop around it."""
 
+import asyncio
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +19,9 @@ from exporter.refresh.state import expiring, keep, next_read_within, still_wante
 from exporter.refresh.targets import ClusterTargets, Share, SnapshotTarget, identity
 from exporter.snapshot import Cluster, ClusterState, Listing
 from exporter.store import Store
+
+NAME_WITHIN = 1.0
+"""Seconds for which a refresh waits for the cluster's name, except for the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +162,10 @@ class ClusterLoop:
         if self.targets.name or self._found:
             return
         scope = self.targets.project_uid or self._context.project_uid
-        self._found = await self._context.directory.find(self.targets.uid, scope)
+        # Only the first refresh waits for a dashboard that hangs.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NAME_WITHIN if self.ended else None):
+                self._found = await self._context.directory.find(self.targets.uid, scope)
         self.cluster = self._identity()
 
     def _state(

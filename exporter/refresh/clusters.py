@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from exporter.clock import Clock
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
@@ -67,19 +67,29 @@ class ClusterLoops:
         discovered: whether the dashboard's list has changed, and not the configuration.
         """
         targets = {each.uid: each for each in wanted if each.uid in context.share}
-        self._remove(
-            [uid for uid in self._loops if uid not in targets], context, discovered=discovered
-        )
+        if discovered:
+            self._report_undiscovered(targets)
+        self._remove([uid for uid in self._loops if uid not in targets], context)
         for uid, loop in self._loops.items():
             loop.adopt(targets[uid], context)
         self._add([each for uid, each in targets.items() if uid not in self._loops], context, group)
         self._report_round(context)
 
-    def _remove(self, uids: Sequence[str], context: RefreshContext, *, discovered: bool) -> None:
+    def _report_undiscovered(self, targets: Mapping[str, ClusterTargets]) -> None:
+        """Warn of clusters that leave the dashboard, also where a target still names them."""
+        found = {uid for uid, each in targets.items() if each.dashboard}
+        lost = [
+            loop.cluster.name
+            for uid, loop in self._loops.items()
+            if loop.targets.dashboard and uid not in found
+        ]
+        if lost:
+            self._log.undiscovered(lost)
+
+    def _remove(self, uids: Sequence[str], context: RefreshContext) -> None:
         if not uids:
             return
-        names = [self._loops[uid].cluster.name for uid in uids]
-        self._log.not_watching(names, discovered=discovered)
+        self._log.not_watching([self._loops[uid].cluster.name for uid in uids])
         for uid in uids:
             # A cancelled loop publishes nothing, not even what has just arrived.
             self._tasks.pop(uid).cancel()

@@ -72,12 +72,13 @@ class RoundLog:
         """Log clusters that are read from now on."""
         log.info("watching clusters", count=len(names), names=_some(names))
 
-    def not_watching(self, names: Sequence[str], *, discovered: bool) -> None:
-        """Log clusters that are no longer read; a warning where discovery lost them."""
-        if discovered:
-            log.warning("clusters no longer discovered", count=len(names), names=_some(names))
-        else:
-            log.info("no longer watching clusters", count=len(names), names=_some(names))
+    def not_watching(self, names: Sequence[str]) -> None:
+        """Log clusters that are no longer read."""
+        log.info("no longer watching clusters", count=len(names), names=_some(names))
+
+    def undiscovered(self, names: Sequence[str]) -> None:
+        """Log clusters that discovery lost: nobody configured that."""
+        log.warning("clusters no longer discovered", count=len(names), names=_some(names))
 
     def plan(self, *, clusters: int, requests: int, seconds: float) -> None:
         """Log what a round takes."""

@@ -155,7 +155,8 @@ def identity(targets: ClusterTargets, default_project: str, found: Cluster | Non
     if targets.dashboard:
         known, project = targets.dashboard, targets.dashboard.project_uid or default_project
     else:
-        known = found or Cluster(uid=targets.uid, name=targets.uid)
+        # Its state is not asked for again, and would be shown long after it changed.
+        known = replace(found or Cluster(uid=targets.uid, name=targets.uid), state="")
         project = default_project or known.project_uid
     return replace(
         known, name=targets.name or known.name, project_uid=targets.project_uid or project

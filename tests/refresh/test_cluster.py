@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from exporter.demo.world import World
+from exporter.metrics.telemetry import REASONS
+from exporter.palette.errors import PaletteError
 from tests.harness import (
     EAST,
     EAST_PROJECT,
@@ -154,6 +156,55 @@ async def test_a_cluster_that_is_not_listed_keeps_its_uid_for_a_name(world: Worl
         scrape = await exporter.refresh()
         assert scrape.rows(CLUSTER_UP, "cluster_name") == {WEST: 0}
         assert scrape.counted(FAILURES, "reason") == {"not_found": 1}
+
+
+async def test_a_name_that_was_not_known_is_asked_for_again_after_a_good_refresh(
+    world: World,
+) -> None:
+    """Otherwise the exporters of a pair could show one cluster under two names for good."""
+    async with exporting(world, targets=[target(EAST)]) as exporter:
+        failing = exporter.palette.faults.add("list_clusters", faults.status(500))
+        scrape = await exporter.refresh()
+        assert scrape.rows(CLUSTER_UP, "cluster_name") == {EAST: 1}
+        failing.remove()
+        exporter.clock.advance(INTERVAL)
+        scrape = await exporter.refresh()
+        assert scrape.rows(CLUSTER_UP, "cluster_name") == {"prod-east": 1}
+        assert scrape.families_of(cluster_name=EAST) == set()
+
+
+async def test_a_cluster_that_is_listed_later_gets_its_name_then(world: World) -> None:
+    async with exporting(world, targets=[target(NORTH)]) as exporter:
+        scrape = await exporter.refresh()
+        assert scrape.rows(CLUSTER_UP, "cluster_name") == {NORTH: 0}
+        world.add_cluster(NORTH, "prod-north", NORTH_PROJECT)
+        exporter.clock.advance(INTERVAL)
+        scrape = await exporter.refresh()
+        assert scrape.rows(CLUSTER_UP, "cluster_name") == {"prod-north": 1}
+
+
+async def test_a_dashboard_that_hangs_later_delays_no_refresh(world: World) -> None:
+    async with exporting(world, targets=[target(NORTH), target(EAST)]) as exporter:
+        await exporter.refresh()
+        exporter.palette.faults.add("list_clusters", faults.hang())
+        exporter.clock.advance(INTERVAL)
+        async with asyncio.timeout(3.0):
+            scrape = await exporter.refresh()
+        assert scrape.rows(CLUSTER_UP, "cluster_uid") == {EAST: 1, NORTH: 0}
+
+
+async def test_failures_count_from_0_for_each_cluster_and_reason(world: World) -> None:
+    """So that increase() sees the first one."""
+    async with exporting(world, targets=[target(EAST, cluster_name="prod-east")]) as exporter:
+        scrape = await exporter.refresh()
+        rows = scrape.rows(FAILURES, "cluster_name", "reason")
+        assert rows == {("prod-east", reason): 0 for reason in REASONS}
+        assert set(REASONS) == {error.reason for error in errors_of(PaletteError)}
+
+
+def errors_of(kind: type[PaletteError]) -> list[type[PaletteError]]:
+    below = [error for each in kind.__subclasses__() for error in errors_of(each)]
+    return below or [kind]
 
 
 async def test_while_nothing_answers_the_name_is_asked_for_with_every_refresh(
