@@ -73,10 +73,8 @@ class Session:
                 pool.client.request(method, url, allow_redirects=False, **options) as response,  # type: ignore[arg-type]
             ):
                 yield response
-                if response.status in RETRYABLE_STATUSES:
+                if response.status in RETRYABLE_STATUSES or response.status >= 500:
                     self._retire(pool)
-                if response.status == 429 or response.status >= 500:
-                    response.close()
         except (aiohttp.ClientError, OSError):
             self._retire(pool)
             raise

@@ -32,6 +32,7 @@ from exporter.palette.errors import (
 )
 from exporter.palette.session import Session
 from tests.palette.conftest import KEY, Handler, MakeTransport, Record, Serve, answers, ok, status
+from tests.palette.raw import raw_server
 
 VMS = "/v1/spectroclusters/{uid}/vms"
 ONE = "/v1/spectroclusters/{uid}/vms/{vmName}/snapshot/{snapshotName}"
@@ -344,7 +345,7 @@ async def test_requests_wait_for_their_turn_in_the_budget(
     started = monotonic()
     await asyncio.gather(*(transport.get(VMS, bytes, path=UID) for _ in range(6)))
     assert monotonic() - started >= 1.25
-    assert len(record.waits) == 5
+    assert sum(wait > 0.2 for wait in record.waits) == 5
 
 
 async def test_waiting_for_the_budget_uses_up_nobodys_retries(
@@ -487,53 +488,6 @@ async def test_broken_gzip_is_no_answer(serve: Serve, transport_to: MakeTranspor
 
 
 # --- raw sockets: what no HTTP library would send
-
-
-class Served:
-    """How many requests a raw server got, and whether it got one."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._first = asyncio.Event()
-        self._hung_up = asyncio.Event()
-
-    def note(self) -> None:
-        self.count += 1
-        self._first.set()
-
-    async def wait(self) -> None:
-        await self._first.wait()
-
-    def note_end(self) -> None:
-        self._hung_up.set()
-
-    async def hung_up(self) -> None:
-        async with asyncio.timeout(10):
-            await self._hung_up.wait()
-
-
-@asynccontextmanager
-async def raw_server(answer: bytes, *, hang: bool = False) -> AsyncIterator[tuple[str, Served]]:
-    """Answer each request with these bytes, and hang up or hang."""
-    served = Served()
-
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            served.note()
-            writer.write(answer)
-            await writer.drain()
-            if hang:
-                await reader.read()
-                served.note_end()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(client, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", served
 
 
 @pytest.mark.parametrize(
