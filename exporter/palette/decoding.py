@@ -36,12 +36,22 @@ class Decoder:
             raise InvalidResponse(f"the answer holds more than {MOST_VALUES} values")
         async with self._queue:
             await asyncio.sleep(0)
-            try:
-                if len(body) <= AT_ONCE:
-                    return decode(body)
-                return await asyncio.to_thread(decode, body)
-            except PaletteError:
-                raise
-            except Exception as error:
-                problem = type(error).__name__
-        raise InvalidResponse(f"the answer cannot be decoded ({problem})")
+            if len(body) <= AT_ONCE:
+                outcome = _outcome(body, decode)
+            else:
+                outcome = await asyncio.to_thread(_outcome, body, decode)
+        if isinstance(outcome, PaletteError):
+            # A traceback may keep this frame until the next pass of the garbage collector.
+            del body
+            raise outcome
+        return outcome
+
+
+def _outcome(body: bytes, decode: Callable[[bytes], T]) -> T | PaletteError:
+    """Return an error without its traceback, whose frames hold the body."""
+    try:
+        return decode(body)
+    except PaletteError as error:
+        return type(error)(str(error))
+    except Exception as error:
+        return InvalidResponse(f"the answer cannot be decoded ({type(error).__name__})")

@@ -29,36 +29,39 @@ Fetch = Callable[[str | None], Awaitable[Page[T]]]
 async def whole_list(fetch: Fetch[T], *, restarts: int = 1) -> tuple[T, ...]:
     """Return each item once, as the last page that holds it shows it.
 
-    restarts: how often to begin again where the continue token expires on the way; nothing of
-        what was read before is kept.
-    Raises PaletteError, InvalidResponse too where the pages would not come to an end.
+    restarts: how often to begin again if the continue token expires; nothing of what was read
+        before is kept.
+    Raises PaletteError; InvalidResponse if the pages would not come to an end.
     """
     items: dict[Hashable, T] = {}
     try:
         async with aclosing(pages(fetch)) as every_page:
             async for page in every_page:
-                known = len(items)
+                known, is_last = len(items), page.continue_token is None
                 items.update((item.key, item) for item in page.items)
+                del page
                 if len(items) > MOST_ITEMS:
                     raise InvalidResponse(f"the list has more than {MOST_ITEMS} items")
-                if page.continue_token and len(items) == known:
+                if len(items) == known and not is_last:
                     raise InvalidResponse("a page of a list, not its last, has no new item")
+        return tuple(items.values())
     except Expired:
         if not items or not restarts:
             raise
-    else:
-        return tuple(items.values())
+    finally:
+        # A traceback may keep this frame until the next pass of the garbage collector.
+        items.clear()
     return await whole_list(fetch, restarts=restarts - 1)
 
 
 async def pages(fetch: Fetch[T]) -> AsyncGenerator[Page[T]]:
-    """Yield the pages; InvalidResponse at a token seen before, or past 10,000 of them."""
+    """Yield the pages; InvalidResponse at a repeated token, or past 10,000 pages."""
     seen: set[str] = set()
     token: str | None = None
     for _ in range(MOST_PAGES):
         page = await fetch(token)
-        yield page
         token = page.continue_token
+        yield page
         if token is None:
             return
         if token in seen:

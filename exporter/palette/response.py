@@ -4,6 +4,7 @@ aiohttp's exceptions carry URLs and headers, so none of them is chained or quote
 """
 
 import asyncio
+import codecs
 import os
 import re
 import ssl
@@ -71,14 +72,19 @@ async def body_of(response: aiohttp.ClientResponse, request: Request, reserve: R
     too_large = f"{request} was answered with more than {BODY_LIMIT >> 20} MiB"
     if (response.content_length or 0) > BODY_LIMIT:
         raise InvalidResponse(too_large)
-    chunks, size = [], 0
-    async for chunk in _decoded(response, request):
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            raise InvalidResponse(too_large)
-        await reserve(len(chunk))
-        chunks.append(chunk)
-    return b"".join(chunks)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in _decoded(response, request):
+            size += len(chunk)
+            if size > BODY_LIMIT:
+                raise InvalidResponse(too_large)
+            await reserve(len(chunk))
+            chunks.append(chunk)
+        return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
+    finally:
+        # A traceback may keep this frame until the next pass of the garbage collector.
+        chunks.clear()
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:

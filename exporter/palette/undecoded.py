@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-LIMIT = 32 * 1024 * 1024
-"""Bytes; fifty snapshots have 64 KiB."""
+LIMIT = 8 * 1024 * 1024
+"""Bytes."""
+
+SMALL = 256 * 1024
+"""Bytes that an answer may always have; fifty snapshots have a quarter of that."""
 
 Reserve = Callable[[int], Awaitable[None]]
 """Reserves so many bytes more for one answer."""
@@ -14,24 +17,29 @@ Reserve = Callable[[int], Awaitable[None]]
 class Undecoded:
     """Reserves memory for answers while they are read and decoded.
 
-    At the limit all answers wait except the oldest, so that at least one of them always
-    proceeds: together they take at most the limit and the bytes of one answer.
+    At the limit large answers wait, except the oldest of them, so that one always proceeds:
+    together they take at most the limit and the bytes of one answer.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, small: int = SMALL) -> None:
         self._limit = limit
+        self._small = small
         self._sizes: dict[object, int] = {}
         self._released = asyncio.Event()
 
     @contextmanager
     def answer(self) -> Iterator[Reserve]:
         """Yield what reserves memory for one answer; all of it is released at the end."""
-        answer = object()
+        answer, received = object(), 0
 
         async def reserve(size: int) -> None:
-            while not self._fits(answer, size):
+            nonlocal received
+            received += size
+            if received <= self._small:
+                return
+            while not self._fits(answer, received):
                 await self._released.wait()
-            self._sizes[answer] = self._sizes.get(answer, 0) + size
+            self._sizes[answer] = received
 
         try:
             yield reserve
@@ -42,4 +50,5 @@ class Undecoded:
 
     def _fits(self, answer: object, size: int) -> bool:
         oldest = next(iter(self._sizes), answer)
-        return answer is oldest or sum(self._sizes.values()) + size <= self._limit
+        others = sum(self._sizes.values()) - self._sizes.get(answer, 0)
+        return answer is oldest or others + size <= self._limit

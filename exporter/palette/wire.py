@@ -56,6 +56,9 @@ __all__ = [
     "virtual_machine_page",
 ]
 
+MOST_ON_A_PAGE = 10_000
+"""Palette sends at most fifty, and all clusters of the dashboard at once."""
+
 SCHEDULED_LABEL = "vmo-manager.spectrocloud.com/scheduled"
 CLONE = "VirtualMachineClone"
 CONDITION_STATUSES = frozenset({"true", "false", "unknown"})
@@ -128,7 +131,10 @@ def clusters(body: bytes, report: Report) -> tuple[Cluster, ...]:
 
 def _page(kind: type[D], body: bytes, report: Report, read: Read[D, T]) -> Page[T]:
     answer = decode_list(body)
-    values = [_decoded(kind, raw, report, read) for raw in raw_items(answer)]
+    items = raw_items(answer)
+    if len(items) > MOST_ON_A_PAGE:
+        raise InvalidResponse(f"the list has more than {MOST_ON_A_PAGE} items on a page")
+    values = [_decoded(kind, raw, report, read) for raw in items]
     token = answer.metadata.continue_token if answer.metadata else None
     if token and not encodable(token):
         raise InvalidResponse("the list has a continue token that cannot be sent back")

@@ -1,15 +1,16 @@
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from exporter.palette import paging
 from exporter.palette.client import Palette
 from exporter.palette.decoding import MOST_VALUES
 from exporter.palette.errors import Expired, InvalidResponse, NotFound, ServerError
-from exporter.palette.wire import Fault
+from exporter.palette.paging import whole_list
+from exporter.palette.wire import Fault, Page
 from exporter.snapshot import SnapshotKey
 from tests.palette.conftest import MakeTransport, Serve, answers, ok, status
 
@@ -120,20 +121,29 @@ async def test_a_list_that_would_not_end_is_an_error(
     assert len(seen) == requests
 
 
-async def test_a_list_has_an_end_at_last(
-    serve: Serve, palette_at: Callable[[str], Palette], monkeypatch: pytest.MonkeyPatch
+@dataclass(frozen=True)
+class Numbered:
+    key: int
+
+
+@pytest.mark.parametrize(
+    ("items_on_a_page", "pages", "words"),
+    [(1, 10_000, "more than 10000 pages"), (30_000, 4, "more than 100000 items")],
+)
+async def test_a_list_whose_every_page_is_new_has_an_end_at_last(
+    items_on_a_page: int, pages: int, words: str
 ) -> None:
-    monkeypatch.setattr(paging, "MOST_PAGES", 20)
-    asked = 0
+    fetched = 0
 
-    async def handler(request: web.Request) -> web.StreamResponse:
-        nonlocal asked
-        asked += 1
-        return page(f"s{asked}", token=f"t{asked}")()
+    async def fetch(token: str | None) -> Page[Numbered]:
+        nonlocal fetched
+        first, fetched = fetched * items_on_a_page, fetched + 1
+        items = tuple(Numbered(first + number) for number in range(items_on_a_page))
+        return Page(items=items, continue_token=str(fetched))
 
-    with pytest.raises(InvalidResponse, match="more than 20 pages"):
-        await palette_at(await serve(handler)).snapshots("u1")
-    assert asked == 20
+    with pytest.raises(InvalidResponse, match=words):
+        await whole_list(fetch)
+    assert fetched == pages
 
 
 async def test_an_expired_token_starts_the_list_again_and_mixes_nothing(
@@ -215,6 +225,15 @@ async def test_a_page_of_megabytes_is_read_like_any_other(
     found = await palette_at(await serve(handler)).snapshots("u1")
     assert [snapshot.name for snapshot in found] == names
     assert [fault.field for fault in faults] == ["status.readyToUse"] * 50
+
+
+async def test_a_page_of_thousands_of_items_is_not_decoded(
+    serve: Serve, palette_at: Callable[[str], Palette], faults: list[Fault]
+) -> None:
+    handler, _ = answers(page(*(f"s{number}" for number in range(10_001))))
+    with pytest.raises(InvalidResponse, match="more than 10000 items on a page"):
+        await palette_at(await serve(handler)).snapshots("u1")
+    assert faults == []
 
 
 @pytest.mark.parametrize("junk", ["1", "{}", '""'])

@@ -1,0 +1,230 @@
+"""Bodies: how they are encoded, how large they get, and what all of them take together."""
+
+import asyncio
+import gzip
+import tracemalloc
+import zlib
+from collections.abc import Callable
+
+import pytest
+from aiohttp import web
+
+from exporter.palette.client import Palette
+from exporter.palette.errors import Forbidden, InvalidResponse, NotFound
+from exporter.palette.undecoded import Undecoded
+from tests.palette.conftest import MakeTransport, Serve, answers, ok, status
+
+VMS = "/v1/spectroclusters/{uid}/vms"
+UID = {"uid": "u1"}
+
+
+def encoded(name: str, body: bytes) -> Callable[[], web.Response]:
+    return lambda: web.Response(body=body, headers={"Content-Encoding": name})
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+TEXT = b'[1, "' + b"abc" * 100_000 + b'"]'
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("gzip", gzip.compress(TEXT)),
+        ("GZIP", gzip.compress(TEXT)),
+        ("x-gzip", gzip.compress(TEXT)),
+        ("deflate", zlib.compress(TEXT)),
+        ("deflate", raw_deflate(TEXT)),
+        ("identity", TEXT),
+        ("", TEXT),
+    ],
+)
+async def test_a_body_is_decompressed(
+    serve: Serve, transport_to: MakeTransport, name: str, body: bytes
+) -> None:
+    handler, seen = answers(encoded(name, body))
+    assert await transport_to(await serve(handler)).get(VMS, bytes, path=UID) == TEXT
+    assert seen[0].headers["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("name", ["br", "zstd", "compress", "gzip, gzip"])
+async def test_an_encoding_that_was_not_requested_is_named(
+    serve: Serve, transport_to: MakeTransport, name: str
+) -> None:
+    handler, seen = answers(encoded(name, b"\x0b\x02\x80[1]\x03"))
+    named = "something unknown" if "," in name else name
+    with pytest.raises(
+        InvalidResponse, match=f"encoded as {named}, which was not requested"
+    ) as caught:
+        await transport_to(await serve(handler)).get(VMS, bytes, path=UID)
+    assert not caught.value.retryable
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "deflate"])
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(TEXT)[:-9], zlib.compress(TEXT)[:-5]])
+async def test_a_body_that_cannot_be_decompressed_is_no_answer(
+    serve: Serve, transport_to: MakeTransport, name: str, body: bytes
+) -> None:
+    handler, seen = answers(encoded(name, body))
+    with pytest.raises(InvalidResponse, match="cannot be decompressed"):
+        await transport_to(await serve(handler)).get(VMS, bytes, path=UID)
+    assert len(seen) == 1
+
+
+async def test_a_byte_order_mark_does_not_count(serve: Serve, transport_to: MakeTransport) -> None:
+    body = '{"metadata": {}, "items": [{"metadata": {"name": "a", "namespace": "n"}}]}'
+    handler, _ = answers(ok(body.encode("utf-8-sig")))
+    palette = Palette(transport_to(await serve(handler)), lambda fault: None)
+    assert [snapshot.name for snapshot in await palette.snapshots("u1")] == ["a"]
+
+
+@pytest.mark.parametrize("code", [400, 403, 404])
+@pytest.mark.parametrize("word", ["ProjectNotFoundInTenant", "ResourceAccessDenied"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+async def test_a_code_that_speaks_of_project_or_access_is_no_missing_object(
+    serve: Serve,
+    transport_to: MakeTransport,
+    code: int,
+    word: str,
+    pack: Callable[[bytes], bytes],
+) -> None:
+    handler, _ = answers(status(code, pack(f'{{"code": "{word}"}}'.encode())))
+    with pytest.raises(Forbidden, match=word):
+        await transport_to(await serve(handler)).get(VMS, bytes, path=UID)
+
+
+async def test_any_other_404_is_a_missing_object(serve: Serve, transport_to: MakeTransport) -> None:
+    for body in (b'{"code": "ResourceNotFound"}', b"", b"<html>", b'{"code": ["x"]}'):
+        handler, _ = answers(status(404, body))
+        with pytest.raises(NotFound):
+            await transport_to(await serve(handler)).get(VMS, bytes, path=UID)
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("x"), RecursionError("x"), MemoryError("x"), KeyError("x"), OSError("x")]
+)
+async def test_what_decoding_raises_is_an_error_of_the_call(
+    serve: Serve, transport_to: MakeTransport, error: Exception
+) -> None:
+    def decode(body: bytes) -> None:
+        raise error
+
+    handler, seen = answers(ok())
+    with pytest.raises(InvalidResponse, match=f"cannot be decoded \\({type(error).__name__}\\)"):
+        await transport_to(await serve(handler)).get(VMS, decode, path=UID)
+    assert len(seen) == 1
+
+
+# --- sizes
+
+
+def bomb(mebibytes: int) -> bytes:
+    """Return a gzip stream that inflates to so much; after a full flush its blocks repeat."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    block = bytes(2**20)
+    head = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    return head + again * (mebibytes - 1)
+
+
+async def test_a_gzip_bomb_is_not_inflated_past_the_limit(
+    serve: Serve, transport_to: MakeTransport
+) -> None:
+    handler, seen = answers(encoded("gzip", bomb(1024)))
+    transport = transport_to(await serve(handler))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidResponse, match="more than 32 MiB"):
+            await transport.get(VMS, bytes, path=UID)
+        assert tracemalloc.get_traced_memory()[1] < 80 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert len(seen) == 1
+
+
+async def test_many_large_answers_wait_for_one_another(
+    serve: Serve, transport_to: MakeTransport
+) -> None:
+    body = bytearray(b" " * (31 * 2**20))
+    body[0:2], body[-1:] = b'["', b'"'
+    packed = gzip.compress(body + b"]")
+    handler, _ = answers(encoded("gzip", packed))
+    transport = transport_to(await serve(handler), timeout=60.0)
+    tracemalloc.start()
+    try:
+        calls = (transport.get(VMS, len, path=UID) for _ in range(8))
+        assert set(await asyncio.gather(*calls)) == {len(body) + 1}
+        assert tracemalloc.get_traced_memory()[1] < 160 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_body_that_announces_too_much_is_not_read(
+    serve: Serve, transport_to: MakeTransport
+) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(2**25 + 1)})
+        await response.prepare(request)
+        await asyncio.sleep(60)
+        return response
+
+    with pytest.raises(InvalidResponse, match="more than 32 MiB"):
+        await transport_to(await serve(handler)).get(VMS, bytes, path=UID)
+
+
+async def test_a_body_of_just_the_limit_is_read(serve: Serve, transport_to: MakeTransport) -> None:
+    handler, _ = answers(ok(bytes(2**25)))
+    assert await transport_to(await serve(handler)).get(VMS, len, path=UID) == 2**25
+
+
+# --- memory for answers that are not decoded yet
+
+
+async def test_at_the_limit_large_answers_wait_but_the_oldest() -> None:
+    undecoded, order = Undecoded(100, small=10), list[str]()
+    grown, finish = asyncio.Event(), asyncio.Event()
+
+    async def oldest() -> None:
+        with undecoded.answer() as reserve:
+            await reserve(90)
+            order.append("oldest")
+            await asyncio.sleep(0)
+            await reserve(90)
+            order.append("oldest again")
+            grown.set()
+            await finish.wait()
+
+    async def later(name: str, size: int) -> None:
+        with undecoded.answer() as reserve:
+            await reserve(size)
+            order.append(name)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(oldest())
+        for name, size in (("one", 20), ("two", 20), ("small", 10)):
+            group.create_task(later(name, size))
+        await grown.wait()
+        assert set(order) == {"oldest", "oldest again", "small"}
+        finish.set()
+    assert order[3:] == ["one", "two"]
+
+
+async def test_one_who_is_cancelled_leaves_no_reservation() -> None:
+    undecoded = Undecoded(100, small=10)
+
+    async def hold() -> None:
+        with undecoded.answer() as reserve:
+            await reserve(1000)
+            await asyncio.Event().wait()
+
+    held = asyncio.create_task(hold())
+    await asyncio.sleep(0)
+    held.cancel()
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            with undecoded.answer() as reserve:
+                await reserve(100)
