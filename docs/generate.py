@@ -20,20 +20,32 @@ METRICS_INTRODUCTION = """\
 
 <!-- Made by `make docs` from exporter/metrics/; do not edit. -->
 
-A time that is not known gives no series: absent is not zero. Booleans are 0 or 1. The text of an
-error is never a label. Series show the state of the last refresh, so what is gone from Palette is
-gone from here with the next one.
+- Series show the state of the last refresh. What is deleted in Palette leaves `/metrics` at the
+  next refresh.
+- A value that is not known has no series: absent is not zero.
+- Booleans are 0 or 1. All families are gauges unless the table says otherwise.
+- The text of an error is never a label.
+- With `labels.owner`, every series of a VM and of a snapshot has the label `owner` in addition. The
+  label is missing where the VM or its Kubernetes label is missing.
+- `metrics.deny` leaves out families. `palette_exporter_series` is the number of series in a scrape.
+
+`palette_vm_snapshot_age_seconds` is the time from `status.creationTime` to the scrape. The exporter
+calculates it for each scrape, so it grows between two refreshes and while Palette is away.
+Prometheus recommends timestamps instead of ages:
+`time() - palette_vm_snapshot_creation_timestamp_seconds` gives the same age at the time of the
+query, and is the better choice in alerts. The age exists because it is readable without
+calculation, in the text of `/metrics`, in `/probe` and in tools that do not have PromQL.
 """
 
 PROBE_TITLE = "A probe"
 PROBE_NOTE = """\
-On `/probe` only, before the families of the snapshots and virtual machines that it read; without
-identity labels.
+Only on `/probe`, without identity labels. The families of the snapshots and VMs that the probe read
+follow.
 """
 
 OWN_TITLE = "The exporter itself"
 PROCESS_NOTE = """\
-Beside these stand prometheus-client's `process_*` metrics and `python_info`.
+In addition, `/metrics` has prometheus-client's `process_*` metrics and `python_info`.
 """
 
 
@@ -56,7 +68,7 @@ def _table(families: Sequence[AnyFamily[Any]]) -> Iterator[str]:
 
 
 def _own_table() -> Iterator[str]:
-    yield "| name | type | labels | what it tells |"
+    yield "| name | type | labels | meaning |"
     yield "|---|---|---|---|"
     for family in OWN_FAMILIES:
         labels = _code(family.labels)
