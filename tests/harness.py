@@ -253,7 +253,9 @@ class Running:
         running = asyncio.create_task(self.whole.run())
         try:
             discovery = self.exporter.discovery is not None
-            expected = len(self.exporter.plan.configured) + discovery
+            plan = self.exporter.plan
+            ours = [each for each in plan.configured if each.uid in plan.context.share]
+            expected = len(ours) + discovery
             await until(lambda: len(self.exporter.tasks) >= expected)
             if settled:
                 await self.idle()

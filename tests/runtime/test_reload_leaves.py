@@ -1,0 +1,495 @@
+"""Every setting is honoured at a reload, or refused with a sentence; none is forgotten."""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import bcrypt
+import pytest
+import trustme
+import yaml
+
+from exporter.demo.world import World
+from exporter.settings import Settings, leaves
+from tests.harness import (
+    EAST,
+    EAST_PROJECT,
+    INTERVAL,
+    LOOK_EVERY,
+    WEST,
+    Running,
+    exporting,
+    put,
+    target,
+    tenant,
+    until,
+)
+from tests.palette_server import faults
+from tests.palette_server.server import API_KEY, PaletteServer
+
+CLUSTER_UP = "palette_cluster_up"
+EAST_ONLY = [target(EAST, cluster_name="prod-east")]
+BOTH = [*EAST_ONLY, target(WEST, cluster_name="prod-west")]
+PROBE = f"/probe?cluster_uid={EAST}&namespace=vms&vm=db-01"
+
+See = Callable[[Running], Awaitable[object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What a case works with."""
+
+    world: World
+    directory: Path
+
+    def file(self, name: str, text: str) -> str:
+        path = self.directory / name
+        path.write_text(text)
+        return str(path)
+
+
+Case = Callable[[Place], Awaitable[None]]
+CASES: dict[tuple[str, ...], Case] = {}
+
+
+def case(*paths: str) -> Callable[[Case], Case]:
+    """Register what proves that these settings are honoured."""
+
+    def register(each: Case) -> Case:
+        for path in paths:
+            assert tuple(path.split(".")) not in CASES
+            CASES[tuple(path.split("."))] = each
+        return each
+
+    return register
+
+
+def changes(path: str, before: object, after: object, see: See, was: object, is_: object) -> None:
+    """Register that a value changes what is seen, from the reload on."""
+    section, _, key = path.partition(".")
+
+    @case(path)
+    async def proof(place: Place) -> None:
+        given = [{key: value} if key else value for value in (before, after)]
+        sections: list[dict[str, Any]] = [{section: each} for each in given]
+        first = {"targets": EAST_ONLY, **sections[0]}
+        async with exporting(place.world, **first) as exporter, exporter.loops():
+            assert await see(exporter) == was
+            await reloaded(exporter, **sections[1])
+            assert await see(exporter) == is_
+
+
+async def reloaded(exporter: Running, **sections: Any) -> None:
+    """Reload, and let what became due come to its end."""
+    await exporter.reload(**sections)
+    await exporter.idle()
+    await exporter.pass_time(1.0)
+
+
+def rows(name: str, label: str, **where: str) -> See:
+    async def see(exporter: Running) -> set[str]:
+        return set((await exporter.scrape()).rows(name, label, **where))
+
+    return see
+
+
+def clusters() -> See:
+    return rows(CLUSTER_UP, "cluster_uid")
+
+
+def namespaces() -> See:
+    async def see(exporter: Running) -> set[str]:
+        infos = (await exporter.scrape()).rows(
+            "palette_vm_info", "namespace", "vm", cluster_uid=WEST
+        )
+        return {namespace for namespace, _ in infos}
+
+    return see
+
+
+def status(path: str, **headers: str) -> See:
+    async def see(exporter: Running) -> int:
+        async with exporter.session.get(exporter.url + path, headers=headers) as response:
+            return response.status
+
+    return see
+
+
+def value(name: str) -> See:
+    async def see(exporter: Running) -> float | None:
+        return (await exporter.scrape()).value(name)
+
+    return see
+
+
+def requests_in(seconds: float, endpoint: str) -> See:
+    async def see(exporter: Running) -> int:
+        exporter.palette.forget_requests()
+        await exporter.pass_time(seconds)
+        return exporter.counted()[endpoint]
+
+    return see
+
+
+async def owner(exporter: Running) -> object:
+    infos = (await exporter.scrape()).series("palette_vm_info")
+    return {dict(labels).get("owner", "") for labels in infos}
+
+
+async def labels(exporter: Running) -> object:
+    found = (await exporter.scrape()).series("palette_vm_labels")
+    return {label for labels in found for label, _ in labels if label.startswith("label_")}
+
+
+async def too_many_series(exporter: Running) -> object:
+    await exporter.scrape()
+    return len(exporter.events("more series than metrics.max_series"))
+
+
+OBJECTIVE = "palette_vm_snapshot_objective_seconds"
+EVERYTHING = {"enabled": True}
+VMS = {"enabled": True, "namespaces": ["vms"]}
+
+changes("targets", EAST_ONLY, BOTH, clusters(), {EAST}, {EAST, WEST})
+changes("refresh.interval", "1m", "10s", requests_in(60.0, "list_vms"), 1, 6)
+changes("discovery.enabled", False, True, clusters(), {EAST}, {EAST, WEST})
+changes(
+    "objectives", [], [{"max_age": "1d"}], rows(OBJECTIVE, "vm", namespace="vms"), set(), {"db-01"}
+)
+changes("labels.owner", None, "team", owner, {""}, {"", "storage"})
+changes("labels.vm", [], ["team"], labels, set(), {"label_team"})
+changes(
+    "metrics.deny",
+    [],
+    ["palette_cluster_.*"],
+    rows("palette_cluster_info", "cluster_uid"),
+    {EAST},
+    set(),
+)
+changes("metrics.max_series", 0, 1, too_many_series, 0, 1)
+changes("shard.total", 1, 2, value("palette_exporter_total_shards"), 1, 2)
+changes("probe.enabled", True, False, status(PROBE), 200, 404)
+changes("probe.allow_unconfigured", False, True, status(PROBE.replace(EAST, WEST)), 403, 200)
+
+
+@case("discovery.interval")
+async def discovery_interval(place: Place) -> None:
+    see = requests_in(LOOK_EVERY, "list_clusters")
+    async with exporting(place.world, discovery=EVERYTHING) as exporter, exporter.loops():
+        assert await see(exporter) == 1
+        await reloaded(exporter, discovery={**EVERYTHING, "interval": "60s"})
+        assert await see(exporter) == 5
+
+
+def discovers(key: str, after: list[str], see: See, was: object, is_: object) -> None:
+    """Register that a list of names changes what discovery selects."""
+
+    @case(f"discovery.{key}")
+    async def proof(place: Place) -> None:
+        async with exporting(place.world, discovery=EVERYTHING) as exporter, exporter.loops():
+            assert await see(exporter) == was
+            await reloaded(exporter, discovery={**EVERYTHING, key: after})
+            assert await see(exporter) == is_
+
+
+discovers("clusters", ["prod-east"], clusters(), {EAST, WEST}, {EAST})
+discovers("exclude_clusters", ["prod-east"], clusters(), {EAST, WEST}, {WEST})
+discovers("namespaces", ["vms"], namespaces(), {"vms", "test"}, {"vms"})
+discovers("exclude_namespaces", ["vms"], namespaces(), {"vms", "test"}, {"test"})
+
+
+@case("refresh.stale_after")
+async def stale_after(place: Place) -> None:
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        exporter.palette.faults.add(None, faults.status(500))
+        await exporter.pass_time(2 * INTERVAL)
+        assert (await exporter.scrape()).everything()
+        assert not (await exporter.reload(refresh={"stale_after": INTERVAL})).everything()
+
+
+async def requested(exporter: Running, **sections: Any) -> tuple[int, str]:
+    """Ask for a reload with other sections; return how that was answered."""
+    exporter.given.put(**sections)
+    authorization = aiohttp.encode_basic_auth("scraper", "secret")
+    async with exporter.session.post(
+        f"{exporter.url}/-/reload", headers={"Authorization": authorization}
+    ) as response:
+        return response.status, await response.text()
+
+
+async def recovers(
+    place: Place,
+    wrong: Mapping[str, Any],
+    right: Mapping[str, Any],
+    *,
+    tls: ssl.SSLContext | None = None,
+    **demo: Any,
+) -> None:
+    """Prove that a cluster is read after a reload, and was not before it."""
+    async with (
+        PaletteServer(place.world, limits=None, **demo) as real,
+        front(real.port, tls) as url,
+        exporting(place.world, targets=EAST_ONLY, palette={"url": url, **wrong}) as exporter,
+        exporter.loops(),
+    ):
+        assert await value(CLUSTER_UP)(exporter) == 0
+        await exporter.reload(palette={"url": url, **right})
+        await exporter.pass_time(INTERVAL)
+        assert await value(CLUSTER_UP)(exporter) == 1
+
+
+@asynccontextmanager
+async def front(port: int, tls: ssl.SSLContext | None) -> AsyncIterator[str]:
+    """Serve what a port of loopback serves, over TLS where there is a context."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copied(reader, inner_writer), copied(inner_reader, writer))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        scheme = "https" if tls else "http"
+        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError, ssl.SSLError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+def server_context(ca: trustme.CA, *, clients: bool = False) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    if clients:
+        ca.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def pem(*blobs: trustme.Blob) -> str:
+    return "".join(blob.bytes().decode() for blob in blobs)
+
+
+@case("shard.ordinal")
+async def ordinal(place: Place) -> None:
+    first, second = {"ordinal": 0, "total": 2}, {"ordinal": 1, "total": 2}
+    async with exporting(place.world, targets=BOTH, shard=first) as exporter, exporter.loops():
+        before = set((await exporter.scrape()).rows(CLUSTER_UP, "cluster_uid"))
+        await reloaded(exporter, shard=second)
+        after = set((await exporter.scrape()).rows(CLUSTER_UP, "cluster_uid"))
+        assert before ^ after == {EAST, WEST}
+
+
+@case("palette.url", "palette.api_key", "palette.requests_per_second")
+async def another_palette(place: Place) -> None:
+    slow = {"requests_per_second": 1}
+    async with (
+        PaletteServer(place.world, api_keys=["other"], limits=None) as other,
+        exporting(place.world, targets=EAST_ONLY, palette=slow) as exporter,
+        exporter.loops(),
+    ):
+        before = await value("palette_exporter_round_seconds")(exporter)
+        exporter.given.url = other.url
+        await exporter.reload(palette={"api_key": "other"})
+        await exporter.pass_time(INTERVAL)
+        assert {each.status for each in other.requests} == {200}
+        after = await value("palette_exporter_round_seconds")(exporter)
+        assert (before, after) == (2.0, 2 / 10_000)
+
+
+@case("palette.burst")
+async def burst(place: Place) -> None:
+    async with exporting(place.world, targets=BOTH) as exporter, exporter.loops():
+        await exporter.reload(palette={"requests_per_second": 0.01, "burst": 2})
+        exporter.palette.forget_requests()
+        exporter.clock.advance(INTERVAL)
+        await until(lambda: len(exporter.asked()) == 2)
+        await exporter.scrape()
+        assert len(exporter.asked()) == 2
+
+
+@case("palette.api_key_file")
+async def key_file(place: Place) -> None:
+    files = [place.file("wrong", "wrong"), place.file("right", API_KEY)]
+    wrong, right = ({"api_key": None, "api_key_file": file} for file in files)
+    await recovers(place, wrong, right)
+
+
+@case("palette.username", "palette.password_file", "palette.org")
+async def login(place: Place) -> None:
+    """The simulated Palette takes any organization; the request has to name it."""
+    name = "ops@example.com"
+    wrong = {"api_key": None, "username": "x", "password_file": place.file("wrong", "wrong")}
+    right = {"api_key": None, "username": name, "password_file": place.file("right", "right")}
+    await recovers(place, wrong, {**right, "org": "Example"}, users={name: "right"})
+
+
+@case("palette.timeout")
+async def timeout(place: Place) -> None:
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        exporter.given.request_timeout = 0.05
+        await exporter.reload()
+        exporter.palette.faults.add(None, faults.hang())
+        await exporter.pass_time(INTERVAL)
+        assert await value(CLUSTER_UP)(exporter) == 0
+
+
+@case("palette.project_uid")
+async def project(place: Place) -> None:
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        exporter.palette.forget_requests()
+        await reloaded(exporter, palette={"project_uid": EAST_PROJECT})
+        assert {each.project_uid for each in exporter.asked("list_vms")} == {EAST_PROJECT}
+
+
+@case("palette.tls.ca_file")
+async def authority(place: Place) -> None:
+    ca, other = trustme.CA(), trustme.CA()
+    wrong = {"tls": {"ca_file": place.file("wrong.pem", pem(other.cert_pem))}}
+    right = {"tls": {"ca_file": place.file("right.pem", pem(ca.cert_pem))}}
+    await recovers(place, wrong, right, tls=server_context(ca))
+
+
+@case("palette.tls.insecure_skip_verify")
+async def unverified(place: Place) -> None:
+    after = {"tls": {"insecure_skip_verify": True}}
+    await recovers(place, {}, after, tls=server_context(trustme.CA()))
+
+
+@case("palette.tls.cert_file", "palette.tls.key_file")
+async def client_certificate(place: Place) -> None:
+    ca = trustme.CA()
+    client = ca.issue_cert("exporter.example")
+    trusting = {"ca_file": place.file("ca.pem", pem(ca.cert_pem))}
+    identity = {
+        "cert_file": place.file("client.pem", pem(*client.cert_chain_pems)),
+        "key_file": place.file("client.key", pem(client.private_key_pem)),
+    }
+    tls = server_context(ca, clients=True)
+    await recovers(place, {"tls": trusting}, {"tls": {**trusting, **identity}}, tls=tls)
+
+
+@case("palette.proxy_url")
+async def proxy(place: Place) -> None:
+    """A proxy gets the whole URL, and what serves here takes that for a path it knows."""
+    nobody = {"proxy_url": "http://127.0.0.1:9"}
+    async with (
+        exporting(place.world, targets=EAST_ONLY, palette=nobody) as exporter,
+        exporter.loops(),
+    ):
+        assert await value(CLUSTER_UP)(exporter) == 0
+        assert not exporter.asked()
+        await exporter.reload(palette={"proxy_url": None})
+        await exporter.pass_time(INTERVAL)
+        assert await value(CLUSTER_UP)(exporter) == 1
+
+
+@case("web.config_file", "web.open_health_paths")
+async def users(place: Place) -> None:
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    web = {
+        "listen_address": "127.0.0.1:0",
+        "config_file": place.file(
+            "web.yaml", yaml.safe_dump({"basic_auth_users": {"scraper": hashed}})
+        ),
+    }
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        assert await exporter.status("/-/healthy") == 200
+        assert (await requested(exporter, web=web))[0] == 200
+        assert await exporter.status("/-/healthy") == 401
+        assert (await requested(exporter, web={**web, "open_health_paths": True}))[0] == 200
+        assert await exporter.status("/-/healthy") == 200
+        assert await exporter.status("/metrics") == 401
+
+
+@case("web.enable_lifecycle")
+async def lifecycle(place: Place) -> None:
+    web = {"listen_address": "127.0.0.1:0", "enable_lifecycle": False}
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        assert (await requested(exporter, web=web))[0] == 200
+        assert (await requested(exporter))[0] != 200
+
+
+@case("web.allowed_hosts")
+async def hosts(place: Place) -> None:
+    web = {"listen_address": "127.0.0.1:0", "allowed_hosts": ["exporter.example"]}
+    see = status("/", Host="exporter.example")
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        assert await see(exporter) == 403
+        await exporter.reload(web=web)
+        assert await see(exporter) == 200
+
+
+@case("web.max_requests")
+async def max_requests(place: Place) -> None:
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        await exporter.reload(web={"listen_address": "127.0.0.1:0", "max_requests": 1})
+        exporter.palette.faults.add(None, faults.hang())
+        probe = asyncio.create_task(exporter.status(PROBE))
+        await until(lambda: exporter.palette.in_flight > 0)
+        assert await exporter.status("/metrics") == 503
+        probe.cancel()
+
+
+@case("web.listen_address", "web.telemetry_path")
+async def fixed(place: Place) -> None:
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        listen = {"listen_address": "127.0.0.1:0"}
+        for web, key in (
+            ({"listen_address": "127.0.0.1:1"}, "web.listen_address"),
+            ({**listen, "telemetry_path": "/other"}, "web.telemetry_path"),
+        ):
+            code, reason = await requested(exporter, web=web)
+            assert code == 500
+            assert reason.startswith(f"{key}: cannot change while the exporter runs")
+        assert await exporter.status("/metrics") == 200
+
+
+@case("log.level", "log.format")
+async def logs(place: Place) -> None:
+    async with exporting(place.world, targets=EAST_ONLY) as exporter, exporter.loops():
+        await exporter.reload(log={"level": "debug", "format": "json"})
+        root = logging.getLogger()
+        assert root.level == logging.DEBUG
+        line = root.handlers[0].format(logging.makeLogRecord({"msg": "hello", "levelname": "INFO"}))
+        assert json.loads(line)["msg"] == "hello"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    world = tenant()
+    for cluster in (EAST, WEST):
+        put(world, "db-01", "a", cluster=cluster, labels={"team": "storage"})
+        put(world, "db-02", "b", cluster=cluster, namespace="test")
+    return Place(world=world, directory=tmp_path)
+
+
+def test_each_setting_has_its_proof() -> None:
+    assert set(CASES) == {leaf.place for leaf in leaves(Settings)}
+
+
+PROOFS = {proof: ".".join(path) for path, proof in CASES.items()}
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=PROOFS.values())
+async def test_a_reload_honours_or_refuses(proof: Case, place: Place) -> None:
+    await proof(place)
