@@ -148,6 +148,7 @@ def test_bad_yaml_is_one_line_with_its_place(check: Sequence[str], tmp_path: Pat
     refuses(done.returncode, done.stdout, done.stderr)
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("config.file: line ")
+    assert done.stderr.endswith(f": {path}\n")
 
 
 def test_faults_of_all_sources_are_told_at_once(tmp_path: Path) -> None:

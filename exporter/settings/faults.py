@@ -31,7 +31,7 @@ class Fault:
     """One thing that is wrong.
 
     message: what is wrong and what is allowed, without the value.
-    source: the flag or environment variable it came from; "" for the file.
+    source: the flag, environment variable or file it came from; "" if a key is missing everywhere.
     """
 
     place: Place
@@ -122,10 +122,10 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], object], str]] = {
     "string_unicode": _always("should be text in UTF-8"),
     "path_type": _always("should be the path of a file: put it in quotes"),
     "literal_error": _always("should be one of {expected}"),
-    "greater_than": _always("should be above {gt:g}"),
-    "greater_than_equal": _always("should be at least {ge:g}"),
-    "less_than": _always("should be below {lt:g}"),
-    "less_than_equal": _always("should be at most {le:g}"),
+    "greater_than": _always("should be above {gt:,}"),
+    "greater_than_equal": _always("should be at least {ge:,}"),
+    "less_than": _always("should be below {lt:,}"),
+    "less_than_equal": _always("should be at most {le:,}"),
     "too_short": _always("should have at least {min_length}"),
     "too_long": _always("should have at most {max_length}"),
     "finite_number": _always("should be a finite number"),

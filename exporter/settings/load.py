@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -13,10 +14,12 @@ from exporter.settings import schema
 from exporter.settings.demo import DEMO_DEFAULTS
 from exporter.settings.environment import Environment
 from exporter.settings.faults import A_LIST, Fault, Place, SettingsError, of_validation, spell
+from exporter.settings.files import shown
 from exporter.settings.hints import unknown_key
 from exporter.settings.model import Settings
 from exporter.settings.palette import CONNECTION, NO_CREDENTIAL
 from exporter.settings.proxy import proxy_for
+from exporter.settings.schema import PREFIX
 from exporter.settings.sources import API_KEYS, Source, Tree, merged, name_of, prepared
 from exporter.settings.yaml_file import ConfigFileError, content, mapping
 
@@ -98,14 +101,16 @@ def _sources(
 
 
 def _of_file(path: Path) -> Source:
+    name = shown(path)
     try:
-        tree = mapping(content(path))
+        tree = mapping(content(path), name)
     except ConfigFileError as error:
         return Source({}, faults=error.faults)
     # Pydantic takes text only as the names of settings.
     strange = [key for key in tree if not isinstance(key, str)]
-    faults = tuple(unknown_key(Settings, (key,), tree.pop(key)) for key in strange)
-    return Source(prepared(tree, Settings, path.parent), faults=faults)
+    unknown = (unknown_key(Settings, (key,), tree.pop(key)) for key in strange)
+    faults = tuple(replace(fault, source=name) for fault in unknown)
+    return Source(prepared(tree, Settings, path.parent), {(): name}, faults)
 
 
 def _proxy(tree: Tree, environ: Mapping[str, str]) -> Source:
@@ -137,7 +142,8 @@ def _checked(sources: Sequence[Source], faults: list[Fault], *, demo: bool) -> S
 def _sourced(fault: Fault, sources: Sequence[Source]) -> Fault:
     """Add where the user set what is wrong; a list in a variable is JSON."""
     name = name_of(fault.place, sources)
-    as_json = ", written as JSON" if name and fault.message == A_LIST else ""
+    is_variable = name.upper().startswith(PREFIX)
+    as_json = ", written as JSON" if is_variable and fault.message == A_LIST else ""
     return Fault(fault.place, fault.message + as_json, name)
 
 

@@ -23,8 +23,8 @@ class Source:
     """What one source gives.
 
     tree: nested by section; no key is null, and files are absolute paths.
-    names: what the user set, by its place: ``--log.level``, ``PALETTE_EXPORTER_LOG__LEVEL``;
-        empty for the file.
+    names: what the user set, by its place: ``--log.level``, ``PALETTE_EXPORTER_LOG__LEVEL``, and by
+        no place the path of the file.
     """
 
     tree: Tree
@@ -39,8 +39,8 @@ class Source:
         return found
 
     def name(self, place: Place) -> str:
-        """Return what the user set to give this place its value; "" for the file."""
-        prefixes = (place[:length] for length in range(len(place), 0, -1))
+        """Return the flag, variable or file that gives this place its value; "" for a default."""
+        prefixes = (place[:length] for length in range(len(place), -1, -1))
         return next((self.names[prefix] for prefix in prefixes if prefix in self.names), "")
 
     def without(self, places: Collection[Place]) -> "Source":
@@ -55,7 +55,7 @@ class Source:
 
 
 def name_of(place: Place, sources: Iterable[Source]) -> str:
-    """Return the flag or variable that gave a place its value; "" for the file."""
+    """Return the flag, variable or file that gave a place its value; "" for a default."""
     return next((each.name(place) for each in sources if each.value(place) is not None), "")
 
 

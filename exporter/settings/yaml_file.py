@@ -32,8 +32,8 @@ def content(path: Path) -> str:
     raise ConfigFileError(reason)
 
 
-def mapping(text: str) -> dict[str, Any]:
-    """Parse a document; raises ConfigFileError unless it is a mapping in valid YAML."""
+def mapping(text: str, name: str = "") -> dict[str, Any]:
+    """Parse a document; raises ConfigFileError, with the name, unless it is a mapping in YAML."""
     # Raised outside of except blocks, so that no error drags the content along.
     document: object = None
     try:
@@ -47,7 +47,7 @@ def mapping(text: str) -> dict[str, Any]:
         if isinstance(document, dict | None):
             return document or {}
         reason = "should be a mapping of keys to values at the top"
-    raise ConfigFileError(reason)
+    raise ConfigFileError(f"{reason}: {name}" if name else reason)
 
 
 class _Loader(yaml.SafeLoader):

@@ -4,7 +4,7 @@ import json
 import os
 import ssl
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,11 @@ class Home:
             self.load(*args, **kwargs)
         assert str(caught.value) == "\n".join(caught.value.faults)
         assert all("\n" not in fault for fault in caught.value.faults)
-        return caught.value.faults
+        return self.without_the_file(caught.value.faults)
+
+    def without_the_file(self, faults: Sequence[str]) -> tuple[str, ...]:
+        """Return faults without the path of the file they are in."""
+        return tuple(fault.replace(f" (from {self.config})", "") for fault in faults)
 
 
 @pytest.fixture
@@ -552,7 +556,15 @@ def test_targets_that_are_no_json_list_are_refused(home: Home, text: str) -> Non
     assert "(from PALETTE_EXPORTER_TARGETS): should be a " in fault
 
 
-def test_a_fault_says_which_flag_or_variable_it_came_from(home: Home) -> None:
+def test_a_fault_says_which_file_flag_or_variable_it_came_from(home: Home) -> None:
+    with pytest.raises(SettingsError) as caught:
+        home.load({"targets": [{"cluster_uid": "c", "vm": 1}], "log": {"lvl": 1}, 5: 6}, {})
+    assert [fault.partition(": ")[0] for fault in caught.value.faults] == [
+        f"top level (from {home.config})",
+        f"targets[0].vm (from {home.config})",
+        f"log.lvl (from {home.config})",
+        "palette",
+    ]
     environ = KEY | {"PALETTE_EXPORTER_REFRESH__INTERVAL": "x"}
     assert home.refused(TARGETS, environ)[0].startswith(
         "refresh.interval (from PALETTE_EXPORTER_REFRESH__INTERVAL): should be a duration"
@@ -777,9 +789,7 @@ def test_a_target_may_leave_off_its_tail_and_no_other_part(home: Home) -> None:
         uid | {"namespace": "n", "snapshot": "s"},
         uid | {"namespace": "a,b"},
     ]
-    with pytest.raises(SettingsError) as caught:
-        home.load({"targets": gaps})
-    assert caught.value.faults == (
+    assert home.refused({"targets": gaps}) == (
         "targets[0].vm: requires namespace",
         "targets[1].snapshot: requires vm",
         "targets[2].namespace: should have no comma unless snapshot is set",
@@ -788,8 +798,7 @@ def test_a_target_may_leave_off_its_tail_and_no_other_part(home: Home) -> None:
 
 def test_shorter_targets_that_mean_the_same_are_refused(home: Home) -> None:
     twice = [{"cluster_uid": "c1", "namespace": "n"}, {"cluster_uid": "c1", "namespace": "n"}]
-    with pytest.raises(SettingsError, match=r"targets\[1\]: the same as targets\[0\]"):
-        home.load({"targets": twice})
+    assert home.refused({"targets": twice})[0].startswith("targets[1]: the same as targets[0]")
 
 
 def test_one_variable_with_a_key_is_a_set_up_that_works(home: Home) -> None:
@@ -809,9 +818,7 @@ def test_a_regular_expression_or_an_age_that_makes_no_sense_is_named(home: Home)
         "discovery": {"enabled": True, "clusters": ["prod-("]},
         "objectives": [{"namespace": "*", "max_age": "1d"}, {"max_age": 0}, {"vm": "a"}],
     }
-    with pytest.raises(SettingsError) as caught:
-        home.load(document)
-    found = sorted(fault.partition(":")[0] for fault in caught.value.faults)
+    found = sorted(fault.partition(":")[0] for fault in home.refused(document))
     assert found == [
         "discovery.clusters[0]",
         "objectives[0].namespace",
