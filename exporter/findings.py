@@ -19,7 +19,7 @@ from exporter.verdict import (
     Severity,
     Verdict,
 )
-from exporter.vm_problems import FINDERS, UNKNOWN, Found
+from exporter.vm_problems import FINDERS, SETTLED_FINDERS, UNKNOWN, Found
 from exporter.wording import span
 
 __all__ = [
@@ -65,7 +65,8 @@ def findings(subject: Subject, now: float) -> tuple[Finding, ...]:
     """Return the problems of a VM, the worst first; an exempt or deleted VM has none."""
     if subject.row.objective.exempt or subject.being_deleted:
         return ()
-    found = ((PROBLEMS[name], find(subject, now)) for name, find in FINDERS.items())
+    finders = FINDERS if subject.unsettled else SETTLED_FINDERS
+    found = ((PROBLEMS[name], find(subject, now)) for name, find in finders.items())
     return _ranked(
         _finding(problem, each, objective=promises_recovery(subject.row.objective))
         for problem, each in found

@@ -180,7 +180,7 @@ def believed(time: float | None, read_at: float | None) -> float | None:
 def believed_snapshot(snapshot: Snapshot, read_at: float | None) -> Snapshot:
     """Return a snapshot without the times that are more than a day later than it was read."""
     times = (snapshot.requested_at, snapshot.creation_time, snapshot.deletion_timestamp)
-    if all(believed(time, read_at) == time for time in times):
+    if read_at is None or max(filter(None, times), default=0.0) <= read_at + DAY:
         return snapshot
     requested, taken, deleted = (believed(time, read_at) for time in times)
     return replace(

@@ -76,9 +76,9 @@ class Volumes:
         """Return True if a data volume is included; of the VM's own, if it has any."""
         included = self.included or ()
         volumes = (vm.volumes if vm else None) or ()
-        data = [volume.name for volume in volumes if volume.holds_data]
+        data = [volume.name in included for volume in volumes if volume.holds_data]
         if data:
-            return not set(data).isdisjoint(included)
+            return any(data)
         dumps = {volume.name for volume in volumes if volume.kind == MEMORY_DUMP}
         return any(name not in dumps and not name.startswith(STATE_PREFIX) for name in included)
 

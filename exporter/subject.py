@@ -22,6 +22,8 @@ class Subject:
 
     vm: None if it is not listed; orphan: whether the VMs were listed and it is not among them.
     snapshots: each once; named: those of them that targets name, and what became of them.
+    counted: the snapshots without the temporary ones of clones.
+    unsettled: those of the counted ones that are not ready, or are being deleted.
     row: what the snapshots amount to.
     up: whether the last refresh of the cluster succeeded; read_at: when one did.
     """
@@ -32,6 +34,8 @@ class Subject:
     vm: VirtualMachine | None
     orphan: bool
     snapshots: tuple[Snapshot, ...]
+    counted: tuple[Snapshot, ...]
+    unsettled: tuple[Snapshot, ...]
     named: tuple[NamedSnapshot, ...]
     row: VirtualMachineRow
     up: bool
@@ -41,11 +45,6 @@ class Subject:
     def being_deleted(self) -> bool:
         """Whether the deletion of the VM was requested."""
         return self.vm is not None and self.vm.deletion_timestamp is not None
-
-    @property
-    def counted(self) -> tuple[Snapshot, ...]:
-        """The snapshots without the temporary ones of clones."""
-        return tuple(each for each in self.snapshots if not each.temporary)
 
 
 def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[Subject]:
@@ -64,6 +63,7 @@ def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[S
     vms = {(vm.namespace, vm.name): vm for vm in listing.virtual_machines} if listing else {}
     for key in sorted({*vms, *snapshots, *named}):
         vm, found = _believed_vm(vms.get(key), read_at), tuple(snapshots.get(key, ()))
+        counted = tuple([each for each in found if not each.temporary])
         objective = first_objective(objectives, state.cluster, vm) if vm else NO_OBJECTIVE
         yield Subject(
             cluster=state.cluster,
@@ -72,13 +72,10 @@ def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[S
             vm=vm,
             orphan=listing is not None and bool(listing.lacks(key)),
             snapshots=found,
+            counted=counted,
+            unsettled=tuple([each for each in counted if not each.ready_to_use or each.deleting]),
             named=tuple(named.get(key, ())),
-            row=row_of(
-                vm or VirtualMachine(namespace=key[0], name=key[1]),
-                found,
-                objective,
-                read_at,
-            ),
+            row=row_of(vm or VirtualMachine(namespace=key[0], name=key[1]), found, objective),
             up=state.up,
             read_at=state.last_success,
         )

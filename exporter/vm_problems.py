@@ -41,11 +41,11 @@ _AROUND_VOLUMES = frozenset({"spec", "spec.template", "spec.template.spec", "sta
 Since = Callable[[Snapshot], float | None]
 
 
-def _snapshots(
-    subject: Subject, since: Since, now: float, text: Callable[[int], str]
+def _due(
+    snapshots: Sequence[Snapshot], since: Since, now: float, text: Callable[[int], str]
 ) -> Found | None:
     """Return what is found of the snapshots for which a time is known and has passed."""
-    due = [(at, each) for each in subject.counted if (at := since(each)) is not None and at <= now]
+    due = [(at, each) for each in snapshots if (at := since(each)) is not None and at <= now]
     if not due:
         return None
     due.sort(key=lambda pair: pair[0])
@@ -56,8 +56,8 @@ def _snapshots(
 
 
 def _data_lost(subject: Subject, now: float) -> Found | None:
-    return _snapshots(
-        subject,
+    return _due(
+        subject.unsettled,
         lambda each: lost_since(each, now),
         now,
         lambda n: f"{count(n, 'snapshot')} succeeded and can no longer be restored.",
@@ -122,6 +122,8 @@ def _last_failed(subject: Subject, now: float) -> Found | None:
 
 
 def _older_failure(subject: Subject, now: float) -> Found | None:
+    if not subject.row.failed:
+        return None
     newest = newest_requests(subject.counted) if subject.vm else []
     failed = [
         each for each in subject.counted if each.failed and each not in newest and not each.deleting
@@ -169,6 +171,8 @@ def _not_quiesced(subject: Subject, now: float) -> Found | None:
 
 
 def _without_disks(subject: Subject, now: float) -> Found | None:
+    if subject.row.ready == subject.row.restorable:
+        return None  # each of them holds data
     ready = [each for each in subject.counted if each.ready_to_use and not each.deleting]
     found = [each for each in newest_requests(ready) if without_disks(each, subject.vm)]
     if not found:
@@ -189,12 +193,12 @@ def _hanging(subject: Subject, now: float) -> Found | None:
     def text(number: int) -> str:
         return f"{count(number, 'snapshot')} unfinished past the deadline."
 
-    return _snapshots(subject, hangs_since, now, text)
+    return _due(subject.unsettled, hangs_since, now, text)
 
 
 def _not_ready_yet(subject: Subject, now: float) -> Found | None:
-    return _snapshots(
-        subject,
+    return _due(
+        subject.unsettled,
         lambda each: None if lost_since(each, now) is not None else not_ready_since(each),
         now,
         lambda n: f"{count(n, 'snapshot')} succeeded and not ready yet.",
@@ -209,8 +213,11 @@ def _named_missing(subject: Subject, now: float) -> Found | None:
 
 
 def _deletion_hangs(subject: Subject, now: float) -> Found | None:
-    return _snapshots(
-        subject, deletion_hangs_since, now, lambda n: f"{count(n, 'snapshot')} not deleted yet."
+    return _due(
+        subject.unsettled,
+        deletion_hangs_since,
+        now,
+        lambda n: f"{count(n, 'snapshot')} not deleted yet.",
     )
 
 
@@ -231,8 +238,11 @@ def _volumes_unknown(subject: Subject, now: float) -> Found | None:
 
 
 def _crash_consistent(subject: Subject, now: float) -> Found | None:
+    newest = subject.row.newest
+    if newest is None or not crash_consistent(newest):
+        return None
     found = [each for each in subject.counted if each.restorable_for(subject.vm)]
-    if not found or not all(map(crash_consistent, found)) or _not_quiesced(subject, now):
+    if not all(map(crash_consistent, found)) or _not_quiesced(subject, now):
         return None
     return Found(UNKNOWN, "No restorable snapshot was taken quiesced or while the VM was off.")
 
@@ -254,18 +264,21 @@ def _piling_up(subject: Subject, now: float) -> Found | None:
 
 
 def _too_old(subject: Subject, now: float) -> Found | None:
-    objective = subject.row.objective
-    most = objective.max_snapshot_age or OLDEST_SNAPSHOT
+    most = subject.row.objective.max_snapshot_age or OLDEST_SNAPSHOT
+    # The newest restorable snapshot may be the only one.
+    old = [
+        each
+        for each in subject.counted
+        if min(each.requested_at or now, each.creation_time or now) + most <= now
+        and not each.deleting
+        and each is not subject.row.newest
+    ]
 
     def since(each: Snapshot) -> float | None:
-        if each.deleting or each == subject.row.newest:
-            return None  # the newest restorable snapshot may be the only one
         taken = data_time(each)
         return None if taken is None else taken + most
 
-    return _snapshots(
-        subject, since, now, lambda n: f"{count(n, 'snapshot')} older than {span(most)}."
-    )
+    return _due(old, since, now, lambda n: f"{count(n, 'snapshot')} older than {span(most)}.")
 
 
 def _orphaned(subject: Subject, now: float) -> Found | None:
@@ -300,3 +313,8 @@ FINDERS: dict[str, Callable[[Subject, float], Found | None]] = {
     "older_failure": _older_failure,
 }
 """The name of each problem of a VM -> its function."""
+
+_UNSETTLED = ("data_lost", "hanging", "not_ready_yet", "deletion_hangs")
+
+SETTLED_FINDERS = {name: find for name, find in FINDERS.items() if name not in _UNSETTLED}
+"""Those of a VM whose snapshots are all ready: most VMs, of which a page shows many."""

@@ -1,7 +1,7 @@
 """The text of clusters, rendered when a listing changes."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -61,11 +61,15 @@ Texts = Mapping[str, FamilyText]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RenderedCluster:
-    """The text of a cluster, and what it was rendered from."""
+    """The text of a cluster, and what it was rendered from.
+
+    content: the same object as long as snapshots and virtual machines are equal.
+    """
 
     state: ClusterState
     options: RenderOptions
     texts: Texts
+    content: object = field(default_factory=object)
 
     @property
     def series(self) -> int:
@@ -91,8 +95,11 @@ class Renderer:
             alike = yield from _are_equal(_content(previous.state), _content(state))
         else:
             alike = False
-        subjects = previous.texts if previous and alike else (yield from self._subjects(state))
-        texts = {**subjects, **self._cluster(state)}
+        about_cluster = self._cluster(state)
+        if previous and alike:
+            texts = {**previous.texts, **about_cluster}
+            return replace(previous, state=state, texts=texts)
+        texts = {**(yield from self._subjects(state)), **about_cluster}
         return RenderedCluster(state=state, options=self.options, texts=texts)
 
     def _subjects(self, state: ClusterState) -> Generator[None, None, Texts]:

@@ -11,9 +11,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from exporter.web.status import docs
+from exporter.web.status.assess import Assessments
 from exporter.web.status.openapi import openapi
 from exporter.web.status.pages import STYLE, html
-from exporter.web.status.project import Facts, assessed, find, project, shown_clusters, tiles
+from exporter.web.status.project import Facts, find, project, shown_clusters, tiles
 from exporter.web.status.query import Query, page_number, parse
 from exporter.web.status.views import PageView, StatusView, VmDetailView
 from exporter.web.status.words import moment
@@ -48,6 +49,7 @@ class StatusHandlers:
     configuration: Callable[[], str]
     version: str
     telemetry_path: str
+    _assessments: Assessments = field(default_factory=Assessments, init=False)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
@@ -77,7 +79,7 @@ class StatusHandlers:
         if notes:
             return _json({"error": " ".join(notes)}, status=400)
         facts = self.facts()
-        return await self._work(lambda: _status(project(facts, query, assessed(facts)), query))
+        return await self._work(lambda: _status(self._project(facts, query), query))
 
     async def vm(self, request: web.Request) -> web.Response:
         """Answer with the page of a VM."""
@@ -146,8 +148,12 @@ class StatusHandlers:
         async with self._one_at_a_time:
             return await asyncio.to_thread(answer)
 
+    def _project(self, facts: Facts, query: Query) -> StatusView:
+        vms = self._assessments.of_all(facts.published, facts.objectives, facts.now)
+        return project(facts, query, vms)
+
     def _index(self, facts: Facts, query: Query, notes: tuple[str, ...]) -> web.Response:
-        status = project(facts, query, assessed(facts))
+        status = self._project(facts, query)
         unread, clusters, cluster_page = shown_clusters(status, query)
         return self._page(
             "status",

@@ -9,8 +9,9 @@ from exporter.refresh.discovery import DiscoveryState
 from exporter.rollup import Objective
 from exporter.snapshot import Cluster, ClusterState, Unread
 from exporter.store import Published
+from exporter.subject import subjects
 from exporter.verdict import Severity
-from exporter.web.status.assess import Assessed, assess
+from exporter.web.status.assess import Assessed, assess, expired
 from exporter.web.status.describe import error_view, owner_of, vm_detail, vm_view
 from exporter.web.status.filters import FILTERS, TILES
 from exporter.web.status.headline import headline
@@ -58,12 +59,6 @@ class Facts:
     now: float
 
 
-def assessed(facts: Facts) -> list[Assessed]:
-    """Return all VMs of the fleet, the worst first."""
-    found = [each for published in facts.published for each in _assess(published, facts)]
-    return sorted(found, key=lambda each: each.rank)
-
-
 def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
     """Return the page that a query asks for. vms: all VMs of the fleet, the worst first."""
     clusters = _clusters(facts, vms)
@@ -104,7 +99,7 @@ def find(facts: Facts, cluster: str, namespace: str, vm: str) -> VmDetailView | 
     """Return one VM with all of its snapshots; None if it is not known."""
     for each in facts.published:
         if each.last_known.cluster.uid == cluster:
-            for found in _assess(each, facts):
+            for found in assess(each, subjects(each.last_known, facts.objectives), facts.now):
                 if (found.subject.namespace, found.subject.name) == (namespace, vm):
                     return vm_detail(found, facts.owner_label, facts.now)
     return None
@@ -143,17 +138,6 @@ def shown_clusters(
 def is_named(cluster: Cluster | ClusterView, text: str, folded: str) -> bool:
     """Return True if a cluster has this uid, or a name with this text in it."""
     return cluster.uid == text or folded in cluster.name.casefold()
-
-
-def _assess(published: Published[Any], facts: Facts) -> Iterable[Assessed]:
-    expired = _expired(published)
-    return assess(published.last_known, facts.objectives, facts.now, expired=expired)
-
-
-def _expired(published: Published[Any]) -> bool:
-    return published.state.snapshots != published.last_known.snapshots or (
-        published.state.listing is None and published.last_known.listing is not None
-    )
 
 
 def _clusters(facts: Facts, vms: Iterable[Assessed]) -> list[ClusterView]:
@@ -198,7 +182,7 @@ def _cluster(published: Published[Any], numbers: Counter[str], now: float) -> Cl
         project_uid=state.cluster.project_uid,
         cloud_type=state.cluster.cloud_type,
         state=_reading(state, overdue=overdue, has_data=has_data),
-        expired=_expired(published),
+        expired=expired(published),
         last_refresh=instant(state.refreshed_at),
         last_success=instant(state.last_success),
         data_age_seconds=None if state.last_success is None else round(now - state.last_success),

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from exporter.snapshot import ClusterState
 from exporter.store import Published
-from exporter.web.status.project import Facts, assessed, project, shown_clusters
+from exporter.web.status.assess import Assessed, Assessments
+from exporter.web.status.project import Facts, project, shown_clusters
 from exporter.web.status.query import PARAMETERS, Query, parse
 from tests.strategies import cluster_states
 
@@ -30,6 +31,10 @@ def facts(*states: ClusterState) -> Facts:
         started=NOW - 60,
         now=NOW,
     )
+
+
+def assessed(known: Facts) -> list[Assessed]:
+    return Assessments().of_all(known.published, known.objectives, known.now)
 
 
 @given(
