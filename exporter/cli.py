@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exporter.check.round import Round
     from exporter.settings import Settings
     from exporter.settings.flags import Flags
-    from exporter.settings.source import Origin
+    from exporter.settings.source import SettingsSource
 
 OK, FAILED, BAD_SETTINGS = 0, 1, 2
 
@@ -66,19 +66,19 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
     if flags.health:
         return _health(arguments)
     try:
-        origin = command_line(
+        source = command_line(
             flags=flags.settings,
             config_file=flags.config_file,
             demo=flags.demo,
             watched=flags.config_auto_reload,
         )
-        settings = origin.read()
+        settings = source.read()
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
     if flags.prints:
         return _check(settings, flags)
-    return leave(_serve(settings, origin, signals, demo=flags.demo))
+    return leave(_serve(settings, source, signals, demo=flags.demo))
 
 
 def _health(arguments: Sequence[str]) -> int:
@@ -181,7 +181,7 @@ def _progress(done: int, total: int) -> None:
         print(f"\rRead {done:,} of {total:,} clusters", end=end, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _serve(settings: "Settings", origin: "Origin", signals: Signals, *, demo: bool) -> int:
+def _serve(settings: "Settings", source: "SettingsSource", signals: Signals, *, demo: bool) -> int:
     import asyncio
 
     import structlog
@@ -197,7 +197,7 @@ def _serve(settings: "Settings", origin: "Origin", signals: Signals, *, demo: bo
     code = OK
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(run(settings, origin=origin, demo=demo, signals=signals))
+            runner.run(run(settings, source=source, demo=demo, signals=signals))
         except ListenError as error:
             log.error("cannot listen", reason=str(error))  # noqa: TRY400
             code = FAILED

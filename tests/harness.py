@@ -27,7 +27,7 @@ from exporter.demo.world import World
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.runtime import run
 from exporter.settings import Settings
-from exporter.settings.source import Origin
+from exporter.settings.source import SettingsSource
 from tests.palette_server.server import API_KEY, PaletteServer, Request
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ async def exporting(
         )
         ours = clocks.Clock(wall=clock.wall, monotonic=clock.monotonic, sleep=clock.sleep)
         exporter = await run.start(
-            given.settings(), ours, stack, Origin(read=given.settings), asyncio.Event()
+            given.settings(), ours, stack, SettingsSource(read=given.settings), asyncio.Event()
         )
         listen = next(each["listen"] for each in logs if each["event"] == "starting")
         session = await stack.enter_async_context(aiohttp.ClientSession())

@@ -16,7 +16,7 @@ from exporter.runtime.connection import Connection
 from exporter.runtime.logs import configure
 from exporter.runtime.reload import Commit
 from exporter.settings import Log, Refresh, Settings, SettingsError
-from exporter.settings.file_modes import Exposures
+from exporter.settings.file_modes import warn_world_readable
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
 from exporter.web.probe import Probing
@@ -52,14 +52,14 @@ class Fixed:
 
 @dataclass(slots=True)
 class SecretFiles:
-    """Warns of secrets that everybody on the machine can read, of each file once."""
+    """Warns about secrets that every user of the machine can read, once for each file."""
 
     config_file: Path | None
-    _exposures: Exposures = field(default_factory=Exposures, init=False)
+    _warned: set[Path] = field(default_factory=set, init=False)
 
     async def prepare(self, settings: Settings) -> Commit:
         """Warn at once; that is as true where the settings are refused."""
-        await asyncio.to_thread(self._exposures.warn, settings, self.config_file)
+        await asyncio.to_thread(warn_world_readable, settings, self.config_file, self._warned)
         return _nothing
 
 

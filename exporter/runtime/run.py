@@ -20,7 +20,7 @@ from exporter.runtime.reload import Reloader
 from exporter.runtime.signals import Signals
 from exporter.runtime.web_config import WebConfigLoader
 from exporter.settings import Settings
-from exporter.settings.source import Origin
+from exporter.settings.source import SettingsSource
 from exporter.settings.watch import Watch
 from exporter.web.app import Guard, create_app, served
 from exporter.web.handlers import Handlers
@@ -86,20 +86,20 @@ class Exporter:
 async def run(
     settings: Settings,
     *,
-    origin: Origin | None = None,
+    source: SettingsSource | None = None,
     demo: bool = False,
     clock: Clock | None = None,
     signals: Signals | None = None,
 ) -> None:
     """Serve until a signal stops the exporter, or until cancelled.
 
-    origin: by default, a reload keeps the settings and reads the files again that they name.
+    source: by default, a reload keeps the settings and reads the files again that they name.
     demo: read a simulated Palette inside this process.
     Raises ListenError where the exporter cannot listen, SettingsError where a file has become
     unusable since the settings were loaded, and any fault of our own.
     """
     serving, stopped, reload_requested = asyncio.current_task(), False, asyncio.Event()
-    origin = origin or Origin(read=lambda: settings)
+    source = source or SettingsSource(read=lambda: settings)
 
     def stop() -> None:
         nonlocal stopped
@@ -114,8 +114,8 @@ async def run(
         async with AsyncExitStack() as stack:
             if demo:
                 point = await stack.enter_async_context(simulated())
-                settings, origin = point(settings), origin.pointed(point)
-            exporter = await start(settings, clock or Clock(), stack, origin, reload_requested)
+                settings, source = point(settings), source.transformed(point)
+            exporter = await start(settings, clock or Clock(), stack, source, reload_requested)
             await exporter.run(demo=demo)
     except asyncio.CancelledError:
         if not stopped:
@@ -126,7 +126,7 @@ async def start(
     settings: Settings,
     clock: Clock,
     stack: AsyncExitStack,
-    origin: Origin,
+    source: SettingsSource,
     reload_requested: asyncio.Event,
 ) -> Exporter:
     """Build everything, apply the settings, begin to listen, and return what remains to be run.
@@ -158,11 +158,11 @@ async def start(
         probes,
         web_config,
         Logs(settings.log),
-        SecretFiles(origin.config_file),
+        SecretFiles(source.config_file),
         publication,
     )
     reloader = Reloader(
-        read=origin.read,
+        read=source.read,
         parts=parts,
         telemetry=telemetry,
         wall=clock.wall,
@@ -197,7 +197,7 @@ async def start(
         fleet=fleet,
         reloader=reloader,
         web_config=web_config,
-        watch=origin.watch,
+        watch=source.watch,
         clock=clock,
     )
 

@@ -1,7 +1,7 @@
 """Warnings about files with secrets that every user of the machine can read."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSet
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,29 +13,24 @@ from exporter.settings.yaml_file import ConfigFileError, content, mapping
 log = structlog.get_logger()
 
 
-class Exposures:
-    """Warns about each file once."""
+def warn_world_readable(
+    settings: Settings, config_file: Path | None, warned: MutableSet[Path]
+) -> None:
+    """Warn about each file with a secret that every user can read, once; warned: the files so far.
 
-    def __init__(self) -> None:
-        self._warned: set[Path] = set()
-
-    def warn(self, settings: Settings, config_file: Path | None) -> None:
-        """Look at the files that settings name, and at the file they came from."""
-        for key, path in secret_files(settings, config_file):
-            mode = _mode(path)
-            # A group can read: that is how Kubernetes hands a secret to a pod (fsGroup).
-            if mode & stat.S_IROTH and path not in self._warned:
-                self._warned.add(path)
-                log.warning(
-                    "secret file is world-readable",
-                    key=key,
-                    path=str(path),
-                    mode=f"{mode:04o}",
-                )
+    config_file: the file that the settings come from.
+    """
+    for key, path in secret_files(settings, config_file):
+        mode = _mode(path)
+        # A group can read: that is how Kubernetes hands a secret to a pod (fsGroup).
+        if mode & stat.S_IROTH and path not in warned:
+            warned.add(path)
+            found = f"{mode:04o}"
+            log.warning("secret file is world-readable", key=key, path=str(path), mode=found)
 
 
 def secret_files(settings: Settings, config_file: Path | None) -> Iterator[tuple[str, Path]]:
-    """Yield each file with a secret in it, behind the key that names it."""
+    """Yield each file with a secret in it, after the key that names it."""
     palette, web = settings.palette, settings.web
     named = (
         ("config.file", config_file if config_file and _has_secret(config_file) else None),

@@ -1,4 +1,4 @@
-"""Where settings come from, to have them again."""
+"""A source of settings that can be read again."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,28 +11,28 @@ from exporter.settings.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Reads settings as often as one likes.
+class SettingsSource:
+    """Reads settings, at the start and at each reload.
 
-    read: reads and checks them; raises SettingsError.
-    watch: of the files they are read from; None where a reload has to be asked for.
+    read: reads and checks all settings; raises SettingsError.
+    watch: notices changes to the files; None without --config.auto-reload.
     """
 
     read: Callable[[], Settings]
     watch: Watch | None = None
     config_file: Path | None = None
 
-    def pointed(self, point: Callable[[Settings], Settings]) -> "Origin":
-        """Return the same, of settings that are changed in some way."""
-        return replace(self, read=lambda: point(self.read()))
+    def transformed(self, change: Callable[[Settings], Settings]) -> "SettingsSource":
+        """Return a copy whose settings are changed by a function."""
+        return replace(self, read=lambda: change(self.read()))
 
 
 def command_line(
     *, flags: Mapping[str, object], config_file: Path | None, demo: bool, watched: bool
-) -> Origin:
-    """Return what the command line and the environment say; the arguments are those of ``load``.
+) -> SettingsSource:
+    """Return the settings of the command line and the environment; arguments as for ``load``.
 
-    watched: whether to notice that files change, from now on.
+    watched: notice changes to the files from now on.
     Raises SettingsError if the working directory has been removed.
     """
     try:
@@ -41,16 +41,11 @@ def command_line(
     except OSError as error:
         raise SettingsError([f"working directory: cannot be read: {error.strerror}"]) from None
     config_file = config_file and directory / config_file
-    given: dict[str, Any] = {
-        "flags": flags,
-        "config_file": config_file,
-        "demo": demo,
-        "directory": directory,
-    }
+    given: dict[str, Any] = {"flags": flags, "config_file": config_file, "demo": demo}
+    given["directory"] = directory
     watch = None
     if watched:
         watch = Watch(files=partial(files, **given))
         # Before they are read: what changes in between is then noticed.
         watch.seen = watch.look()
-    read = partial(load, **given)
-    return Origin(read=read, watch=watch, config_file=config_file)
+    return SettingsSource(read=partial(load, **given), watch=watch, config_file=config_file)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from exporter.settings import FileError, WebFile, load, read_web_file
-from exporter.settings.file_modes import Exposures, secret_files
+from exporter.settings.file_modes import secret_files, warn_world_readable
 from tests.settings.test_settings import CANARY, KEY, TARGETS, Home, certificate, encrypted
 
 HASH = bcrypt.hashpw(b"pw", b"$2b$04$5.OjWvZ8JH4tMOFtrGvXiu").decode()
@@ -341,9 +341,9 @@ def test_a_secret_that_everybody_may_read_is_warned_of_once(
     link.unlink(missing_ok=True)
     link.symlink_to(secret)
     settings = home.load({**TARGETS, "palette": {"api_key_file": "link"}}, {})
-    exposures = Exposures()
+    warned: set[Path] = set()
     with capture_logs() as log:
-        exposures.warn(settings, home.config)
-        exposures.warn(settings, home.config)
+        warn_world_readable(settings, home.config, warned)
+        warn_world_readable(settings, home.config, warned)
     assert [each["path"] for each in log] == [str(link)] * told
     assert CANARY not in str(log)
