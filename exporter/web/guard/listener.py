@@ -112,7 +112,8 @@ class Listener:
         except (OSError, RuntimeError) as error:  # uvloop: RuntimeError where it is closed already
             accepted.close()
             # A client that only checks whether the port is open leaves with a reset.
-            if not isinstance(error, ConnectionResetError | RuntimeError):
+            left = isinstance(error, ConnectionResetError | RuntimeError)
+            if connection in self._open and not left:
                 reason = getattr(error, "reason", None) or type(error).__name__
                 self._log_once("TLS handshake failed", reason)
         finally:
