@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from configuration_page import configuration_page
+from problems_page import problems_page
 
 from exporter.metrics.exposition import TABLES
 from exporter.metrics.family import AnyFamily
@@ -83,7 +84,11 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|")
 
 
-PAGES = {"configuration.md": configuration_page, "metrics.md": metrics_page}
+PAGES = {
+    "configuration.md": configuration_page,
+    "metrics.md": metrics_page,
+    "problems.md": problems_page,
+}
 
 
 def main() -> int:
