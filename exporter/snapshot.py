@@ -1,7 +1,7 @@
-"""The values that everything else speaks of; times are seconds since the epoch (UTC).
+"""The values of the exporter; times are seconds since the epoch (UTC).
 
 They mirror KubeVirt's ``VirtualMachineSnapshot`` and ``VirtualMachine`` as Palette serves them,
-already decoded: what a document did not say, or said unreadably, is None or empty here.
+decoded: what is missing or unreadable in a document is None or empty here.
 """
 
 import math
@@ -11,18 +11,18 @@ from typing import NamedTuple
 from exporter.volumes import MEMORY_DUMP, STATE_PREFIX, Volume
 
 DEFAULT_FAILURE_DEADLINE = 300.0
-"""Seconds; what KubeVirt assumes where ``spec.failureDeadline`` is missing."""
+"""Seconds; KubeVirt's default for ``spec.failureDeadline``."""
 
 
 class SnapshotKey(NamedTuple):
-    """What tells a snapshot from the others of its cluster (uids repeat, names do not)."""
+    """Identifies a snapshot in its cluster. Uids repeat, names do not."""
 
     namespace: str
     name: str
 
 
 class VirtualMachineKey(NamedTuple):
-    """What tells a virtual machine from the others of its cluster."""
+    """Identifies a VM in its cluster."""
 
     namespace: str
     name: str
@@ -46,8 +46,6 @@ class Cluster:
 class Condition(NamedTuple):
     """One of ``status.conditions``; ``status`` is ``true``, ``false`` or ``unknown``."""
 
-    # A tuple, for there are some to each snapshot: it is made in half the time.
-
     type: str
     status: str
     last_transition: float | None = None
@@ -56,7 +54,7 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotError:
-    """The last error of a snapshot; it may be old, and the snapshot fine in spite of it."""
+    """The last error of a snapshot. It might be old, and the snapshot ready."""
 
     message: str = ""
     time: float | None = None
@@ -67,7 +65,7 @@ PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volumes:
-    """``status.snapshotVolumes``; a list that could not be read is None."""
+    """``status.snapshotVolumes``; an unreadable list is None."""
 
     included: tuple[str, ...] | None = ()
     excluded: tuple[str, ...] | None = ()
@@ -88,14 +86,14 @@ class Snapshot:
     """One VirtualMachineSnapshot.
 
     vm: ``spec.source.name``, whatever the source's kind.
-    requested_at: ``metadata.creationTimestamp``, when it was asked for.
+    requested_at: ``metadata.creationTimestamp``, the time of the request.
     creation_time: ``status.creationTime``, when the data was taken; None until then.
-    deletion_timestamp: ``metadata.deletionTimestamp``; None too where it was unreadable.
-    deleting: whether it is on its way out, dated or not.
-    failure_deadline: seconds, negative and 0 as written; None where it was unreadable.
-    phase: None while there is no status; "" where a status names none.
+    deletion_timestamp: ``metadata.deletionTimestamp``; also None if it is unreadable.
+    deleting: whether it is being deleted, even if the time of that is not known.
+    failure_deadline: seconds, negative and 0 as written; None if it is unreadable.
+    phase: None while there is no status; "" if a status names none.
     indications: of ``status.indications`` and ``status.sourceIndications`` together.
-    volumes: None while unknown: ``snapshotVolumes`` missing or null.
+    volumes: None while unknown: ``snapshotVolumes`` is missing or null.
     temporary: whether a VirtualMachineClone owns it: it is deleted when the clone is complete.
     unreadable: paths of the fields that are there and cannot be read.
     """
@@ -124,12 +122,12 @@ class Snapshot:
 
     @property
     def key(self) -> SnapshotKey:
-        """What it is known by in its cluster."""
+        """Its identity in its cluster."""
         return SnapshotKey(self.namespace, self.name)
 
     @property
     def vm_key(self) -> VirtualMachineKey:
-        """The virtual machine it was taken of."""
+        """The identity of its VM."""
         return VirtualMachineKey(self.namespace, self.vm)
 
     @property
@@ -139,7 +137,7 @@ class Snapshot:
 
     @property
     def failed(self) -> bool:
-        """True once KubeVirt gave up on it; terminal."""
+        """Whether KubeVirt gave up on it, for good."""
         return self.phase == "Failed"
 
     def restorable_for(self, vm: "VirtualMachine | None") -> bool:
@@ -161,7 +159,7 @@ class Snapshot:
 class VirtualMachine:
     """One VirtualMachine.
 
-    status: ``status.printableStatus``; "" where there is none.
+    status: ``status.printableStatus``; "" if there is none.
     deletion_timestamp: ``metadata.deletionTimestamp``.
     restoring: whether ``status.restoreInProgress`` names a restore.
     volumes: from ``spec`` and ``status.volumeSnapshotStatuses``; None if neither names any.
@@ -193,7 +191,7 @@ class VirtualMachine:
 
     @property
     def key(self) -> VirtualMachineKey:
-        """What it is known by in its cluster."""
+        """Its identity in its cluster."""
         return VirtualMachineKey(self.namespace, self.name)
 
 
@@ -212,12 +210,12 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSnapshot:
-    """What became of a snapshot that a target names.
+    """A snapshot that a target names.
 
     up: whether the last refresh read it.
-    snapshot: its last good state; None where there is none, or none any more.
+    snapshot: its last good state; None if there is none, or if it expired.
     read_at: seconds on the monotonic clock of that state.
-    missing: whether Palette says that it is not there.
+    missing: whether Palette says that it does not exist.
     unread: why the last refresh could not read it.
     """
 
@@ -233,13 +231,13 @@ class NamedSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """What a cluster's lists told; either all of their pages arrived or there is no Listing.
+    """The lists of a cluster. It exists only if all pages of all lists arrived.
 
-    snapshots: all of the virtual machines that are covered.
-    virtual_machines: those that are covered, with snapshots or without.
-    known_machines: all that were listed, and ``namespaces`` where: empty is everywhere.
+    snapshots: those of the watched VMs.
+    virtual_machines: the watched VMs, with or without snapshots.
+    known_machines: all VMs of ``namespaces``; no namespaces are all of them.
     read_at: seconds on the monotonic clock.
-    current: whether the last refresh read it; an older one is kept for a while.
+    current: whether the last refresh read it; an older listing is kept for a while.
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -250,7 +248,7 @@ class Listing:
     current: bool = True
 
     def tells_the_same_as(self, other: "Listing") -> bool:
-        """Tell whether the values of both are the same, whenever they were read."""
+        """Return True if both have the same values, whenever they were read."""
         return all(
             ours is theirs or ours == theirs
             for ours, theirs in (
@@ -262,12 +260,11 @@ class Listing:
         )
 
     def is_orphan(self, snapshot: Snapshot) -> bool | None:
-        """Tell whether a snapshot's VM is gone; None where the VMs beside it were not listed."""
-        # A plain tuple, for there are many: it equals the key of the same parts.
+        """Return True if a snapshot's VM does not exist; None if its namespace was not listed."""
         return self.lacks((snapshot.namespace, snapshot.vm))
 
     def lacks(self, vm: tuple[str, str]) -> bool | None:
-        """Tell whether a VM is not there; None where its namespace was not listed."""
+        """Return True if a VM does not exist; None if its namespace was not listed."""
         if self.namespaces and vm[0] not in self.namespaces:
             return None
         return vm not in self.known_machines

@@ -71,7 +71,8 @@ def _objective_missed(subject: Subject, now: float) -> Found | None:
     allowed = span(row.objective.max_age)
     if row.recovery_point is not None:
         age = span(now - row.recovery_point)
-        text = f"The newest restorable snapshot is {age} old; the objective is {allowed}."
+        over = span(now - row.deadline)
+        text = f"The newest restorable snapshot is {age} old: {over} over the limit of {allowed}."
     elif row.restorable:
         text = f"The times of the restorable snapshots are not known; the objective is {allowed}."
     else:
@@ -111,7 +112,7 @@ def _no_restorable(subject: Subject, now: float) -> Found | None:
         return None
     if not row.snapshots:
         return Found(since, "The VM has no snapshot.")
-    return Found(since, f"None of the {count(row.snapshots, 'snapshot')} can be restored.")
+    return Found(since, f"0 of {count(row.snapshots, 'snapshot')} can be restored.")
 
 
 def _last_failed(subject: Subject, now: float) -> Found | None:
@@ -145,8 +146,10 @@ def _schedule_stopped(subject: Subject, now: float) -> Found | None:
     until = scheduled_until(subject.counted)
     if until is None or until.due > now:
         return None
-    last = "not known" if until.last is None else f"{span(now - until.last)} ago"
-    return Found(until.due, f"The last scheduled snapshot: {last}.")
+    if until.last is None:
+        return Found(until.due, "The times of the scheduled snapshots are not known.")
+    ago = span(now - until.last)
+    return Found(until.due, f"The last scheduled snapshot was requested {ago} ago.")
 
 
 def _too_few(subject: Subject, now: float) -> Found | None:
@@ -156,7 +159,10 @@ def _too_few(subject: Subject, now: float) -> Found | None:
     created = row.vm.created_at
     if created is not None and now - created < NEW_VM:
         return None
-    text = f"{row.restorable} restorable, at least {objective.min_snapshots} required."
+    text = (
+        f"The VM has {count(row.restorable, 'restorable snapshot')}; the objective requires "
+        f"{objective.min_snapshots}."
+    )
     return Found(UNKNOWN, text)
 
 
@@ -186,12 +192,18 @@ def _state_left_out(subject: Subject, now: float) -> Found | None:
     names = subject.row.unprotected_state
     if not names:
         return None
-    return Found(UNKNOWN, f"TPM or EFI state in no snapshot: {', '.join(names)}.", "", (), names)
+    return Found(
+        UNKNOWN,
+        f"The newest restorable snapshot lacks TPM or EFI state: {', '.join(names)}.",
+        "",
+        (),
+        names,
+    )
 
 
 def _hanging(subject: Subject, now: float) -> Found | None:
     def text(number: int) -> str:
-        return f"{count(number, 'snapshot')} unfinished past the deadline."
+        return f"{count(number, 'snapshot')} did not finish in time."
 
     return _due(subject.unsettled, hangs_since, now, text)
 
@@ -201,7 +213,7 @@ def _not_ready_yet(subject: Subject, now: float) -> Found | None:
         subject.unsettled,
         lambda each: None if lost_since(each, now) is not None else not_ready_since(each),
         now,
-        lambda n: f"{count(n, 'snapshot')} succeeded and not ready yet.",
+        lambda n: f"{count(n, 'snapshot')} succeeded and did not become ready.",
     )
 
 
@@ -209,7 +221,9 @@ def _named_missing(subject: Subject, now: float) -> Found | None:
     names = tuple(each.name for each in subject.named if each.missing)
     if not names:
         return None
-    return Found(UNKNOWN, f"Named by targets and not there: {', '.join(names)}.", "", names)
+    return Found(
+        UNKNOWN, f"Targets name snapshots that do not exist: {', '.join(names)}.", "", names
+    )
 
 
 def _deletion_hangs(subject: Subject, now: float) -> Found | None:
@@ -217,7 +231,7 @@ def _deletion_hangs(subject: Subject, now: float) -> Found | None:
         subject.unsettled,
         deletion_hangs_since,
         now,
-        lambda n: f"{count(n, 'snapshot')} not deleted yet.",
+        lambda n: f"The deletion of {count(n, 'snapshot')} hangs.",
     )
 
 
@@ -230,7 +244,7 @@ def _volumes_unknown(subject: Subject, now: float) -> Found | None:
     ignores = subject.row.objective.ignores
     names = tuple(each.name for each in vm.volumes if each.is_doubtful and not ignores(each.name))
     if names:
-        text = f"Of an unknown kind, and perhaps host disks: {', '.join(names)}."
+        text = f"These volumes have an unknown kind and might be host disks: {', '.join(names)}."
         return Found(UNKNOWN, text, "", (), names)
     if any(path.startswith(_OF_VOLUMES) or path in _AROUND_VOLUMES for path in vm.unreadable):
         return Found(UNKNOWN, "Some values of the VM's volumes cannot be read.")
@@ -260,7 +274,9 @@ def _piling_up(subject: Subject, now: float) -> Found | None:
     most = objective.max_snapshots or MOST_SNAPSHOTS
     if subject.row.snapshots <= most:
         return None
-    return Found(UNKNOWN, f"{count(subject.row.snapshots, 'snapshot')}, at most {most} wanted.")
+    return Found(
+        UNKNOWN, f"The VM has {count(subject.row.snapshots, 'snapshot')}; the limit is {most}."
+    )
 
 
 def _too_old(subject: Subject, now: float) -> Found | None:
@@ -278,7 +294,7 @@ def _too_old(subject: Subject, now: float) -> Found | None:
         taken = data_time(each)
         return None if taken is None else taken + most
 
-    return _due(old, since, now, lambda n: f"{count(n, 'snapshot')} older than {span(most)}.")
+    return _due(old, since, now, lambda n: f"Older than {span(most)}: {count(n, 'snapshot')}.")
 
 
 def _orphaned(subject: Subject, now: float) -> Found | None:
@@ -286,7 +302,7 @@ def _orphaned(subject: Subject, now: float) -> Found | None:
         return None
     number = len(subject.snapshots)
     names = tuple(each.name for each in subject.snapshots)
-    return Found(UNKNOWN, f"{count(number, 'snapshot')} of a VM that is deleted.", "", names)
+    return Found(UNKNOWN, f"The VM was deleted and left {count(number, 'snapshot')}.", "", names)
 
 
 FINDERS: dict[str, Callable[[Subject, float], Found | None]] = {
