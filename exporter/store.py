@@ -10,9 +10,10 @@ Text = TypeVar("Text")
 
 
 Render = Callable[[ClusterState, Text | None], Generator[None, None, Text]]
+Expire = Callable[[ClusterState, float], ClusterState]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Published(Generic[Text]):
     """A cluster's state and the text of its series.
 
@@ -25,25 +26,21 @@ class Published(Generic[Text]):
     text: Text
 
 
-Aside = dict[str, tuple[Published[Text], Text]]
-"""The uid of a cluster -> what is published of it, and that rendered otherwise."""
+Rerendered = dict[Published[Text], Text]
+"""What is published -> its text from another renderer."""
 
 
 class Store(Generic[Text]):
-    """Holds what scrapes are answered from; nothing in it is ever changed in place.
+    """Holds the published states; nothing in it is changed in place.
 
-    render: makes text of a state, given the text that it replaces, in steps between which others
-        may have their turn.
-    expire: takes out of a state what has been kept too long; the time is in seconds on the
-        monotonic clock.
+    render: returns the text of a state, given the text that it replaces, in steps between which
+        other tasks can run.
+    expire: removes from a state what was kept too long; the time is in seconds on the monotonic
+        clock.
     """
 
     def __init__(
-        self,
-        *,
-        render: Render[Text],
-        expire: Callable[[ClusterState, float], ClusterState],
-        monotonic: Callable[[], float],
+        self, *, render: Render[Text], expire: Expire, monotonic: Callable[[], float]
     ) -> None:
         self._render = render
         self._expire = expire
@@ -51,52 +48,48 @@ class Store(Generic[Text]):
         self._published: dict[str, Published[Text]] = {}
 
     def publish(self, state: ClusterState) -> None:
-        """Put a state in the place of the cluster's last one."""
+        """Replace the cluster's last state."""
         for _ in self.publishing(state):
             pass
 
     def publishing(self, state: ClusterState) -> Generator[None, None, None]:
-        """Do the same in steps of some milliseconds; nothing is seen of it before the last."""
+        """Replace the cluster's last state in the last of some steps of milliseconds."""
         render = None
         while render is not self._render:
-            # In the meantime, others may have been told to render otherwise.
+            # Repeated if a reload has replaced the renderer between two steps.
             render, last = self._render, self._published.get(state.cluster.uid)
             shown = self._current(state)
             text = yield from render(shown, last.text if last else None)
         self._published[state.cluster.uid] = Published(state=shown, last_known=state, text=text)
 
-    def rendering(self, render: Render[Text]) -> Generator[None, None, Aside[Text]]:
-        """Render aside, in steps, all that is published, and what is published meanwhile."""
-        ready: Aside[Text] = {}
-        while stale := [
-            (uid, published)
-            for uid, published in self._published.items()
-            if uid not in ready or ready[uid][0] is not published
-        ]:
-            for uid, published in stale:
-                text = yield from render(published.state, published.text)
-                ready[uid] = (published, text)
+    def rerendering(self, render: Render[Text]) -> Generator[None, None, Rerendered[Text]]:
+        """Return everything that is published, also between two steps, from another renderer."""
+        ready: Rerendered[Text] = {}
+        while waiting := [each for each in self._published.values() if each not in ready]:
+            for published in waiting:
+                ready[published] = yield from render(published.state, published.text)
         return ready
 
     def adopt(
         self,
         *,
         render: Render[Text],
-        expire: Callable[[ClusterState, float], ClusterState],
+        expire: Expire,
         reschedule: Callable[[ClusterState], ClusterState],
-        ready: Aside[Text],
+        ready: Rerendered[Text],
     ) -> None:
-        """Render and expire otherwise from now on, and show all that is published that way.
+        """Use another renderer and another expiry for everything, in one step.
 
-        reschedule: sets anew when a state expires.
-        ready: what ``rendering`` made, with the same render.
+        reschedule: updates the time at which a state expires.
+        ready: what ``rerendering`` returned for the same renderer.
         """
-        same, self._render, self._expire = render is self._render, render, expire
+        self._render, self._expire = render, expire
         for uid, published in tuple(self._published.items()):
-            state, last_known = reschedule(published.state), reschedule(published.last_known)
-            source, text = ready.get(uid, (None, published.text))
-            if same or source is published:
-                self._published[uid] = Published(state=state, last_known=last_known, text=text)
+            last_known = reschedule(published.last_known)
+            if published in ready:
+                self._published[uid] = Published(
+                    state=reschedule(published.state), last_known=last_known, text=ready[published]
+                )
             else:
                 self.publish(last_known)
 
@@ -106,14 +99,14 @@ class Store(Generic[Text]):
         return published.last_known if published else None
 
     def remove(self, uid: str) -> None:
-        """Forget a cluster with all its series."""
+        """Remove a cluster with all its series."""
         self._published.pop(uid, None)
 
     def view(self) -> tuple[Published[Text], ...]:
         """Return all clusters as they are now, in the order of their uids.
 
-        The series of what has been kept too long end here, so that no scrape shows them even while
-        a refresh is running.
+        Series that were kept too long end here, so that no scrape shows them even while a refresh
+        is running.
         """
         now = self._monotonic()
         for published in tuple(self._published.values()):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.refresh.state import expired, expiring
 from exporter.snapshot import Cluster, ClusterState, Listing, NamedSnapshot, Snapshot
-from exporter.store import Aside, Store
+from exporter.store import Rerendered, Store
 from tests.harness import Clock
 
 STALE_AFTER = 300.0
@@ -167,7 +167,7 @@ def same(state: ClusterState) -> ClusterState:
     return state
 
 
-def adopt(shelf: Store[str], ready: Aside[str]) -> None:
+def adopt(shelf: Store[str], ready: Rerendered[str]) -> None:
     shelf.adopt(
         render=otherwise,
         expire=partial(expired, stale_after=STALE_AFTER),
@@ -176,12 +176,12 @@ def adopt(shelf: Store[str], ready: Aside[str]) -> None:
     )
 
 
-def whole(steps: Generator[None, None, Aside[str]]) -> Aside[str]:
+def whole(steps: Generator[None, None, Rerendered[str]]) -> Rerendered[str]:
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            ready: Aside[str] = end.value
+            ready: Rerendered[str] = end.value
             return ready
 
 
@@ -189,7 +189,7 @@ def test_what_is_rendered_aside_is_seen_all_at_once() -> None:
     shelf = store(Clock())
     for uid in "abc":
         shelf.publish(state(uid, read_at=1000.0))
-    steps = shelf.rendering(otherwise)
+    steps = shelf.rerendering(otherwise)
     next(steps)
     shelf.publish(state("b", read_at=1000.0))
     shelf.publish(state("d", read_at=1000.0))
@@ -204,7 +204,7 @@ def test_what_is_rendered_aside_is_seen_all_at_once() -> None:
 def test_what_was_published_after_it_was_rendered_aside_is_not_taken_back() -> None:
     shelf = store(Clock())
     shelf.publish(state(read_at=1000.0))
-    ready = whole(shelf.rendering(otherwise))
+    ready = whole(shelf.rerendering(otherwise))
     shelf.publish(state(read_at=1000.0, up=False))
     adopt(shelf, ready)
     (seen,) = shelf.view()

@@ -102,7 +102,7 @@ class Publication:
         wanted = Renderer(render_options(settings))
         same = wanted == self._renderer
         render = self._renderer if same else wanted
-        steps = self.store.rendering(render)
+        steps = self.store.rerendering(render)
         while True:
             try:
                 next(steps)
