@@ -206,7 +206,7 @@ def _serve(settings: "Settings", source: "SettingsSource", signals: Signals, *, 
             print(error, file=sys.stderr)  # noqa: T201
             code = BAD_SETTINGS
         except Exception:
-            log.exception("stopped by a fault of the exporter's own")
+            log.exception("internal error, exiting")
             code = FAILED
         end_within(GRACE, code)
     return code

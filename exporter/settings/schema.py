@@ -11,11 +11,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from exporter.duration import format_duration
-from exporter.settings.values import FILE, SECRET, FlagName, Kind
+from exporter.settings.values import FILE, SECRET, Kind
 
 PREFIX = "PALETTE_EXPORTER_"
 """Of the environment variables that are settings."""
 
+_FLAGS: dict[tuple[str, ...], str] = {("web", "config_file"): "--web.config.file"}
+"""Flags that are not the path of their key: this one is the exporter-toolkit's."""
 _WORDS = {bool: "bool", int: "integer", float: "number", Path: "file", str: "text"}
 
 
@@ -28,9 +30,8 @@ class Leaf:
 
     @property
     def flag(self) -> str:
-        """Its flag, ``--palette.requests-per-second``, for what has one."""
-        named = (mark.flag for mark in self.field.metadata if isinstance(mark, FlagName))
-        return next(named, "--" + ".".join(self.place).replace("_", "-"))
+        """Its flag, ``--palette.requests-per-second``, if it has one."""
+        return _FLAGS.get(self.place, "--" + ".".join(self.place).replace("_", "-"))
 
     @property
     def variable(self) -> str:
@@ -45,30 +46,39 @@ class Leaf:
     @property
     def kind(self) -> str:
         """One word for what it takes, or its choices as ``logfmt|json``."""
-        if marked := _mark(self.field):
-            return marked.word
-        return _word(self.field.annotation)
+        mark = _mark(self.field)
+        return mark.word if mark else _word(self.field.annotation)
 
     @property
     def default(self) -> str:
-        """The default as it is written in a file; "" where there is none."""
-        if self.field.default in (None, (), PydanticUndefined):
+        """The default as it is written in a file; "" if there is none."""
+        default = self.field.default
+        if default in (None, (), PydanticUndefined):
             return ""
-        if isinstance(self.field.default, bool):
-            return str(self.field.default).lower()
+        if isinstance(default, bool):
+            return str(default).lower()
         if self.kind == "duration":
-            return format_duration(self.field.default)
-        return f"{self.field.default:g}" if self.kind == "number" else str(self.field.default)
+            return format_duration(default)
+        return f"{default:g}" if self.kind == "number" else str(default)
 
     @property
     def is_list(self) -> bool:
-        """True for what takes more than one value."""
+        """True if it takes more than one value."""
         return is_list(self.field)
 
     @property
     def is_secret(self) -> bool:
         """True if its value is a secret or can hold one, or names a file with one."""
-        return _mark(self.field) == SECRET or self.place[-1].startswith("password")
+        return is_secret(self.field) or self.place[-1].startswith("password")
+
+
+def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """Yield all keys of a model in order, including those of its sections."""
+    for name, field in model.model_fields.items():
+        if section := section_of(field):
+            yield from leaves(section, (*above, name))
+        else:
+            yield Leaf((*above, name), field)
 
 
 def homes(
@@ -82,23 +92,13 @@ def homes(
             yield from homes(section, key, (*above, name))
 
 
-def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
-    """Yield all keys of a model in order, including those of its sections."""
-    for name, field in model.model_fields.items():
-        section = section_of(field)
-        if section is None:
-            yield Leaf((*above, name), field)
-        else:
-            yield from leaves(section, (*above, name))
-
-
 def description_of(field: FieldInfo) -> str:
     """Return what a field means, on one line."""
     return " ".join((field.description or "").split())
 
 
 def section_at(root: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:
-    """Return the model of a section, or of the items of a list, at a place that there is."""
+    """Return the model of a section, or of the items of a list, at an existing place."""
     model = root
     for key in place:
         if isinstance(key, str):
@@ -118,28 +118,27 @@ def item_of(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def is_list(field: FieldInfo) -> bool:
-    """True for what takes more than one value."""
+    """Return True if the field takes more than one value."""
     return get_origin(field.annotation) in (tuple, list)
 
 
 def is_file(field: FieldInfo) -> bool:
-    """True for what names a file."""
+    """Return True if the field names a file."""
     return _mark(field) == FILE
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """True for what is a secret or can hold one."""
+    """Return True if the value of the field is a secret or can hold one."""
     return _mark(field) == SECRET
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return None
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return annotation if is_model else None
 
 
 def _mark(field: FieldInfo) -> Kind | None:
-    return next((mark for mark in _marks(field.metadata, field.annotation)), None)
+    return next(_marks(field.metadata, field.annotation), None)
 
 
 def _marks(metadata: Any, annotation: Any) -> Iterator[Kind]:

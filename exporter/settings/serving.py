@@ -13,7 +13,6 @@ from exporter.settings.faults import SectionError
 from exporter.settings.section import Section
 from exporter.settings.values import (
     Count,
-    FlagName,
     LabelName,
     Limit,
     Ordinal,
@@ -108,7 +107,7 @@ class Web(Section):
     """host:port to listen on; without a host, on all addresses."""
     telemetry_path: TelemetryPath = "/metrics"
     """Path of the metrics."""
-    config_file: Annotated[WebConfigFile | None, FlagName("--web.config.file")] = None
+    config_file: WebConfigFile | None = None
     """File with TLS and basic auth, in the exporter-toolkit's format."""
     open_health_paths: bool = False
     """Let /-/healthy and /-/ready answer without a user and password."""

@@ -35,13 +35,6 @@ class Kind:
     word: str
 
 
-@dataclass(frozen=True, slots=True)
-class FlagName:
-    """The flag of a key that goes by another name than its own path's."""
-
-    flag: str
-
-
 DURATION, SECRET, FILE = Kind("duration"), Kind("secret"), Kind("file")
 
 _SECONDS = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?")
@@ -55,7 +48,9 @@ class Written(float):
     source: object
 
 
-def _seconds(value: object) -> float:
+def _seconds(value: object) -> Written:
+    if isinstance(value, Written):
+        return value
     try:
         seconds = Written(_number_of_seconds(value))
     except (ValueError, OverflowError):
@@ -63,7 +58,7 @@ def _seconds(value: object) -> float:
     if not 0 <= seconds <= MAX_SECONDS:  # not a number fails too
         raise ValueError(f"{_A_DURATION}, from 0 to 292 years")
     seconds.source = value
-    return value if isinstance(value, Written) else seconds
+    return seconds
 
 
 def _number_of_seconds(value: object) -> float:

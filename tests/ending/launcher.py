@@ -82,8 +82,8 @@ def bug(module: str, *path: str, after: int = 0) -> Callable[[], None]:
 
 def slow_reload() -> None:
     """Let every reading of the settings but the first hang."""
-    origin: Any = importlib.import_module("exporter.settings.source")
-    real, began = origin.load, Path(os.environ["BEGAN"])
+    source: Any = importlib.import_module("exporter.settings.source")
+    real, began = source.load, Path(os.environ["BEGAN"])
 
     def hanging(**kwargs: Any) -> Any:
         if began.exists():
@@ -92,7 +92,7 @@ def slow_reload() -> None:
         began.touch()
         return real(**kwargs)
 
-    origin.load = hanging
+    source.load = hanging
 
 
 STAGES: dict[str, Callable[[], None]] = {
@@ -101,7 +101,7 @@ STAGES: dict[str, Callable[[], None]] = {
     "import-of-all": on_import("exporter.runtime.run"),
     "reading-settings": on_call("exporter.settings.source", "load"),
     "before-the-loop": on_call("uvloop", "new_event_loop"),
-    "connecting": on_call("exporter.runtime.run", "connect"),
+    "connecting": on_call("exporter.runtime.run", "Connection"),
     "binding": on_call("exporter.runtime.run", "served"),
     "first-refresh": on_call("exporter.refresh.cluster", "plan"),
 }

@@ -24,7 +24,7 @@ from tests.process import Running, eventually, ready, running
 LAUNCHER = (sys.executable, "-m", "tests.ending.launcher")
 LISTEN = "--web.listen-address=127.0.0.1:0"
 EAST = "6540a1"
-ENDED_BY_BUG = "stopped by a fault of the exporter's own"
+ENDED_BY_BUG = "internal error, exiting"
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
