@@ -109,7 +109,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "cluster": bug("exporter.refresh.reader", "ClusterReader", "read"),
     "discovery": bug("exporter.refresh.discovery", "Search", "wanted"),
     "watch": bug("exporter.settings.watch", "Watch", "look", after=1),
-    "reload": bug("exporter.runtime.parts", "Publication", "prepare"),
+    "reload": bug("exporter.runtime.parts", "Publication", "prepare", after=1),
     "listening": bug("exporter.web.guard.listener", "Listener", "listen"),
 }
 AMISS = {"nothing": lambda: None, "slow-reload": slow_reload, **STAGES, **BUGS}
