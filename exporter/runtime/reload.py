@@ -58,7 +58,12 @@ class Reloader:
 
     async def apply(self, settings: Settings) -> None:
         """Make all parts use the settings, or none of them. Raises SettingsError."""
-        commits = [await part.prepare(settings) for part in self.parts]
+        self._commit(settings, await self._prepare(settings))
+
+    async def _prepare(self, settings: Settings) -> Sequence[Commit]:
+        return [await part.prepare(settings) for part in self.parts]
+
+    def _commit(self, settings: Settings, commits: Sequence[Commit]) -> None:
         for commit in commits:
             commit()
         self.settings = settings
@@ -91,10 +96,13 @@ class Reloader:
     async def _reload(self) -> str:
         try:
             # In a thread: a long file takes seconds, and a network file system can hang.
-            await self.apply(await asyncio.to_thread(self.read))
-        except (SettingsError, OSError) as error:
-            self._refuse(reason_of(error))
+            settings = await asyncio.to_thread(self.read)
+            commits = await self._prepare(settings)
+        except (SettingsError, OSError, RuntimeError) as error:
+            # A RuntimeError is how Python reports that it cannot start a thread.
+            self._refuse(_reason(error))
             return self.refused
+        self._commit(settings, commits)
         self.refused = ""
         log.info("configuration reloaded")
         return ""
@@ -106,12 +114,12 @@ class Reloader:
         self.refused = reason
 
 
-def reason_of(error: SettingsError | OSError) -> str:
-    """Return why settings were refused, in one form for what is wrong in them and around them."""
+def _reason(error: Exception) -> str:
+    """Return why settings were refused: for what is wrong in them, or what hinders reading them."""
     if isinstance(error, SettingsError):
         return str(error)
-    named = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    return f"{named}the settings cannot be read: {error.strerror or type(error).__name__}"
+    problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return f"the settings cannot be read: {problem}"
 
 
 def _answer(waiting: Sequence[asyncio.Future[str]], outcome: str) -> None:

@@ -1,7 +1,10 @@
 """Reloads of a real process, by each way that there is to ask for one."""
 
 import asyncio
+import resource
 import signal
+import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +21,7 @@ from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import SCRIPT, Running, eventually, finished, get, ready, running, scrape, series
+from tests.web.guard.guarded import WebFile
 
 EAST, WEST = "6540a1", "6540a2"
 LISTEN = "--web.listen-address=127.0.0.1:0"
@@ -194,6 +198,45 @@ async def test_every_way_refuses_a_bad_file_with_the_words_of_a_start_and_change
         await ask(exporter, url)
         await eventually(shows(url, WEST))
         assert await value(url, RELOADED) == 1
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_reload_without_file_descriptors_is_refused(tls: bool, tmp_path: Path) -> None:
+    """Whatever the system refuses while settings are read, the exporter goes on as it was."""
+    web, config = WebFile(tmp_path), tmp_path / "config.yaml"
+    web.write(**({"tls_server_config": web.issue()} if tls else {}))
+    config.write_text("refresh: {interval: 1m}")
+    flags = ("--demo", LISTEN, f"--config.file={config}", f"--web.config.file={web.path}")
+    trust = ssl.create_default_context(cadata=web.authority.cert_pem.bytes().decode())
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
+    async with running(*flags, directory=tmp_path) as exporter, session:
+        url = (await exporter.url()).replace("http:", "https:" if tls else "http:")
+        pid = exporter.process.pid
+        async with session.post(f"{url}/-/reload") as answer:
+            assert (answer.status, await answer.text()) == (200, "reloaded\n")
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        async with session.post(f"{url}/-/reload") as answer:
+            assert answer.status == 500
+            assert "Too many open files" in await answer.text()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        async with session.post(f"{url}/-/reload") as answer:
+            assert (answer.status, await answer.text()) == (200, "reloaded\n")
+        assert "Traceback" not in exporter.stderr.read_text()
+
+
+async def test_a_working_directory_that_is_gone_ends_no_exporter(tmp_path: Path) -> None:
+    """As after the swap of a release, or of a worktree."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = ("sh", "-c", f'cd {gone} && exec {sys.executable} -m exporter "$@"', "sh")
+    async with running("--demo", LISTEN, directory=tmp_path, command=command) as exporter:
+        url = await exporter.url()
+        gone.rmdir()
+        assert (await asked(url))[0] in (200, 500)
+        assert (await asked(url))[0] in (200, 500)
+        assert await exporter.stop() == 0
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "PATCH", "OPTIONS"])
