@@ -1,0 +1,1 @@
+"""The alert and recording rules, as tables from which every rule file is generated."""

@@ -1,0 +1,242 @@
+"""Alerts about the exporters, and about what they cannot know."""
+
+from palette_rules.options import Options
+from palette_rules.promql import last
+from palette_rules.rule import Alert, Group
+
+COMMENT = """\
+Alerts about the exporters themselves, by job and installation (the namespace of the target).
+"""
+
+
+def _down(options: Options) -> tuple[Alert, ...]:
+    up = f'up{{job="{options.job}"}}'
+    seldom = f"(avg_over_time({up}[30m]) < {options.threshold('reached_share')})"
+    recovered = f"min_over_time({up}[10m]) == 1"
+    return (
+        Alert(
+            key="exporter_down",
+            name="PaletteExporterDown",
+            severity=options.severity("exporter_down", "critical"),
+            # Also where there is no target at all: then `up` is absent, not 0.
+            expr=f"""\
+absent({up})
+or
+max by (job, namespace) ({up}) == 0
+or
+max by (job, namespace) (avg_over_time({up}[30m])) < {options.threshold("reached_share")}
+  unless on (job, namespace) {recovered}""",
+            keep="5m",
+            summary="No exporter of an installation can be scraped.",
+            description="Prometheus cannot scrape {{ $labels.job }} {{ $labels.namespace }}, or "
+            "not regularly: it is down, it restarts again and again, or it has no target. New "
+            "problems of VM snapshots go unnoticed.",
+        ),
+        Alert(
+            key="exporter_instance_down",
+            name="PaletteExporterDown",
+            severity=options.severity("exporter_instance_down", "warning"),
+            expr=f"""\
+(
+  {up} == 0
+  or
+  {seldom} and {up}
+    unless {recovered}
+)
+and on (job, namespace) max by (job, namespace) ({up}) == 1""",
+            keep="5m",
+            summary="One of several exporters cannot be scraped.",
+            description="Prometheus cannot scrape {{ $labels.instance }} regularly. Clusters that "
+            "only this exporter reads are not watched.",
+        ),
+    )
+
+
+def _nothing_watched(options: Options) -> Alert:
+    up = last("up", f'job="{options.job}"')
+    return Alert(
+        key="nothing_read",
+        name="PaletteNothingWatched",
+        severity=options.severity("nothing_read", "critical"),
+        expr=f"""\
+max by (job, namespace) ({up}) == 1
+unless on (job, namespace) {last("palette_cluster_up")}""",
+        wait="15m",
+        summary="An installation of the exporter watches no cluster.",
+        description="{{ $labels.job }} {{ $labels.namespace }} is up and knows no cluster: the key "
+        "is refused, Palette cannot be reached, or nothing is selected. No VM is watched.",
+        page="/",
+    )
+
+
+def _discovery(options: Options) -> Alert:
+    seldom = f"(avg_over_time(palette_discovery_up[30m]) < bool {options.threshold('unread_share')})"
+    age = f"time() - {last('palette_discovery_last_success_timestamp_seconds')}"
+    ordinal = f'count_values by (job, instance) ("ordinal", {last("palette_exporter_shard_ordinal")})'
+    failing = f"({seldom} + ({age} > bool {options.threshold('discovery_within')}) or {seldom})"
+    return Alert(
+        key="discovery_failing",
+        name="PaletteDiscoveryFailing",
+        severity=options.severity("discovery_failing", "warning"),
+        # Every shard discovers on its own; the best exporter of each shard counts.
+        expr=f"""\
+max by (job, namespace) (
+  min by (job, namespace, ordinal) (
+    {failing}
+    * on (job, instance) group_left (ordinal) {ordinal}
+    or
+    {failing} unless on (job, instance) {ordinal}
+  )
+) > 0""",
+        summary="Discovery of clusters fails.",
+        description="{{ $labels.job }} {{ $labels.namespace }} cannot list the clusters of "
+        "Palette. New clusters are not watched; after a restart, no discovered cluster is.",
+        page="/",
+    )
+
+
+def _shard_missing(options: Options) -> Alert:
+    ordinals, total = last("palette_exporter_shard_ordinal"), last("palette_exporter_total_shards")
+    return Alert(
+        key="shard_missing",
+        name="PaletteExporterShardMissing",
+        severity=options.severity("shard_missing", "critical"),
+        # The ordinal is a value: count_values makes the distinct ones countable, so that two
+        # exporters of one ordinal do not hide that another is missing.
+        expr=f"""\
+max by (job, namespace) ({total})
+-
+count by (job, namespace) (
+  count_values by (job, namespace) (
+    "ordinal", {ordinals} < {total}
+  )
+)
+> 0""",
+        summary="No exporter reads a part of the clusters.",
+        description="Shards of {{ $labels.job }} {{ $labels.namespace }} that are not running: "
+        "{{ $value }}. Their clusters are not watched.",
+    )
+
+
+def _own(options: Options) -> tuple[Alert, ...]:
+    skew = options.threshold("clock_skew")
+    return (
+        Alert(
+            key="reload_failed",
+            name="PaletteExporterConfigReloadFailed",
+            severity=options.severity("reload_failed", "warning"),
+            expr=f"max by (job, namespace, instance) "
+            f"({last('palette_exporter_config_last_reload_successful')}) == 0",
+            summary="The exporter refused its new configuration.",
+            description="The last reload of {{ $labels.instance }} failed. The exporter keeps the "
+            "previous configuration, and would not start with this one.",
+            page="/config",
+        ),
+        Alert(
+            key="rate_limited",
+            name="PaletteExporterRateLimited",
+            severity=options.severity("rate_limited", "warning"),
+            expr=f"""\
+sum by (job, namespace, instance) (
+  rate(palette_exporter_api_requests_total{{code="429"}}[10m])
+)
+/
+sum by (job, namespace, instance) (rate(palette_exporter_api_requests_total[10m]))
+> {options.threshold("refused_share")}""",
+            wait="15m",
+            summary="Palette refuses requests of the exporter: rate limit exceeded.",
+            description="Palette answers {{ $value | humanizePercentage }} of the requests of "
+            "{{ $labels.instance }} with 429. Data gets old.",
+        ),
+        Alert(
+            key="round_too_long",
+            name="PaletteExporterRoundTooLong",
+            severity=options.severity("round_too_long", "info"),
+            expr="max by (job, namespace, instance) (\n"
+            f"  {last('palette_exporter_round_seconds')}"
+            f" > {last('palette_exporter_refresh_interval_seconds')}\n)",
+            wait="30m",
+            summary="A round over all clusters takes longer than the refresh interval.",
+            description="{{ $labels.instance }} needs {{ $value | humanizeDuration }} for a round "
+            "at its request rate. Data is older than refresh.interval suggests.",
+        ),
+        Alert(
+            key="values_unreadable",
+            name="PaletteValuesUnreadable",
+            severity=options.severity("values_unreadable", "warning"),
+            expr="sum by (job, namespace, field) "
+            "(increase(palette_exporter_decode_errors_total[15m])) > 0",
+            summary="Palette sends values that the exporter cannot read.",
+            description="Field {{ $labels.field }} of Palette's answers cannot be read. What it "
+            "says is not known, and the alerts that need it can be missing.",
+        ),
+        Alert(
+            key="clock_wrong",
+            name="PaletteExporterClockWrong",
+            severity=options.severity("clock_wrong", "warning"),
+            # The exporter works out ages by its own clock, at the scrape.
+            expr=f"""\
+min by (job, namespace, instance) (
+  abs(
+    palette_vm_snapshot_creation_timestamp_seconds
+    + (palette_vm_snapshot_age_seconds > 0)
+    - timestamp(palette_vm_snapshot_age_seconds)
+  )
+) > {skew}
+or
+max by (job, namespace, instance) (
+  {last("palette_cluster_last_success_timestamp_seconds")} - time() > {skew}
+)""",
+            summary="The clock of an exporter differs from the clock of Prometheus.",
+            description="The clock of {{ $labels.instance }} is off by "
+            "{{ $value | humanizeDuration }}. Ages and objectives are wrong by as much.",
+        ),
+        Alert(
+            key="probe_failing",
+            name="PaletteProbeFailing",
+            severity=options.severity("probe_failing", "warning"),
+            expr="max by (job, namespace, instance, cluster_uid, vm, snapshot) "
+            "(avg_over_time(palette_probe_success[30m]))"
+            f" < {options.threshold('unread_share')}",
+            summary="Most probes of a VM fail.",
+            description="Probes by job {{ $labels.job }} of {{ $labels.instance }} fail. Request "
+            "the same probe with debug=true to see why.",
+        ),
+    )
+
+
+def group(options: Options) -> Group:
+    """Return the alerts about the exporters."""
+    return Group(
+        name="palette-exporter",
+        comment=COMMENT,
+        rules=(
+            *_down(options),
+            _nothing_watched(options),
+            _discovery(options),
+            _shard_missing(options),
+            *_own(options),
+        ),
+    )
+
+
+def watchdog(options: Options) -> Group:
+    """Return an alert that always fires, for a Prometheus that has none."""
+    return Group(
+        name="palette-watchdog",
+        comment="An alert that always fires: a receiver that misses it knows that alerting is\n"
+        "broken. Leave this file out where your Prometheus has a Watchdog, as kube-prometheus.\n",
+        rules=(
+            Alert(
+                key="watchdog",
+                name="Watchdog",
+                expr="vector(1)",
+                wait="0s",
+                keep="0s",
+                severity=options.severity("watchdog", "none"),
+                summary="Alerting works.",
+                description="This alert always fires. Send it to a service that notices when it "
+                "stops.",
+            ),
+        ),
+    )
