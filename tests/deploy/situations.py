@@ -1,8 +1,8 @@
-"""Situations that a team meets, as series over time, and the alerts that should fire."""
+"""Situations that a team meets: series over time, put to the shipped rules in promtool."""
 
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +11,137 @@ import yaml
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules"
 FILES = ("clusters", "exporter", "recording", "snapshots", "vms")
 
+JOB = "palette-snapshot-exporter"
+DAY = 86400
+
+Labels = Mapping[str, str]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a PromQL expression gives at a moment, in seconds from the start."""
+    """The samples that a PromQL expression gives at a moment."""
 
     at: str
     expr: str
+    samples: Mapping[str, float]
 
 
-def firing(matchers: str, at: Iterable[str], number: str = ">= bool 1") -> list[Expected]:
-    """Expect so many alerts to fire, at each of the moments."""
-    count = f'count(ALERTS{{alertstate="firing", {matchers}}}) or vector(0)'
-    return [Expected(at=each, expr=f"({count}) {number}") for each in at]
+def constant(value: float, minutes: int = 60) -> str:
+    """Return a series that keeps its value."""
+    return f"{value}+0x{minutes}"
 
 
-def quiet(matchers: str, at: Iterable[str]) -> list[Expected]:
-    """Expect no alert of that kind."""
-    return firing(matchers, at, "== bool 0")
+def series(name: str, labels: Labels) -> str:
+    return name + "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 
 
-def run(
+@dataclass(slots=True)
+class Situation:
+    """Series by name and labels, as one exporter after the other adds them."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    exporter: Labels = field(default_factory=lambda: {"job": JOB, "instance": "a:10180"})
+
+    def add(self, name: str, labels: Labels, value: float | str) -> None:
+        text = value if isinstance(value, str) else constant(value)
+        self.values[series(name, {**self.exporter, **labels})] = text
+
+    def up(self, value: float | str = 1) -> None:
+        self.add("up", {}, value)
+
+    def cluster(
+        self,
+        uid: str = "u1",
+        name: str = "prod",
+        *,
+        up: float | str = 1,
+        last_success: str | None = "0+60x60",
+    ) -> Labels:
+        labels = {"cluster_uid": uid, "cluster_name": name}
+        self.add("palette_cluster_up", labels, up)
+        if last_success is not None:
+            self.add("palette_cluster_last_success_timestamp_seconds", labels, last_success)
+        return labels
+
+    def vm(self, cluster: Labels, name: str, **metrics: float | str) -> Labels:
+        """Add a VM; metrics: without the prefix palette_vm_."""
+        labels = {**cluster, "namespace": "shop", "vm": name}
+        defaults: dict[str, float | str] = {
+            "restorable_snapshots": 3,
+            "snapshots": 3,
+            "created_timestamp_seconds": -400 * DAY,
+            "last_snapshot_failed": 0,
+        }
+        for metric, value in (defaults | metrics).items():
+            self.add(f"palette_vm_{metric}", labels, value)
+        return labels
+
+    def unprotected(self, vm: Labels, **reasons: float | str) -> None:
+        for reason in ("unsnapshottable", "excluded", "newer"):
+            labels = {**vm, "reason": reason}
+            self.add("palette_vm_unprotected_volumes", labels, reasons.get(reason, 0))
+
+    def snapshot(self, vm: Labels, name: str = "s1", **metrics: float | str) -> Labels:
+        """Add a snapshot; metrics: without the prefix palette_vm_snapshot_."""
+        labels = {**vm, "snapshot": name}
+        phase = str(metrics.pop("phase", "Succeeded"))
+        defaults: dict[str, float | str] = {
+            "ready": 1,
+            "restorable": 1,
+            "error": 0,
+            "requested_timestamp_seconds": -DAY,
+            "failure_deadline_seconds": 300,
+        }
+        for metric, value in (defaults | metrics).items():
+            self.add(f"palette_vm_snapshot_{metric}", labels, value)
+        for each in ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown"):
+            self.add("palette_vm_snapshot_phase", {**labels, "phase": each}, float(each == phase))
+        return labels
+
+    def indications(self, snapshot: Labels, *names: str) -> None:
+        for name in names:
+            self.add("palette_vm_snapshot_indication", {**snapshot, "indication": name}, 1)
+
+
+def firing(alert: str, at: str, by: str, samples: Mapping[str, float]) -> Expected:
+    """Expect these alerts, as samples of a count by labels: {'vm="db"': 1}."""
+    expr = f'count by ({by}) (ALERTS{{alertname="{alert}", alertstate="firing"}})'
+    return Expected(at=at, expr=expr, samples=samples)
+
+
+def count(matchers: str, at: Iterable[str], comparison: str) -> list[Expected]:
+    """Expect a number of firing alerts at each of the moments, such as ">= 1"."""
+    operator, number = comparison.split()
+    counted = f'(count(ALERTS{{alertstate="firing", {matchers}}}) or vector(0))'
+    return [
+        Expected(at=each, expr=f"{counted} {operator} bool {number}", samples={"": 1})
+        for each in at
+    ]
+
+
+def complaints(
     directory: Path,
-    series: Mapping[str, str],
+    situation: Situation | Mapping[str, str],
     expected: Iterable[Expected],
-    *,
     interval: str = "1m",
 ) -> str:
-    """Put series to the shipped rules in promtool and return what it complains about."""
+    """Return what promtool says against the expectations; "" if they hold."""
+    values = situation.values if isinstance(situation, Situation) else situation
     document: Any = {
         "rule_files": [str(RULES / f"{name}.yaml") for name in FILES],
         "evaluation_interval": interval,
         "tests": [
             {
                 "interval": interval,
-                "input_series": [
-                    {"series": name, "values": values} for name, values in series.items()
-                ],
+                "input_series": [{"series": name, "values": text} for name, text in values.items()],
                 "promql_expr_test": [
                     {
                         "expr": each.expr,
                         "eval_time": each.at,
-                        "exp_samples": [{"labels": "{}", "value": 1}],
+                        "exp_samples": [
+                            {"labels": "{" + labels + "}", "value": value}
+                            for labels, value in each.samples.items()
+                        ],
                     }
                     for each in expected
                 ],

@@ -78,7 +78,7 @@ def _stale(options: Options) -> tuple[Alert, ...]:
 )
 unless on (cluster_uid) {AGE} <= on () group_left () {LONGEST_LIMIT}
 and on (cluster_uid) {KNOWN}"""
-    state = f'{last("palette_cluster_state", f"state=~`{NOT_RUNNING}`")} == 1'
+    state = f"{last('palette_cluster_state', f'state=~`{NOT_RUNNING}`')} == 1"
     text = (
         f"{CLUSTER_TEXT} was not read for an hour or longer. Lost, failed and missing snapshots "
         "go unnoticed."

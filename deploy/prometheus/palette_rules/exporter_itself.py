@@ -70,9 +70,13 @@ unless on (job, namespace) {last("palette_cluster_up")}""",
 
 
 def _discovery(options: Options) -> Alert:
-    seldom = f"(avg_over_time(palette_discovery_up[30m]) < bool {options.threshold('unread_share')})"
+    seldom = (
+        f"(avg_over_time(palette_discovery_up[30m]) < bool {options.threshold('unread_share')})"
+    )
     age = f"time() - {last('palette_discovery_last_success_timestamp_seconds')}"
-    ordinal = f'count_values by (job, instance) ("ordinal", {last("palette_exporter_shard_ordinal")})'
+    ordinal = (
+        f'count_values by (job, instance) ("ordinal", {last("palette_exporter_shard_ordinal")})'
+    )
     failing = f"({seldom} + ({age} > bool {options.threshold('discovery_within')}) or {seldom})"
     return Alert(
         key="discovery_failing",

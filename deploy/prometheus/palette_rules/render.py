@@ -48,9 +48,9 @@ def _annotations(alert: Alert, options: Options) -> Iterator[tuple[str, str]]:
         yield "status_url", options.status_url + alert.page
 
 
-def dumped(document: Any) -> str:
+def dumped(document: Any, width: float = 100) -> str:
     """Return a document as YAML."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=width, allow_unicode=True)
 
 
 def rule_file(group: Group, options: Options, head: str) -> str:
