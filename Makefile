@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFIG ?= config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint docs fuzz soak bench lock clean stack dashboards
+.PHONY: help demo run test lint docs fuzz soak bench lock clean stack rules dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,9 +33,11 @@ run: $(READY) ## run with CONFIG (config.yaml)
 stack: $(READY) ## demo, Prometheus and Alertmanager on this machine, without containers
 	$(BIN)/python deploy/stack/run.py
 
-dashboards: $(DEV_READY) ## write the Grafana dashboards and the PrometheusRule anew
+rules: $(DEV_READY) ## generate the alert and recording rules
+	$(BIN)/python deploy/prometheus/generate_rules.py
+
+dashboards: $(DEV_READY) ## generate the Grafana dashboards
 	$(BIN)/python deploy/grafana/build.py
-	$(BIN)/python deploy/kubernetes/prometheusrule.py
 
 # More at a time than there are cores, as most tests wait for processes that they started.
 test: $(DEV_READY) lint ## lint, types and all tests

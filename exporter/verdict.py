@@ -250,7 +250,7 @@ _TABLE = (
         title="Not ready yet",
         meaning="A snapshot succeeded and is still not ready. The storage may be uploading it.",
         look_at="The VolumeSnapshots of the snapshot in the cluster.",
-        alert="PaletteSnapshotNotReady",
+        alert="PaletteSnapshotDataLost",
     ),
     Problem(
         name="named_missing",

@@ -1,4 +1,4 @@
-"""The shipped rules and their unit tests, as read from deploy/prometheus."""
+"""The shipped rules, as read from deploy/prometheus."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
-UNIT_TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
 
 METRIC = re.compile(r"\b(?:[a-z_]+:)?palette_[a-z_]+(?::[a-z_]+)?\b")
 """The name of one of our metrics, or of a recording rule, in an expression."""

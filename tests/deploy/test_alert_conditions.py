@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ Make = Callable[[Situation, Labels, str], object]
 HOUR = 3600
 
 
-def vm(**metrics: float | str) -> Make:
+def vm(**metrics: Any) -> Make:
     return lambda situation, cluster, name: situation.vm(cluster, name, **metrics)
 
 
@@ -26,9 +27,7 @@ def volumes(*, objective: bool = False, **reasons: float | str) -> Make:
     return make
 
 
-def snapshot(
-    *indications: str, of: Mapping[str, float | str] | None = None, **metrics: float | str
-) -> Make:
+def snapshot(*indications: str, of: Mapping[str, Any] | None = None, **metrics: Any) -> Make:
     def make(situation: Situation, cluster: Labels, name: str) -> None:
         machine = situation.vm(cluster, name, **(of or {}))
         situation.indications(situation.snapshot(machine, **metrics), *indications)
@@ -36,7 +35,7 @@ def snapshot(
     return make
 
 
-def two(first: Mapping[str, float | str], second: Mapping[str, float | str], **of: float) -> Make:
+def two(first: Mapping[str, Any], second: Mapping[str, Any], **of: Any) -> Make:
     """An older snapshot and a newer one."""
 
     def make(situation: Situation, cluster: Labels, name: str) -> None:
@@ -52,7 +51,7 @@ def orphan(situation: Situation, cluster: Labels, name: str) -> None:
     situation.snapshot(machine, orphan=1)
 
 
-def scheduled(*days: float, of: Mapping[str, float | str] | None = None) -> Make:
+def scheduled(*days: float, of: Mapping[str, Any] | None = None) -> Make:
     def make(situation: Situation, cluster: Labels, name: str) -> None:
         machine = situation.vm(cluster, name, **(of or {}))
         for number, day in enumerate(days):
@@ -63,7 +62,7 @@ def scheduled(*days: float, of: Mapping[str, float | str] | None = None) -> Make
     return make
 
 
-def transition(at: float, **metrics: float | str) -> Make:
+def transition(at: float, **metrics: Any) -> Make:
     """A snapshot whose Ready condition changed at a time."""
 
     def make(situation: Situation, cluster: Labels, name: str) -> None:
@@ -77,7 +76,7 @@ def transition(at: float, **metrics: float | str) -> Make:
 STOPPED = {"status": "Stopped"}
 
 
-def stopped(**metrics: float | str) -> Make:
+def stopped(**metrics: Any) -> Make:
     def make(situation: Situation, cluster: Labels, name: str) -> None:
         machine = situation.vm(cluster, name, **metrics)
         situation.add("palette_vm_status", {**machine, **STOPPED}, 1)
@@ -89,7 +88,7 @@ MISSED = {
     "snapshot_objective_seconds": HOUR,
     "snapshot_objective_deadline_timestamp_seconds": -1,
 }
-NOT_READY: dict[str, float | str] = {
+NOT_READY: dict[str, Any] = {
     "ready": 0,
     "restorable": 0,
     "creation_timestamp_seconds": -DAY + 60,

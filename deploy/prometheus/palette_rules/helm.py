@@ -35,8 +35,9 @@ VALUES: dict[str, Callable[[str, str], str]] = {
     "threshold": lambda name, shipped: _dug("thresholds", name, shipped),
     "severity": lambda key, shipped: _dug("severities", key, f'"{shipped}"'),
     "wait": lambda key, shipped: _dug("for", key, f'"{shipped}"'),
-    "job": lambda _, __: '{{ default (include "palette-snapshot-exporter.name" .) '
-    ".Values.prometheusRule.job }}",
+    "job": lambda _, __: (
+        '{{ default (include "palette-snapshot-exporter.name" .) .Values.prometheusRule.job }}'
+    ),
     "runbook": lambda _, __: "{{ .Values.prometheusRule.runbookUrl }}",
     "status": lambda _, __: "{{ .Values.prometheusRule.statusUrl }}",
 }

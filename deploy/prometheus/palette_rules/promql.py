@@ -59,7 +59,7 @@ def names(metric: str) -> str:
     metric: names the clusters, too, where palette_cluster_up is missing.
     """
     known = "last_over_time(palette_cluster_up[10m])"
-    unnamed = f'label_replace({{}}, "cluster_name", "$1", "cluster_uid", "(.+)")'
+    unnamed = 'label_replace({}, "cluster_name", "$1", "cluster_uid", "(.+)")'
     each = f"group by (cluster_uid, cluster_name) ({known} or {last(metric)})"
     uids = unnamed.format(f"group by (cluster_uid) ({known} or {last(metric)})")
     return f"""\
