@@ -162,6 +162,7 @@ CASES: dict[str, dict[str, tuple[Make, str]]] = {
         "attached-later": (volumes(newer=2), "warning"),
         "promised": (volumes(newer=1, objective=True), "critical"),
         "volumes-unknown": (snapshot("PartialSnapshot"), "warning"),
+        "state-left-out": (vm(unprotected_state_volumes=1), "warning"),
         "all-inside": (volumes(), QUIET),
         "all-inside-promised": (volumes(objective=True), QUIET),
         "volumes-unknown-whole": (snapshot("Online", "GuestAgent"), QUIET),

@@ -176,9 +176,17 @@ def _unprotected() -> tuple[Cause, ...]:
             key="unprotected_volumes_without_objective",
             name=name,
             severity="warning",
-            condition=f"{grouped}\nunless on ({SAME_VM}) (\n{indented(HAS_OBJECTIVE)}\n)",
+            condition=f"""\
+{grouped}
+unless on ({SAME_VM}) (
+{indented(HAS_OBJECTIVE)}
+)
+or
+{last("palette_vm_unprotected_state_volumes")} > 0
+  unless on ({SAME_VM}) {grouped}""",
             summary=summary,
-            description=text,
+            description=f"{text} If it lacks only the TPM or EFI state, the VM starts with an "
+            "empty state: encrypted disks can stay locked.",
         ),
     )
 
