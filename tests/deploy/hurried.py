@@ -74,6 +74,7 @@ def routing(receiver: str) -> Tree:
     for route in _routes(shipped["route"]):
         for key in GROUPING.keys() & route.keys():
             route[key] = _shorter(route[key], GROUPING[key])
+    shipped["templates"] = [str(ROOT / "deploy/alertmanager/*.tmpl")]
     shipped["receivers"] = [
         {"name": each["name"], "webhook_configs": [{"url": f"{receiver}/{each['name']}"}]}
         for each in shipped["receivers"]

@@ -55,15 +55,13 @@ OLD_IN_THE_EAST, OLD_IN_THE_WEST = (
     alert(
         "PaletteSnapshotTooOld",
         "info",
-        **of(cluster, namespace="vms", vm="archive-01", snapshot="archive-01-yearly"),
+        **of(cluster, namespace="vms", vm="archive-01"),
     )
     for cluster in (EAST, WEST)
 )
 TROUBLES = {
     alert(
-        "PaletteSnapshotFailed",
-        "warning",
-        **of(EAST, namespace="vms", vm="db-01", snapshot="db-01-adhoc"),
+        "PaletteSnapshotFailed", "warning", **of(EAST, namespace="vms", vm="db-01")
     ): "working-hours",
     alert(
         "PaletteNamedSnapshotMissing",
@@ -71,15 +69,18 @@ TROUBLES = {
         **of(EAST, namespace="vms", vm="db-01", snapshot="before-upgrade"),
     ): "working-hours",
     alert(
-        "PaletteVMWithoutRestorableSnapshot", "warning", **of(EAST, namespace="vms", vm="web-01")
-    ): "working-hours",
-    alert(
         "PaletteVMSnapshotObjectiveMissed", "critical", **of(EAST, namespace="vms", vm="web-01")
     ): "on-call",
     alert("PaletteClusterUnreadable", "warning", **of(WEST)): "working-hours",
 }
-"""What is broken below, and who is to hear of it."""
+"""What is broken below, and who gets the alert."""
 
+EXPLAINED = alert(
+    "PaletteVMWithoutRestorableSnapshot", "warning", **of(EAST, namespace="vms", vm="web-01")
+)
+"""Held back by the missed objective of the same VM."""
+
+WATCHDOG = alert("Watchdog", "none")
 DOWN = alert("PaletteExporterDown", "critical", job=JOB)
 
 
@@ -92,6 +93,8 @@ class Receiver:
     async def note(self, request: web.BaseRequest) -> web.Response:
         for each in (await request.json())["alerts"]:
             labels = frozenset(each["labels"].items())
+            if labels == WATCHDOG:
+                continue
             self.told.append((request.path.strip("/"), labels, each["status"]))
         return web.Response()
 
@@ -128,7 +131,8 @@ class Operation:
         """The alerts that Alertmanager has of this kind, such as inhibited=false."""
         text = "&".join(f"{name}={value}" for name, value in parameters.items())
         _, answer = await get(f"{self.alertmanager}/api/v2/alerts?{text}")
-        return {frozenset(each["labels"].items()) for each in json.loads(answer)}
+        found = {frozenset(each["labels"].items()) for each in json.loads(answer)}
+        return found - {WATCHDOG}
 
     async def inhibited(self) -> set[Alert]:
         return await self.alerts() - await self.alerts(inhibited="false")
@@ -245,7 +249,7 @@ async def each_trouble_arrives_and_what_is_inhibited_does_not(running: Operation
     expected = {**TROUBLES, OLD_IN_THE_EAST: "digest"}
 
     async def held_back() -> bool:
-        return await running.inhibited() == {OLD_IN_THE_WEST}
+        return await running.inhibited() == {OLD_IN_THE_WEST, EXPLAINED}
 
     async def all_arrived() -> bool:
         return told("firing").keys() >= expected.keys()
@@ -255,7 +259,7 @@ async def each_trouble_arrives_and_what_is_inhibited_does_not(running: Operation
     assert told("firing") == expected
     assert told("resolved") == {}
     firing = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
-    assert firing == {dict(each)["alertname"] for each in expected}
+    assert firing == {dict(each)["alertname"] for each in (*expected, EXPLAINED)}
 
 
 async def what_is_mended_is_resolved(running: Operation) -> None:

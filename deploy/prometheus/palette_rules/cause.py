@@ -71,6 +71,9 @@ class Cause:
     summary: str
     description: str
     wait: str = "15m"
+    # Longer than a cluster-wide alert and shorter than a missed objective, which hold this alert
+    # back: a "resolved" is sent only if the alert was.
+    keep: str = "10m"
     metric: str = "palette_vm_restorable_snapshots"
     labels: str = VM
 
@@ -92,5 +95,6 @@ class Cause:
             summary=self.summary,
             description=self.description,
             wait=self.wait,
+            keep=self.keep,
             page=VM_PAGE,
         )

@@ -185,7 +185,7 @@ and on (cluster_uid)
         f"({{{{ $labels.cluster_uid }}}}) {what}. Look for a cause in the cluster: storage class, "
         "snapshot class, snapshot controller, schedules.",
         wait="10m",
-        keep="5m",
+        keep="2m",
         page="/?cluster={{ $labels.cluster_uid }}",
     )
 
