@@ -114,7 +114,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
                 # Long enough for rates, and for rules made of rules.
                 scrapes = "min(count_over_time(palette_exporter_build_info[1m])) >= 8"
                 return bool(
-                    client.query(scrapes) and client.query("fleet:palette_vm_coverage:ratio")
+                    client.query(scrapes) and client.query("fleet:palette_vm_protection:ratio")
                 )
             except OSError:
                 return False
