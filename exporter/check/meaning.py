@@ -9,7 +9,7 @@ from exporter.check.series import SNAPSHOTS, VMS, needed, series
 from exporter.check.text import plural, printable, some, table
 from exporter.duration import format_duration
 from exporter.metrics.options import RenderOptions
-from exporter.refresh.plan import Plan, plan
+from exporter.refresh.plan import plan
 from exporter.refresh.targets import ClusterTargets, Share
 from exporter.settings import Settings
 
@@ -62,7 +62,7 @@ class Meaning:
         yield f"Palette:     {url}; scope: {scope}"
         yield f"Clusters:    {len(self.configured)} configured"
         if self.configured:
-            heads = ("cluster", "name", "watched", "requests a round")
+            heads = ("cluster", "name", "watched")
             for line in table([heads, *map(_row, self.configured[:ROWS])]):
                 yield f"  {line}"
         if len(self.configured) > ROWS:
@@ -89,16 +89,13 @@ class Meaning:
             )
 
     def _requests(self) -> Iterator[str]:
-        """Compare a round with the interval. Lists have pages that nobody knows beforehand."""
+        """Compare a round with the interval. How many pages the lists have is not known."""
         rate, interval = self.settings.palette.requests_per_second, self.settings.refresh.interval
-        plans = [plan(targets) for targets in self.ours]
-        requests = sum(each.requests for each in plans)
-        least = "" if all(map(_is_exact, plans)) else "at least "
-        seconds, every = requests / rate, format_duration(interval)
+        requests = sum(plan(targets).requests for targets in self.ours)
+        seconds = requests / rate
         yield (
-            f"Requests:    a round of the configured clusters takes {least}"
-            f"{plural(requests, 'request')}, {least}{seconds:.1f} s at {rate:g} a second; "
-            f"refresh.interval is {every}."
+            f"Requests:    at least {requests:,} in a round of the configured clusters: "
+            f"{seconds:.1f} s at {rate:g} a second; refresh.interval is {format_duration(interval)}"
         )
         if seconds > interval:
             yield (
@@ -112,20 +109,14 @@ class Meaning:
     def _objectives(self) -> Iterator[str]:
         yield f"Objectives:  {len(self.options.objectives)}"
         if not self.options.objectives:
-            yield (
-                "  warning: without objectives, no alert tells that snapshots are too old. "
-                "Add objectives with max_age."
-            )
+            yield "  warning: without objectives, no alert reports that snapshots are too old."
         watched = [*places(self.configured), *([Place()] if self._discovers else [])]
         for sentence in unused(self.options.objectives, watched):
             yield f"  warning: {sentence}"
 
     def _series(self) -> Iterator[str]:
         count = series(self.options)
-        yield (
-            f"Series:      about {count:,} for each {SNAPSHOTS:,} snapshots of {VMS} virtual "
-            "machines"
-        )
+        yield f"Series:      about {count:,} for each {SNAPSHOTS:,} snapshots of {VMS} VMs"
         denied = sorted(needed(self.options))
         if denied:
             yield (
@@ -139,13 +130,7 @@ class Meaning:
 
 
 def _row(targets: ClusterTargets) -> tuple[str, ...]:
-    calls = plan(targets)
-    requests = str(calls.requests) if _is_exact(calls) else f"at least {calls.requests}"
-    return targets.uid, targets.name or "(from Palette)", _watched(targets), requests
-
-
-def _is_exact(calls: Plan) -> bool:
-    return not (calls.snapshots or calls.virtual_machines or calls.named)
+    return targets.uid, targets.name or "(from Palette)", _watched(targets)
 
 
 def _watched(targets: ClusterTargets) -> str:

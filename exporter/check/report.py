@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -12,9 +13,8 @@ from typing import Any
 from exporter.check.live import unreadable_lines
 from exporter.check.round import Round
 from exporter.check.text import plural, printable, table
-from exporter.duration import format_duration
 from exporter.findings import Subject, findings, judge, subjects
-from exporter.snapshot import Unread
+from exporter.snapshot import ClusterState, Unread
 from exporter.verdict import Verdict
 
 WORST_FIRST = (Verdict.NOT_PROTECTED, Verdict.UNKNOWN, Verdict.PROTECTED, Verdict.EXEMPT)
@@ -94,36 +94,24 @@ def report(found: Round, owner_label: str | None) -> Report:
 
     owner_label: the label of virtual machines that names their owner.
     """
-    rows = [
-        row
-        for state in found.states
-        for row in (
-            *([] if state.up else [_unread_row(state.cluster.name, state.cluster.uid)]),
-            *(
-                _row(subject, owner_label, found.now)
-                for subject in subjects(state, found.objectives)
-                if not subject.orphan
-            ),
-        )
-    ]
-    rows.sort(key=_rank)
-    return Report(found=found, rows=rows)
+    rows = [row for state in found.states for row in _rows(state, found, owner_label)]
+    return Report(found=found, rows=sorted(rows, key=_rank))
 
 
 def _rank(row: Row) -> tuple[object, ...]:
     age = row.recovery_point_age_seconds
-    return (
-        WORST_FIRST.index(row.verdict),
-        -len(row.reasons),
-        -(float("inf") if age is None else age),
-        row.cluster,
-        row.namespace,
-        row.vm,
-    )
+    oldest_first = -math.inf if age is None else -age
+    where = (row.cluster, row.namespace, row.vm)
+    return WORST_FIRST.index(row.verdict), -len(row.reasons), oldest_first, where
 
 
-def _unread_row(name: str, uid: str) -> Row:
-    return Row(cluster=name, cluster_uid=uid, reasons=("cluster_unread",))
+def _rows(state: ClusterState, found: Round, owner_label: str | None) -> Iterator[Row]:
+    cluster = state.cluster
+    if not state.up:
+        yield Row(cluster=cluster.name, cluster_uid=cluster.uid, reasons=("cluster_unread",))
+    for subject in subjects(state, found.objectives):
+        if not subject.orphan:
+            yield _row(subject, owner_label, found.now)
 
 
 def _row(subject: Subject, owner_label: str | None, now: float) -> Row:
@@ -149,10 +137,7 @@ def _row(subject: Subject, owner_label: str | None, now: float) -> Row:
 
 
 def _time(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds:.0f}"  # past the year 9999
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def as_json(found: Report) -> Iterator[str]:
@@ -163,61 +148,45 @@ def as_json(found: Report) -> Iterator[str]:
 
 def as_csv(found: Report) -> Iterator[str]:
     """Yield the rows as CSV. A cluster that could not be read has a row without ``vm``."""
-    yield _csv_line(COLUMNS)
-    for row in found.rows:
-        yield _csv_line([_cell(getattr(row, name)) for name in COLUMNS])
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    rows.writerows([_cell(getattr(row, name)) for name in COLUMNS] for row in found.rows)
+    yield text.getvalue().rstrip("\n")
 
 
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = " ".join(value) if isinstance(value, tuple) else str(value)
-    # A spreadsheet would take it for a formula.
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+def _cell(value: Any) -> Any:
+    return " ".join(value) if isinstance(value, tuple) else value
 
 
 def as_text(found: Report) -> Iterator[str]:
     """Yield a table, the worst first, and the summary at the end."""
-    return printable(_lines(found))
-
-
-def _lines(found: Report) -> Iterator[str]:
-    if found.rows:
-        heads = ("verdict", "cluster", "virtual machine", "owner", "newest", "objective", "why")
-        yield from table([heads, *map(_text_row, found.rows)])
-        yield ""
-    yield from _summary_lines(found)
+    heads = ("verdict", "cluster", "virtual machine", "owner", "newest", "objective", "why")
+    rows = table([heads, *map(_text_row, found.rows)]) if found.rows else ()
+    return printable((*rows, "", *_summary_lines(found)))
 
 
 def _text_row(row: Row) -> tuple[str, ...]:
-    age, objective = row.recovery_point_age_seconds, row.objective_seconds
     return (
         row.verdict.replace("_", " "),
         row.cluster,
         f"{row.namespace}/{row.vm}" if row.vm else "(all)",
         row.owner or "-",
-        "-" if age is None else _span(age),
-        "-" if objective is None else _objective(objective),
+        _span(row.recovery_point_age_seconds),
+        _span(row.objective_seconds),
         ", ".join(row.reasons or row.problems) or "-",
     )
 
 
-def _objective(seconds: int) -> str:
-    whole_hours = seconds % 3_600 == 0 and seconds < 3 * 86_400
-    return f"{seconds // 3_600}h" if whole_hours else format_duration(seconds)
+def _span(seconds: float | None) -> str:
+    """Return a duration in the largest unit that leaves three: ``45m``, ``26h``, ``8d``."""
+    if seconds is None:
+        return "-"
+    unit, size = next((each for each in _UNITS if seconds >= 3 * each[1]), _UNITS[-1])
+    return f"{seconds / size:.3g}{unit}"
 
 
-def _span(seconds: int) -> str:
-    unit, size = ("m", 60) if seconds < 3_600 else ("h", 3_600)
-    if seconds >= 3 * 86_400:
-        unit, size = "d", 86_400
-    return f"{seconds // size}{unit}"
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 def _summary_lines(found: Report) -> Iterator[str]:

@@ -52,43 +52,44 @@ def target(path: str, **more: str) -> dict[str, str]:
 
 
 WATCHED: dict[str, tuple[list[str], str, str]] = {
-    "a cluster": ([EAST], "everything", "at least 2"),
-    "a namespace": ([f"{EAST}/vms"], "namespace vms", "at least 2"),
-    "a machine": ([f"{EAST}/vms/db-01"], "VM vms/db-01", "at least 2"),
+    "a cluster": ([EAST], "everything", "2"),
+    "a namespace": ([f"{EAST}/vms"], "namespace vms", "2"),
+    "a machine": ([f"{EAST}/vms/db-01"], "VM vms/db-01", "2"),
     "a snapshot": ([f"{EAST}/vms/db-01/nightly"], "snapshot vms/db-01/nightly", "1"),
     "three snapshots of one machine": (
         [f"{EAST}/vms/db-01/{name}" for name in "abc"],
         "3 snapshots: vms/db-01/a, vms/db-01/b, vms/db-01/c",
-        "at least 1",
+        "1",
     ),
     "snapshots of two machines": (
         [f"{EAST}/vms/db-01/a", f"{EAST}/web/web-01/b"],
         "2 snapshots: vms/db-01/a, web/web-01/b",
-        "at least 1",
+        "1",
     ),
     "a cluster and a snapshot in it": (
         [EAST, f"{EAST}/vms/db-01/a"],
         "everything; snapshot vms/db-01/a",
-        "at least 2",
+        "2",
     ),
     "a namespace and a machine elsewhere": (
         [f"{EAST}/vms", f"{EAST}/db/db-01"],
         "namespace vms; VM db/db-01",
-        "at least 3",
+        "3",
     ),
     "many namespaces": (
         [f"{EAST}/n-{number}" for number in range(9)],
         "9 namespaces: n-0, n-1, n-2 and 6 more",
-        "at least 2",
+        "2",
     ),
 }
 
 
 @pytest.mark.parametrize("case", WATCHED)
-def test_each_cluster_has_a_row_with_what_is_read_of_it(case: str) -> None:
+def test_each_cluster_has_a_row_with_what_is_read(case: str) -> None:
     paths, watched, requests = WATCHED[case]
     lines = meaning(targets=[target(path, cluster_name="prod-east") for path in paths])
-    assert re.split(r"  +", row(lines, EAST)[2:]) == [EAST, "prod-east", watched, requests]
+    assert re.split(r"  +", row(lines, EAST)[2:]) == [EAST, "prod-east", watched]
+    assert f"at least {requests} in a round" in line(lines, "Requests")
 
 
 def test_a_large_configuration_fits_a_screen() -> None:
@@ -101,14 +102,14 @@ def test_a_large_configuration_fits_a_screen() -> None:
 def test_a_round_is_compared_with_the_interval() -> None:
     targets = [target(EAST), target(WEST)]
     lines = meaning(targets=targets, objectives=[{"max_age": "8d"}])
-    assert "at least 4 requests, at least 0.1 s at 40 a second" in line(lines, "Requests")
+    assert "at least 4 in a round of the configured clusters: 0.1 s at 40 a second" in line(
+        lines, "Requests"
+    )
     assert not warnings(lines)
     palette = {**DEFAULT["palette"], "requests_per_second": 0.05}
     lines = meaning(palette=palette, targets=targets, objectives=[{"max_age": "8d"}])
-    assert "at least 80.0 s at 0.05 a second; refresh.interval is 1m" in line(lines, "Requests")
+    assert ": 80.0 s at 0.05 a second; refresh.interval is 1m" in line(lines, "Requests")
     assert "longer than refresh.interval" in warnings(lines)[0]
-    named = [target(f"{uid}/vms/db-01/nightly") for uid in (EAST, WEST)]
-    assert "takes 2 requests, 0.1 s at" in line(meaning(targets=named), "Requests")
 
 
 def test_discovery_is_described_with_the_clusters_that_would_fit() -> None:
@@ -131,7 +132,7 @@ def test_each_shard_counts_its_own_clusters_only() -> None:
             r"Shard: +\d \(of 3\): reads (\d+) of 12 configured clusters\.", "\n".join(lines)
         )
         assert found
-        assert f"at least {2 * int(found[1])} requests" in line(lines, "Requests")
+        assert f"at least {2 * int(found[1])} in a round" in line(lines, "Requests")
         read += int(found[1])
     assert read == len(clusters)
     assert not [each for each in meaning(targets=[target(EAST)]) if each.startswith("Shard")]
