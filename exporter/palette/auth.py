@@ -1,6 +1,5 @@
-"""Who the exporter is to Palette: an API key, or a user who logs in for a token."""
+"""Credentials for Palette: an API key, or a user name and password for a token."""
 
-import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from exporter.palette.errors import InvalidResponse, PaletteError, Unauthorized
+from exporter.single_flight import SingleFlight
 
 Send = Callable[[str, tuple[tuple[str, str], ...], bytes], Awaitable[bytes]]
 """Posts a JSON body to an endpoint, with a query, without a credential; returns the answer."""
@@ -33,27 +33,27 @@ class Headers(dict[str, str]):
 
 
 class Credential(Protocol):
-    """What the transport asks of a credential."""
+    """A credential as the transport uses it."""
 
     async def headers(self, send: Send) -> Headers:
-        """Return the headers to send. Raises PaletteError where they cannot be had."""
+        """Return the headers to send. Raises PaletteError if there are none."""
 
     def accepted(self, headers: Mapping[str, str]) -> None:
-        """Note that Palette took these headers."""
+        """Record that Palette accepted these headers."""
 
     def refused(self, headers: Mapping[str, str]) -> bool:
-        """Note that Palette answered 401 to these headers; return whether to try once more."""
+        """Record a 401 to these headers; return whether to send the request once more."""
 
     def secrets(self) -> tuple[str, ...]:
         """Return what must not be in any message."""
 
 
 class ApiKey:
-    """An API key; Palette takes it or does not."""
+    """An API key."""
 
     def __init__(self, key: str) -> None:
         if not _HEADER_SAFE.fullmatch(key):
-            raise ValueError("the API key is empty or holds characters that no key has")
+            raise ValueError("the API key is empty or contains characters that no key has")
         self._key = key
 
     async def headers(self, send: Send) -> Headers:
@@ -61,10 +61,10 @@ class ApiKey:
         return Headers(ApiKey=self._key)
 
     def accepted(self, headers: Mapping[str, str]) -> None:
-        """Nothing changes."""
+        """Change nothing."""
 
     def refused(self, headers: Mapping[str, str]) -> bool:
-        """Return False: a key does not get better."""
+        """Return False: the key stays the same."""
         return False
 
     def secrets(self) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class _Answer(msgspec.Struct):
 class Login:
     """A user's token, renewed before it expires and once after a 401.
 
-    One log-in is under way at a time; those who wait for it share its outcome.
+    Concurrent calls share one log-in and its outcome.
     retry_after: seconds before the next log-in after one that failed for good, so that a wrong
         password does not lock the account, and after a fresh token that was refused too.
     clock: seconds.
@@ -100,40 +100,35 @@ class Login:
         self._org = org
         self.retry_after = retry_after
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._log_ins = 0
-        self._token = ""
-        self._previous = ""
-        self._renew_at = 0.0
-        self._keep_until = 0.0
+        self._single_flight: SingleFlight[str, str] = SingleFlight()
+        self._token = self._previous = ""
+        self._renew_at = self._keep_until = self._retry_at = 0.0
         self._failure: PaletteError | None = None
-        self._retry_at = 0.0
 
     async def headers(self, send: Send) -> Headers:
-        """Return the token's header, after a log-in where there is no token or an old one.
+        """Return the token's header, after a log-in if there is no token or an old one.
 
-        Raises Unauthorized or another PaletteError when the log-in fails, and the same again
-        until the next log-in is due.
+        Raises Unauthorized or another PaletteError if the log-in fails, and the same again until
+        the next log-in is due.
         """
-        log_ins = self._log_ins
-        async with self._turn:
-            if not self._token or self._clock() >= self._renew_at:
-                waited_for_it = self._log_ins != log_ins
-                if self._failure and (waited_for_it or self._clock() < self._retry_at):
-                    raise copy(self._failure)
-                await self._log_in(send)
-            return Headers(Authorization=self._token)
+        token = self._token
+        if not token or self._clock() >= self._renew_at:
+            if self._failure and self._clock() < self._retry_at:
+                # The original collects the frames of all who raise it.
+                raise copy(self._failure)
+            token = await self._single_flight.do("log-in", lambda: self._log_in(send))
+        return Headers(Authorization=token)
 
     def accepted(self, headers: Mapping[str, str]) -> None:
-        """Note that the token is good; should it be refused later, a new one will help."""
+        """Record that the token is good; if it is refused later, a new one will help."""
         if headers.get("Authorization") == self._token:
             self._keep_until = 0.0
 
     def refused(self, headers: Mapping[str, str]) -> bool:
-        """Drop the token, if it is still the one in use, and return True.
+        """Drop the token, if it is still the current one, and return True.
 
-        Return False where that token was itself fetched after a refusal and never accepted
-        since: the next one would fare no better.
+        Return False if that token was itself fetched after a refusal and never accepted since:
+        the next one would be refused too.
         """
         if headers.get("Authorization") == self._token:
             if self._clock() < self._keep_until:
@@ -143,22 +138,20 @@ class Login:
         return True
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the password, and the tokens that may still be under way."""
+        """Return the password, and the tokens that requests in flight may carry."""
         return (self._password, self._token, self._previous)
 
-    async def _log_in(self, send: Send) -> None:
+    async def _log_in(self, send: Send) -> str:
         try:
             token = _token(await send(ENDPOINT, (("setCookie", "false"),), self._form()))
         except PaletteError as error:
-            # A copy, because the original collects the frames of whoever it passes.
             self._failure = copy(error)
             self._retry_at = 0.0 if error.retryable else self._clock() + self.retry_after
-            self._log_ins += 1
             raise
         self._failure = None
         self._previous, self._token = self._token or self._previous, token
         self._renew_at = self._clock() + TOKEN_LIFETIME * RENEW_AT
-        self._log_ins += 1
+        return token
 
     def _form(self) -> bytes:
         form = {"emailId": self._username, "password": self._password}
@@ -171,7 +164,7 @@ def _token(body: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         answer = _Answer()
     if answer.is_mfa:
-        raise Unauthorized("the log-in asks for a second factor; use an API key instead")
+        raise Unauthorized("the log-in requires a second factor. Use an API key instead")
     if not answer.token or not _HEADER_SAFE.fullmatch(answer.token):
-        raise InvalidResponse("the log-in brought no usable token; use an API key instead")
+        raise InvalidResponse("the log-in returned no usable token. Use an API key instead")
     return answer.token

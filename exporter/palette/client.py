@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from exporter.palette import wire
 from exporter.palette.budget import MAIN_QUEUE
-from exporter.palette.paging import Fetch, Item, whole_list
+from exporter.palette.paging import Item, whole_list
 from exporter.palette.transport import RETRY_FOR, Transport
 from exporter.snapshot import Cluster, Snapshot, VirtualMachine
 
@@ -66,21 +66,11 @@ class Palette:
         retry_for: float = RETRY_FOR,
     ) -> tuple[Snapshot, ...]:
         """Return a cluster's snapshots; of these namespaces and VMs only, if any are named."""
-        pages = self._snapshot_pages(cluster_uid, namespaces, vms, project_uid, retry_for)
-        return await whole_list(pages)
-
-    async def first_snapshots(
-        self,
-        cluster_uid: str,
-        *,
-        namespaces: Sequence[str] = (),
-        vms: Sequence[str] = (),
-        project_uid: str | None = None,
-        retry_for: float = RETRY_FOR,
-    ) -> wire.Page[Snapshot]:
-        """Return the first page of what ``snapshots`` returns."""
-        pages = self._snapshot_pages(cluster_uid, namespaces, vms, project_uid, retry_for)
-        return await pages(None)
+        decode = partial(
+            wire.snapshot_page, report=self.report, namespace=_only(namespaces), vm=_only(vms)
+        )
+        filters = {"namespace": namespaces, "vmName": vms}
+        return await self._list(SNAPSHOTS, decode, cluster_uid, filters, project_uid, retry_for)
 
     async def virtual_machines(
         self,
@@ -91,20 +81,11 @@ class Palette:
         retry_for: float = RETRY_FOR,
     ) -> tuple[VirtualMachine, ...]:
         """Return a cluster's virtual machines; of these namespaces only, if any are named."""
-        return await whole_list(
-            self._machine_pages(cluster_uid, namespaces, project_uid, retry_for)
+        decode = partial(wire.virtual_machine_page, report=self.report, namespace=_only(namespaces))
+        filters = {"namespace": namespaces}
+        return await self._list(
+            VIRTUAL_MACHINES, decode, cluster_uid, filters, project_uid, retry_for
         )
-
-    async def first_virtual_machines(
-        self,
-        cluster_uid: str,
-        *,
-        namespaces: Sequence[str] = (),
-        project_uid: str | None = None,
-        retry_for: float = RETRY_FOR,
-    ) -> wire.Page[VirtualMachine]:
-        """Return the first page of what ``virtual_machines`` returns."""
-        return await self._machine_pages(cluster_uid, namespaces, project_uid, retry_for)(None)
 
     async def clusters(
         self, *, project_uid: str | None = None, retry_for: float = RETRY_FOR
@@ -118,21 +99,7 @@ class Palette:
             queue=self.queue,
         )
 
-    def _snapshot_pages(
-        self, uid: str, namespaces: Sequence[str], vms: Sequence[str], *scope: Any
-    ) -> Fetch[Snapshot]:
-        decode = partial(
-            wire.snapshot_page, report=self.report, namespace=_only(namespaces), vm=_only(vms)
-        )
-        return self._pages(SNAPSHOTS, decode, uid, {"namespace": namespaces, "vmName": vms}, *scope)
-
-    def _machine_pages(
-        self, uid: str, namespaces: Sequence[str], *scope: Any
-    ) -> Fetch[VirtualMachine]:
-        decode = partial(wire.virtual_machine_page, report=self.report, namespace=_only(namespaces))
-        return self._pages(VIRTUAL_MACHINES, decode, uid, {"namespace": namespaces}, *scope)
-
-    def _pages(
+    async def _list(
         self,
         endpoint: str,
         decode: Callable[[bytes], wire.Page[T]],
@@ -140,7 +107,7 @@ class Palette:
         filters: Mapping[str, Sequence[str]],
         project_uid: str | None,
         retry_for: float,
-    ) -> Fetch[T]:
+    ) -> tuple[T, ...]:
         async def fetch(token: str | None) -> wire.Page[T]:
             return await self.transport.get(
                 endpoint,
@@ -152,7 +119,7 @@ class Palette:
                 queue=self.queue,
             )
 
-        return fetch
+        return await whole_list(fetch)
 
 
 def _query(token: str | None, filters: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ssl import SSLContext
 from urllib.parse import quote
 
 from yarl import URL
 
 from exporter.palette.auth import Credential, Headers
-from exporter.palette.errors import NotFound, address
+from exporter.palette.errors import InvalidResponse, NotFound, address, shows_secret
 
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,253}")
 _UID = re.compile(r"[\x21-\x7e]+")
 _UNSAFE = re.compile(r"|\.\.?|.*[/\\%].*", re.DOTALL)
 """Names that a proxy which normalizes paths could turn into the path of another object."""
@@ -62,6 +63,24 @@ class Request:
 
     def __str__(self) -> str:
         return f"{self.method} {self.endpoint} at {self.host}"
+
+
+def redirected(request: Request, location: str) -> Request:
+    """Return the request to where a redirect leads.
+
+    Raises InvalidResponse unless that is the same origin.
+    """
+    where = "another host"
+    try:
+        target = request.url.join(URL(location))
+        if target.origin() == request.url.origin() and "@" not in target.raw_authority:
+            return replace(request, url=target)
+        host = target.host or ""
+        if _HOST.fullmatch(host) and not shows_secret(host, request.access.secrets()):
+            where = f"another host, {address(host, target.port)}"
+    except Exception:  # yarl and idna raise errors of many kinds
+        where = "an address that cannot be read"
+    raise InvalidResponse(f"{request} was redirected to {where}; check palette.url")
 
 
 def tail_of(endpoint: str, path: Mapping[str, str], query: Sequence[tuple[str, str]]) -> str:

@@ -1,6 +1,5 @@
 """One call to Palette: signed, within the budget, retried, and its answer decoded."""
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,6 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 import stamina
-from yarl import URL
 
 from exporter.palette.auth import Headers
 from exporter.palette.budget import MAIN_QUEUE, Budget
@@ -19,11 +17,9 @@ from exporter.palette.errors import (
     PaletteError,
     Timeout,
     Unauthorized,
-    address,
-    shows_secret,
     status_error,
 )
-from exporter.palette.request import Access, Request, common_headers, tail_of
+from exporter.palette.request import Access, Request, common_headers, redirected, tail_of
 from exporter.palette.response import Response, body_of, error_of
 from exporter.palette.retry import Patience, retry_after
 from exporter.palette.session import Session
@@ -35,8 +31,6 @@ RETRY_FOR = 30.0
 
 REDIRECTS = 3
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
-
-_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,253}")
 
 T = TypeVar("T")
 
@@ -166,14 +160,16 @@ class Transport:
             headers=Headers(common_headers(None) | {"Content-Type": "application/json"}),
             body=body,
         )
-        return _good(request, await self._exchange(request, attempt))
+        # A log-in is shared, and may take longer than the call that began it.
+        with self._undecoded.answer() as reserve:
+            return _good(request, await self._exchange(request, replace(attempt, reserve=reserve)))
 
     async def _follow(self, request: Request, attempt: _Attempt) -> bytes:
         for _ in range(REDIRECTS + 1):
             response = await self._exchange(request, attempt)
             if response.status not in REDIRECT_STATUSES:
                 return _good(request, response)
-            request = replace(request, url=_redirected(request, response))
+            request = redirected(request, response.headers.get("Location", ""))
         raise InvalidResponse(f"{request} was redirected more than {REDIRECTS} times")
 
     async def _exchange(self, request: Request, attempt: _Attempt) -> Response:
@@ -218,21 +214,6 @@ class Transport:
             failure = error_of(error, request.host)
         # Out here, so that it does not carry aiohttp's exception as its context.
         raise failure
-
-
-def _redirected(request: Request, response: Response) -> URL:
-    """Return where a redirect leads; raise InvalidResponse unless it is the same origin."""
-    where = "another host"
-    try:
-        target = request.url.join(URL(response.headers.get("Location", "")))
-        if target.origin() == request.url.origin() and "@" not in target.raw_authority:
-            return target
-        host = target.host or ""
-        if _HOST.fullmatch(host) and not shows_secret(host, request.access.secrets()):
-            where = f"another host, {address(host, target.port)}"
-    except Exception:  # yarl and idna raise errors of many kinds
-        where = "an address that cannot be read"
-    raise InvalidResponse(f"{request} was redirected to {where}; check palette.url")
 
 
 def _good(request: Request, response: Response) -> bytes:

@@ -193,8 +193,8 @@ async def test_a_caller_who_gives_up_during_the_log_in_takes_nobody_along(
 @pytest.mark.parametrize(
     ("body", "error", "words"),
     [
-        (b'{"Authorization": "t", "isMfa": true}', Unauthorized, "second factor; use an API key"),
-        (b'{"isMfa": false}', InvalidResponse, "no usable token; use an API key"),
+        (b'{"Authorization": "t", "isMfa": true}', Unauthorized, "second factor. Use an API key"),
+        (b'{"isMfa": false}', InvalidResponse, "no usable token. Use an API key"),
         (b'{"Authorization": ""}', InvalidResponse, "no usable token"),
         (b'{"Authorization": 7}', InvalidResponse, "no usable token"),
         (b'{"Authorization": null, "isMfa": null}', InvalidResponse, "no usable token"),
@@ -261,7 +261,7 @@ async def test_a_log_in_that_cannot_connect_says_so(
 
 @pytest.mark.parametrize("key", ["", "a b", "a\n", "schlüssel", "\0"])
 def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
-    with pytest.raises(ValueError, match="the API key is empty or holds") as caught:
+    with pytest.raises(ValueError, match="the API key is empty or contains") as caught:
         ApiKey(key)
     assert not key or key not in str(caught.value)
 
