@@ -90,6 +90,10 @@ class Budget:
         """
         self._bucket(endpoint).refused(permitted, min(retry_after or 0.0, LONGEST_PAUSE))
 
+    def rate_in_use(self) -> float:
+        """Return the least part of the configured rate that applies: below 1 after a 429."""
+        return min((each.share_at(_now()) for each in self._buckets.values()), default=1.0)
+
     def _bucket(self, endpoint: str) -> "_Bucket":
         parent = "/".join(endpoint.split("/", 3)[:3])
         if parent not in self._buckets:
@@ -135,7 +139,7 @@ class _Bucket:
         self._resume_at = max(self._resume_at, now + pause)
         self._refused = True
         if permitted > self._cut_at and now >= self._cut_at + CUT_EVERY:
-            self._share, self._cut_at = max(self._share_at(now) * CUT, FLOOR), now
+            self._share, self._cut_at = max(self.share_at(now) * CUT, FLOOR), now
 
     def _wait(self, within: float) -> float:
         """Return the seconds until a token is available; raise RateLimited for a long pause."""
@@ -148,14 +152,14 @@ class _Bucket:
             # What was saved for a burst until now, also during the pause, is not available.
             self._tokens, self._refused = min(self._tokens, 1.0), False
         missing = 1.0 - 1e-9 - self._tokens
-        return max(pause, missing / (self._rate * self._share_at(now)))
+        return max(pause, missing / (self._rate * self.share_at(now)))
 
     def _fill(self, now: float) -> None:
         elapsed = now - self._filled_at
-        filled = self._tokens + elapsed * self._rate * self._share_at(now)
+        filled = self._tokens + elapsed * self._rate * self.share_at(now)
         self._tokens, self._filled_at = min(filled, self._burst), now
 
-    def _share_at(self, now: float) -> float:
+    def share_at(self, now: float) -> float:
         """Return the part of the configured rate that applies."""
         if self._share == 1.0:
             return 1.0

@@ -81,6 +81,12 @@ class Connection:
         assert self._client
         return self._client.palette
 
+    @property
+    def budget(self) -> Budget:
+        """How many requests can be sent."""
+        assert self._client
+        return self._client.budget
+
     async def prepare(self, settings: Settings) -> Commit:
         """Read the files that the settings name; they count from the next request on.
 

@@ -41,6 +41,7 @@ class Facts:
 
     known: the clusters that are refreshed, also those that were never read.
     owner_label: the label of a VM that names its owner; "" if owners are not read.
+    rate_in_use: part of the configured rate of requests; below 1 after a 429.
     now, started: seconds since the epoch.
     """
 
@@ -55,6 +56,7 @@ class Facts:
     reload_error: str
     round_seconds: float
     interval: float
+    rate_in_use: float
     started: float
     now: float
 
@@ -72,6 +74,7 @@ def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
         reload_error=facts.reload_error or None,
         round_seconds=facts.round_seconds,
         interval_seconds=facts.interval,
+        rate_in_use=facts.rate_in_use,
     )
     named = _named(vms)
     text, verdict = headline(fleet, clusters, discovery, named, exporter.started)

@@ -49,6 +49,7 @@ class ExporterView(View, frozen=True, kw_only=True):
 
     started: when this process began; reload_error: why the last reload was refused, or null.
     round_seconds, interval_seconds: how long one round takes by plan, and how long it should.
+    rate_in_use: part of the configured rate of requests; below 1 after Palette answered 429.
     """
 
     version: str
@@ -58,6 +59,7 @@ class ExporterView(View, frozen=True, kw_only=True):
     reload_error: str | None
     round_seconds: float
     interval_seconds: float
+    rate_in_use: float
 
 
 class ClusterView(View, frozen=True, kw_only=True):

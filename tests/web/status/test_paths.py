@@ -325,6 +325,16 @@ async def test_a_refused_reload_is_on_the_page() -> None:
         assert "The last reload was refused." in (await get(running, "/"))[1]
 
 
+async def test_a_429_is_on_the_page() -> None:
+    async with exporting(world(), targets=[target(EAST)]) as running:
+        await running.refresh()
+        assert (await document(running, "/api/v1/status"))["exporter"]["rate_in_use"] == 1
+        running.palette.faults.add(None, faults.status(429), times=1)
+        await running.refresh()
+        assert (await document(running, "/api/v1/status"))["exporter"]["rate_in_use"] < 1
+        assert "Palette answered 429." in (await get(running, "/"))[1]
+
+
 async def test_the_page_reloads_itself_on_request_only() -> None:
     async with exporting(world(), targets=[target(EAST)]) as running:
         await running.refresh()

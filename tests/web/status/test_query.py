@@ -28,6 +28,7 @@ def facts(*states: ClusterState) -> Facts:
         reload_error="",
         round_seconds=1.0,
         interval=60.0,
+        rate_in_use=1.0,
         started=NOW - 60,
         now=NOW,
     )
