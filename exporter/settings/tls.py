@@ -3,7 +3,7 @@
 import ssl
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from exporter.settings.faults import SectionError
 from exporter.settings.files import contents, digest
@@ -15,28 +15,21 @@ _KEY_OF_PART = {"certificate": "cert_file", "key": "key_file"}
 
 
 class Tls(Section):
-    """How to know Palette, and how to be known by it."""
+    """TLS towards Palette: trust and client certificate."""
 
-    ca_file: ReadableFile | None = Field(
-        default=None,
-        description="Certificates (PEM) to trust in place of the system's, for a self-hosted "
-        "Palette.",
-    )
-    cert_file: ReadableFile | None = Field(
-        default=None, description="Client certificate (PEM), with its chain and perhaps its key."
-    )
-    key_file: ReadableFile | None = Field(
-        default=None, description="Private key (PEM, not encrypted) of cert_file."
-    )
-    insecure_skip_verify: bool = Field(
-        default=False,
-        description="Take any certificate. Whoever is in between can then read the key.",
-    )
+    ca_file: ReadableFile | None = None
+    """Certificates (PEM) to trust instead of the system's, for a self-hosted Palette."""
+    cert_file: ReadableFile | None = None
+    """Client certificate (PEM), with its chain; it can hold the key too."""
+    key_file: ReadableFile | None = None
+    """Private key (PEM, not encrypted) of cert_file."""
+    insecure_skip_verify: bool = False
+    """Accept any certificate. This exposes the API key to a man in the middle."""
 
     def context(self) -> ssl.SSLContext:
-        """Build the context for the client; reads the files anew.
+        """Return the context for the client; reads the files again.
 
-        Raises SectionError, a ValueError, where a file is not what it should be.
+        Raises SectionError, a ValueError, if a file is not valid.
         """
         context = self._trust()
         if self.insecure_skip_verify:
@@ -47,7 +40,7 @@ class Tls(Section):
         return context
 
     def digests(self) -> tuple[bytes, ...]:
-        """Return what tells the files from others that could stand in their place."""
+        """Return hashes of the contents of the files."""
         files = (self.ca_file, self.cert_file, self.key_file)
         return tuple(digest(file) for file in files if file is not None)
 
@@ -68,7 +61,7 @@ class Tls(Section):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if self.key_file is not None and self.cert_file is None:
-            raise SectionError("key_file", "needs palette.tls.cert_file beside it")
+            raise SectionError("key_file", "requires palette.tls.cert_file")
         if self.ca_file is not None or self.cert_file is not None:
             self.context()
         return self

@@ -454,7 +454,7 @@ def encrypted(key_file: str) -> bytes:
         ({"cert_file": "a.pem", "key_file": "junk"}, "key_file: should hold a private key in PEM"),
         ({"cert_file": "a.pem", "key_file": "b.key"}, "key_file: the private key is not that of"),
         ({"cert_file": "a.pem", "key_file": "locked"}, "key_file: the private key should not be"),
-        ({"key_file": "a.key"}, "key_file: needs palette.tls.cert_file beside it"),
+        ({"key_file": "a.key"}, "key_file: requires palette.tls.cert_file"),
     ],
 )
 def test_broken_tls_files_are_found_before_anything_starts(
