@@ -4,6 +4,7 @@ Checks raise ValueError with what is allowed, never with the value itself.
 """
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,9 @@ def _compiled(value: object) -> re.Pattern[str]:
     if not isinstance(value, str):
         raise ValueError("should be a string: put it in quotes")  # noqa: TRY004
     try:
-        return re.compile(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of syntax that Python could change
+            return re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"should be a regular expression: {error}") from None
 
