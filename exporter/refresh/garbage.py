@@ -1,38 +1,60 @@
-"""When Python looks through all of its objects for garbage: seldom, as that holds the event loop.
+"""When Python collects garbage: rarely, because a full pass holds the event loop.
 
-A full pass over a large fleet takes some hundred milliseconds. What is published holds no rings of
+A full pass over a large fleet takes some hundred milliseconds. The published state has no rings of
 references and goes as soon as nothing refers to it, so a pass finds only the few rings of tasks and
-exceptions that got old, and these can wait.
+exceptions that got old.
 """
 
 import gc
+import resource
 from collections.abc import Callable
+from pathlib import Path
 
 EVERY = 3600.0
 """Seconds between full passes."""
+
+GROWTH = 64 * 1024 * 1024
+"""Bytes by which the process may grow between full passes, once the first round is complete."""
 
 NEVER = 1_000_000_000
 
 
 class GarbageCollection:
-    """Makes full passes in the place of Python, which makes them at any moment.
+    """Makes full passes instead of Python, which makes them at any moment.
 
-    monotonic: seconds that never go back.
+    monotonic: seconds that never go back; resident: returns the bytes that the process has.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], resident: Callable[[], int] | None = None
+    ) -> None:
         self._monotonic = monotonic
+        self._resident = resident or resident_bytes
         self._due = monotonic() + EVERY
+        self._most: int | None = None
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, NEVER)
 
     def freeze(self) -> None:
-        """Look through it no more, once most of what stays for long is there."""
+        """Exclude from later passes all objects that exist now."""
         gc.freeze()
+        self._most = self._resident() + GROWTH
 
     def collect_if_due(self) -> None:
-        """Make one where the last is an hour ago."""
+        """Make a full pass if the last is an hour ago, or the process has grown since then."""
         if self._monotonic() >= self._due:
             self._due = self._monotonic() + EVERY
             gc.collect()
-            gc.freeze()
+            self.freeze()
+        elif self._most is not None and self._resident() > self._most:
+            gc.collect()  # without a freeze, which would keep what clients hold just now
+            self._most = self._resident() + GROWTH
+
+
+def resident_bytes() -> int:
+    """Return the bytes that the process has in memory; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * resource.getpagesize()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.refresh.garbage import EVERY, GarbageCollection
+from exporter.refresh.garbage import EVERY, GROWTH, GarbageCollection, resident_bytes
 from tests.harness import Clock
 
 
@@ -46,3 +46,26 @@ def test_a_full_pass_is_made_once_an_hour_and_not_when_python_likes(passes: list
     full.collect_if_due()
     full.collect_if_due()
     assert passes.count(2) == 1
+
+
+def test_a_full_pass_is_made_when_the_process_has_grown(passes: list[int]) -> None:
+    size = 100 * 2**20
+    collection = GarbageCollection(Clock().monotonic, lambda: size)
+    size += 2 * GROWTH
+    collection.collect_if_due()
+    assert 2 not in passes  # the first round is not complete
+    collection.freeze()
+    size += GROWTH
+    collection.collect_if_due()
+    assert 2 not in passes
+    size += 1
+    collection.collect_if_due()
+    collection.collect_if_due()
+    assert passes.count(2) == 1
+
+
+def test_the_size_of_the_process_is_known() -> None:
+    before = resident_bytes()
+    kept = b"x" * 32 * 2**20
+    assert 16 * 2**20 < resident_bytes() - before < 64 * 2**20
+    assert kept
