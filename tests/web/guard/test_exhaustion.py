@@ -151,3 +151,30 @@ async def test_idle_connections_leave_files_for_others(tmp_path: Path) -> None:
         for _, writer in idle:
             writer.transport.abort()
         assert await process.stop() == 0
+
+
+async def test_bodies_that_are_cut_off_leave_no_trace(tmp_path: Path) -> None:
+    """Also while the exporter is full, so that nobody reads them."""
+    flags = ("--demo", "--web.listen-address=127.0.0.1:0", "--web.max-requests=1")
+    async with running(*flags, directory=tmp_path) as process:
+        url = await process.url()
+        host, port = url.removeprefix("http://").split(":")
+
+        async def cut_off(number: int) -> None:
+            for round_ in range(20):
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection(host, int(port))
+                    try:
+                        writer.write(POST.replace(b"POST", b"GET") + b"5\r\nxx")
+                        await writer.drain()
+                        await asyncio.sleep(0.003 * ((number + round_) % 4))
+                        writer.write(b"" if round_ % 3 else b"zz\r\n\r\nqq")
+                        await writer.drain()
+                    finally:
+                        writer.transport.abort()
+
+        await asyncio.gather(*(cut_off(number) for number in range(20)))
+        await eventually(lambda: answers(url))
+        assert await process.stop() == 0
+        assert "Traceback" not in process.stderr.read_text()
+        assert not [line for line in process.log if line["level"] == "error"]
