@@ -118,18 +118,21 @@ class Renderer:
         allowed = [family for family in families if self.options.allows(family.name)]
         texts: dict[str, FamilyText] = {}
         remaining = iter(subjects)
-        while neighbours := list(islice(remaining, SUBJECTS)):
+        while True:
+            neighbours: list[T] = []
             lines: list[list[str]] = []
-            for subject in neighbours:
+            for subject in islice(remaining, SUBJECTS):
                 labels = identity(subject)
+                neighbours.append(subject)
                 lines.append([family.text(labels, subject) for family in allowed])
                 yield
+            if not neighbours:
+                return texts
             for family, column in zip(allowed, zip(*lines, strict=True), strict=True):
                 text = _family_text(family, "".join(column), neighbours)
                 pieces, samples = texts.get(family.name, NO_TEXT)
                 texts[family.name] = FamilyText(pieces + text.pieces, samples + text.samples)
                 yield
-        return texts
 
     def _cluster(self, state: ClusterState) -> Texts:
         """Return the text about the cluster itself. It is short, so it is not deflated yet."""

@@ -207,6 +207,15 @@ def test_an_equal_listing_is_not_rendered_again() -> None:
             assert after.texts[name] is pieces
 
 
+def test_no_step_renders_more_than_one_subject() -> None:
+    state = listed(2000)
+    assert state.listing
+    vms = tuple(VirtualMachine(namespace="n", name=f"v{index}") for index in range(2000))
+    listing = replace(state.listing, virtual_machines=vms)
+    steps = sum(1 for _ in renderer(replace(state, listing=listing), None))
+    assert steps > len(listing.snapshots) + len(vms)
+
+
 @pytest.mark.parametrize("position", [0, SUBJECTS - 1, SUBJECTS, 1999])
 def test_one_changed_snapshot_shows(position: int) -> None:
     state = listed(2000)
