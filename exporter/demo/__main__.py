@@ -13,14 +13,15 @@ HOST, PORT = "127.0.0.1", 10190
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; 1 where the port cannot be had."""
+    """Serve until SIGTERM or SIGINT; return 1 if the port cannot be listened on."""
     parser = argparse.ArgumentParser(prog="python -m exporter.demo", description=__doc__)
     parser.add_argument("--port", type=int, default=PORT, help=f"Default: {PORT}; 0: any.")
     port = parser.parse_args().port
     try:
         asyncio.run(_serve(port))
     except OSError as error:
-        print(f"port {port} of {HOST} cannot be had: {error.strerror}", file=sys.stderr)  # noqa: T201
+        reason = f"--port: {HOST}:{port}: {error.strerror}. Use --port=0 for a free one."
+        print(reason, file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
@@ -44,13 +45,15 @@ def _welcome(palette: DemoPalette) -> str:
         for cluster in palette.world.clusters()
     )
     return f"""\
-A simulated Palette with these clusters, whose snapshots come and go:
+A simulated Palette, in which snapshots come and go. Its clusters:
 
 {clusters}
 
+In another terminal:
+
   export SPECTROCLOUD_HOST={palette.url} SPECTROCLOUD_APIKEY={API_KEY}
 
-Ctrl-C ends it; nothing is kept."""
+Ctrl-C to stop; nothing is kept."""
 
 
 if __name__ == "__main__":

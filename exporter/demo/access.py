@@ -1,4 +1,4 @@
-"""Who may come in, and what they may see."""
+"""Authentication, and the scope of a project."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.demo.calls import Call, RefusalError
-from exporter.demo.shelf import json_bytes
+from exporter.demo.storage import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.demo.shelf import Cluster
+    from exporter.demo.storage import Cluster
     from exporter.demo.world import World
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from exporter.demo import documents, paging
 from exporter.demo.access import Credentials, Scope
 from exporter.demo.calls import METHODS, Answer, Call, RefusalError
-from exporter.demo.shelf import json_bytes
+from exporter.demo.storage import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.demo.shelf import Cluster, Item, Key, Shelf
+    from exporter.demo.storage import Cluster, Item, Key, Objects
     from exporter.demo.world import World
 
 
@@ -73,19 +73,19 @@ class Answers:
             return self._page(call, cluster.vms, "VirtualMachine")
         return self._page(call, cluster.snapshots, "VirtualMachineSnapshot")
 
-    def _page(self, call: Call, shelf: Shelf, kind: str) -> Answer:
+    def _page(self, call: Call, objects: Objects, kind: str) -> Answer:
         """One page of a list: a view of what there is now, strictly after the last page's end."""
         size = _size(call)
         query = paging.fingerprint(call.raw_path, sorted(call.namespaces), sorted(call.vm_names))
         last = self._last(call, query)
-        items = list(islice(_chosen(call, shelf, last), size + 1))
-        metadata: documents.Document = {"resourceVersion": str(88_123_456 + shelf.revision)}
+        items = list(islice(_chosen(call, objects, last), size + 1))
+        metadata: documents.Document = {"resourceVersion": str(88_123_456 + objects.revision)}
         if len(items) > size:
             items.pop()
-            metadata |= self._more(call, shelf, items[-1].key, query)
+            metadata |= self._more(call, objects, items[-1].key, query)
         return _list(kind, metadata, items)
 
-    def _more(self, call: Call, shelf: Shelf, last: Key, query: str) -> documents.Document:
+    def _more(self, call: Call, objects: Objects, last: Key, query: str) -> documents.Document:
         mark = paging.Bookmark(
             last=last,
             page=call.page + 1,
@@ -95,7 +95,7 @@ class Answers:
         )
         if call.namespaces or call.vm_names:
             return {"continue": mark.token}  # Kubernetes cannot count what a selector leaves
-        return {"continue": mark.token, "remainingItemCount": shelf.count_after(last)}
+        return {"continue": mark.token, "remainingItemCount": objects.count_after(last)}
 
     def _last(self, call: Call, query: str) -> Key | None:
         """Where the page before this one ended; refuses foreign tokens (400) and old ones (410)."""
@@ -140,10 +140,10 @@ def _size(call: Call) -> int:
         raise RefusalError(400, "InvalidRequest", "limit in query must be an integer") from None
 
 
-def _chosen(call: Call, shelf: Shelf, last: Key | None) -> Iterator[Item]:
+def _chosen(call: Call, objects: Objects, last: Key | None) -> Iterator[Item]:
     namespaces = call.namespaces
     vm_names = call.vm_names if call.endpoint == "list_snapshots" else frozenset()
-    for item in shelf.after(last):
+    for item in objects.after(last):
         if namespaces and item.key[0] not in namespaces:
             continue
         if not vm_names or item.source in vm_names:

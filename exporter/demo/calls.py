@@ -1,4 +1,4 @@
-"""What was asked and what is answered, apart from how it travels."""
+"""Requests and answers, independent of HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from exporter.demo import paging
-from exporter.demo.shelf import json_bytes
+from exporter.demo.storage import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,22 +43,22 @@ class Call:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """The namespaces asked for; empty means all."""
+        """The requested namespaces; empty means all."""
         return _csv(self.query.get("namespace"))
 
     @property
     def vm_names(self) -> frozenset[str]:
-        """The VMs whose snapshots are asked for; empty means all."""
+        """The VMs whose snapshots are requested; empty means all."""
         return _csv(self.query.get("vmName"))
 
     @property
     def continue_token(self) -> str | None:
-        """The token of the page asked for; None for the first."""
+        """The token of the requested page; None for the first."""
         return self.query.get("continue") or None
 
     @property
     def page(self) -> int:
-        """Which page is asked for, from 1; 0 when the token is not one of ours."""
+        """The number of the requested page, from 1; 0 if the token is not one of ours."""
         return 1 if self.continue_token is None else paging.page_of(self.continue_token)
 
 
@@ -73,7 +73,7 @@ class Answer:
 
 
 class RefusalError(Exception):
-    """The API says no: an HTTP status and Palette's error body."""
+    """A refusal: an HTTP status and Palette's error body."""
 
     def __init__(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
@@ -109,9 +109,9 @@ async def call_of(request: web.BaseRequest) -> Call:
 
 
 def endpoint_of(raw_path: str) -> tuple[Endpoint, tuple[str, str, str]]:
-    """Which endpoint a path means, and the cluster uid, VM and snapshot in it.
+    """Return the endpoint of a path, and the cluster uid, VM and snapshot in it.
 
-    The path is split before it is decoded: a name may hold an encoded slash.
+    The path is split before it is decoded, because a name can hold an encoded slash.
     """
     match [unquote(part) for part in raw_path.split("/")]:
         case ["", "v1", "spectroclusters", uid, "vms", vm, "snapshot", snapshot]:

@@ -128,7 +128,7 @@ def cluster_document(
 
 
 def list_head(kind: str) -> Document:
-    """What stands above the items of a list of `kind` (VirtualMachine or its snapshots)."""
+    """The fields above the items of a list of `kind` (VirtualMachine or its snapshots)."""
     api = _VM_API if kind == "VirtualMachine" else _SNAPSHOT_API
     return {"apiVersion": api, "kind": f"{kind}List"}
 
@@ -139,7 +139,7 @@ def next_version(metadata: Document) -> str:
 
 
 def managed_fields(at: float, fields: Sequence[str]) -> list[Document]:
-    """The bookkeeping of who wrote which status fields at `at`, as virt-controller leaves it."""
+    """`managedFields` for status fields that virt-controller wrote at `at`."""
     return [
         {
             "apiVersion": _SNAPSHOT_API,

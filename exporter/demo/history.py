@@ -1,4 +1,4 @@
-"""What the demo's fleet has behind it when it is first seen."""
+"""The past of the demo's fleet: snapshots that exist at the start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEADLINE_ERROR = "snapshot deadline exceeded while waiting for the guest agent t
 SOURCE_INDICATIONS_SINCE = (1, 7)
 """The KubeVirt version that first writes `sourceIndications`."""
 
-# Seconds: the youngest and the oldest snapshot that a machine of this habit may have.
+# Seconds: the youngest and the oldest snapshot that a machine of this habit can have.
 _AGES: Mapping[Habit, tuple[float, float]] = {
     "busy": (180, 20 * DAY),
     "quiet": (3600, 35 * DAY),
@@ -90,7 +90,7 @@ def with_source_indications(document: Document, machine: Machine) -> Document:
 
 
 def lost(machine: Machine, rng: Random, now: float) -> Document:
-    """Taken days ago, and its volume snapshots gone since."""
+    """Taken days ago; its volume snapshots were deleted later."""
     return stages.lost(finished(machine, rng, now - 5 * DAY, "weekly"), now - 0.6 * DAY)
 
 

@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.demo import history, stages
-from exporter.demo.agenda import Agenda
 from exporter.demo.documents import Document, with_printable_status
 from exporter.demo.retention import surplus
+from exporter.demo.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from random import Random
 
     from exporter.demo.machines import Machine
-    from exporter.demo.shelf import Cluster, Key
+    from exporter.demo.storage import Cluster, Key
 
 DOOMED_DEADLINE = 45
 """Seconds: the deadline of a snapshot that will miss it, short enough to be watched."""
@@ -43,7 +43,7 @@ class Ref:
 
     @property
     def key(self) -> Key:
-        """Where its document stands."""
+        """The key of its document."""
         return self.machine.namespace, self.name
 
 
@@ -65,7 +65,7 @@ class Life:
     ) -> None:
         self._clusters = clusters
         self._rng = rng
-        self._agenda = Agenda(rng=rng, pace=pace, now=now)
+        self._schedule = Schedule(rng=rng, pace=pace, now=now)
         self._latest: dict[Machine, Ref] = {}
         self._machines = machines
         self._watched = [machine for machine in machines if machine.habit in {"busy", "quiet"}]
@@ -75,7 +75,7 @@ class Life:
 
     def advance(self, now: float) -> None:
         """Play everything that is due by `now` (epoch seconds); going back plays nothing."""
-        self._agenda.advance(now)
+        self._schedule.advance(now)
 
     def _begin(self) -> None:
         """Have a snapshot in each of the passing stages at once, then let things happen."""
@@ -90,21 +90,21 @@ class Life:
         chosen = self._rng.sample(self._watched, min(len(openings), len(self._watched)))
         for machine, opening in zip(chosen, openings, strict=False):
             opening(machine)
-        self._agenda.within(2, 6, self._request)
-        self._agenda.within(4, 12, self._stir)
+        self._schedule.within(2, 6, self._request)
+        self._schedule.within(4, 12, self._stir)
 
     def _so_far(self, machine: Machine, seconds: float, *steps: Callable[[Ref], None]) -> None:
-        ref = self._ask(machine, self._agenda.now - seconds)
+        ref = self._ask(machine, self._schedule.now - seconds)
         for step in steps:
             step(ref)
 
     # The stages. Each changes its document, if that is still as expected, and plans the next.
 
     def _request(self) -> None:
-        self._agenda.within(4, 9, self._request)
+        self._schedule.within(4, 9, self._request)
         machine = self._rng.choices(self._watched, self._weights)[0]
         if self._status(machine) is not None and not self._is_busy(machine):
-            self._ask(machine, self._agenda.now)
+            self._ask(machine, self._schedule.now)
 
     def _is_busy(self, machine: Machine) -> bool:
         """Whether the machine's latest snapshot is neither finished nor being deleted."""
@@ -119,7 +119,7 @@ class Life:
         ref = Ref(machine, document["metadata"]["name"], at)
         self._put(ref, document)
         self._latest[machine] = ref
-        self._agenda.within(1, 3, partial(self._look, ref))
+        self._schedule.within(1, 3, partial(self._look, ref))
         return ref
 
     def _look(self, ref: Ref) -> None:
@@ -128,54 +128,54 @@ class Life:
             return
         doomed = document["spec"].get("failureDeadline") == f"{DOOMED_DEADLINE}s"
         reason = stages.SOURCE_NOT_LOCKED if doomed else stages.SOURCE_LOCKED
-        self._put(ref, stages.started(document, self._agenda.now, ref.machine.uid, reason))
+        self._put(ref, stages.started(document, self._schedule.now, ref.machine.uid, reason))
         if self._rng.random() < 0.04:
-            self._agenda.within(3, 8, partial(self._delete, ref))
+            self._schedule.within(3, 8, partial(self._delete, ref))
         if doomed:
-            deadline = max(self._agenda.now, ref.asked_at + DOOMED_DEADLINE)
-            self._agenda.at(deadline, partial(self._fail, ref))
+            deadline = max(self._schedule.now, ref.asked_at + DOOMED_DEADLINE)
+            self._schedule.at(deadline, partial(self._fail, ref))
         else:
-            self._agenda.within(5, 12, partial(self._take, ref))
+            self._schedule.within(5, 12, partial(self._take, ref))
 
     def _take(self, ref: Ref, stumbles: float = 0.1) -> None:
         document = self._open(ref, phase="InProgress")
         if document is None:
             return
         if self._rng.random() < stumbles:
-            stages.with_error(document, self._agenda.now - 1, history.OLD_ERROR)
+            stages.with_error(document, self._schedule.now - 1, history.OLD_ERROR)
         status = self._status(ref.machine) or "Stopped"
-        self._put(ref, history.take(document, ref.machine, self._agenda.now, status, self._rng))
+        self._put(ref, history.take(document, ref.machine, self._schedule.now, status, self._rng))
         # A slow storage system keeps some unready for minutes.
         low, high = (60, 150) if self._rng.random() < 0.08 else (8, 20)
-        self._agenda.within(low, high, partial(self._finish, ref))
+        self._schedule.within(low, high, partial(self._finish, ref))
 
     def _finish(self, ref: Ref) -> None:
         document = self._open(ref, phase="Succeeded")
         if document is None:
             return
-        self._put(ref, stages.ready(document, self._agenda.now))
+        self._put(ref, stages.ready(document, self._schedule.now))
         self._retain(ref.machine, keep=ref.machine.keep)
         if document["status"]["snapshotVolumes"]["includedVolumes"] and self._rng.random() < 0.06:
-            self._agenda.within(20, 60, partial(self._lose, ref))
+            self._schedule.within(20, 60, partial(self._lose, ref))
 
     def _fail(self, ref: Ref) -> None:
         document = self._open(ref, phase="InProgress")
         if document is None:
             return
         error = history.DEADLINE_ERROR if self._rng.random() < 0.5 else None
-        self._put(ref, stages.failed(document, self._agenda.now, error))
+        self._put(ref, stages.failed(document, self._schedule.now, error))
         self._retain(ref.machine, keep=ref.machine.keep)
 
     def _lose(self, ref: Ref) -> None:
         document = self._open(ref, phase="Succeeded")
         if document is not None:
-            self._put(ref, stages.lost(document, self._agenda.now))
+            self._put(ref, stages.lost(document, self._schedule.now))
 
     def _delete(self, ref: Ref) -> None:
         document = self._alive(ref)
         if document is not None:
-            self._put(ref, stages.deleting(document, self._agenda.now))
-            self._agenda.within(8, 25, partial(self._vanish, ref))
+            self._put(ref, stages.deleting(document, self._schedule.now))
+            self._schedule.within(8, 25, partial(self._vanish, ref))
 
     def _vanish(self, ref: Ref) -> None:
         cluster = self._clusters.get(ref.machine.cluster_uid)
@@ -189,19 +189,19 @@ class Life:
             for item in cluster.snapshots
             if item.source == machine.name and item.key[0] == machine.namespace
         ]
-        for document in surplus(own, keep, self._agenda.now):
+        for document in surplus(own, keep, self._schedule.now):
             self._delete(Ref(machine, document["metadata"]["name"]))
 
     # The machines' own states.
 
     def _stir(self) -> None:
-        self._agenda.within(6, 16, self._stir)
+        self._schedule.within(6, 16, self._stir)
         machine = self._rng.choice(self._machines)
         turns = _TURNS.get(self._status(machine) or "", ())
         if turns:
             _, passing, end = self._rng.choices(turns, [chance for chance, _, _ in turns])[0]
             self._turn(machine, passing)
-            self._agenda.within(6, 20, partial(self._turn, machine, end))
+            self._schedule.within(6, 20, partial(self._turn, machine, end))
 
     def _turn(self, machine: Machine, printable_status: str) -> None:
         cluster = self._clusters.get(machine.cluster_uid)
@@ -210,12 +210,12 @@ class Life:
             cluster.vms.put(with_printable_status(item.document, printable_status))
 
     def _status(self, machine: Machine) -> str | None:
-        """The state that the machine shows; None when it is gone."""
+        """The state of the machine; None if it was deleted."""
         cluster = self._clusters.get(machine.cluster_uid)
         item = cluster.vms.get(machine.key) if cluster else None
         return None if item is None else str(item.document["status"]["printableStatus"])
 
-    # The documents, which somebody else may have taken away.
+    # The documents, which a test can have deleted.
 
     def _open(self, ref: Ref, phase: str | None) -> Document | None:
         """The snapshot's document if it is still there, not being deleted and in this phase."""

@@ -30,7 +30,7 @@ PALETTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits in force; `retry_after` (seconds) is sent with a 429 unless None."""
+    """The active limits; `retry_after` (seconds) is sent with a 429 unless None."""
 
     table: tuple[Limit, ...] = PALETTE
     retry_after: float | None = None
@@ -39,8 +39,8 @@ class Limits:
 class Limiter:
     """Token buckets that refill by `clock` (seconds).
 
-    Palette counts per source address. Whoever talks to the simulation does so over loopback,
-    so one set of buckets stands for the one address that everybody shares.
+    Palette counts per source address. All clients of the simulation use loopback, so one set of
+    buckets is enough.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
@@ -54,7 +54,7 @@ class Limiter:
 
     @property
     def refusal(self) -> RefusalError:
-        """What one request too many gets."""
+        """The answer to a request past the limit."""
         after = self._retry_after
         headers = {} if after is None else {"Retry-After": f"{after:g}"}
         return RefusalError(429, "TooManyRequests", "Too many requests", headers)

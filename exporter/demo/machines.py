@@ -12,7 +12,7 @@ from exporter.demo.volumes import CLOUD_INIT, DATA, ROOT, Volume, without_class
 if TYPE_CHECKING:
     from random import Random
 
-    from exporter.demo.shelf import Key
+    from exporter.demo.storage import Key
 
 DAY = 86_400.0
 
@@ -55,7 +55,7 @@ class Machine:
 
     @property
     def key(self) -> Key:
-        """Where its document stands."""
+        """The key of its document."""
         return self.namespace, self.name
 
     @property

@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from exporter.demo.shelf import Key, json_bytes
+from exporter.demo.storage import Key, json_bytes
 
 PAGE_SIZE = 50
 """The default number of items on a page, and the most there can be."""
@@ -61,11 +61,11 @@ def page_of(token: str) -> int:
 
 
 def fingerprint(*parts: object) -> str:
-    """What ties a token to its query: tokens lead nowhere else."""
+    """Return what ties a token to its query."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def page_size(limit: str | None) -> int:
-    """How many items a page gets for the `limit` asked for; raises ValueError for no number."""
+    """Return the number of items on a page for a `limit`; raises ValueError for no number."""
     asked = int(limit) if limit else PAGE_SIZE
     return min(asked, PAGE_SIZE) if asked > 0 else PAGE_SIZE

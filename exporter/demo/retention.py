@@ -1,4 +1,4 @@
-"""Which snapshots of a machine may go when there are too many."""
+"""Which snapshots of a machine to delete when there are too many."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ GRACE = 600
 def surplus(documents: Sequence[Document], keep: int, now: float) -> list[Document]:
     """The snapshots to delete so that `keep` are left, chosen among the finished ones.
 
-    What restores nothing goes first, then what is very old, and then whatever lies closest
-    between its neighbours in age: so the ages stay spread from minutes to weeks.
+    First come those that restore nothing, then very old ones, then those that are closest to
+    their neighbours in age: the ages stay spread from minutes to weeks.
     """
     kept = sorted((document for document in documents if _is_finished(document)), key=_requested_at)
     gone = []

@@ -116,7 +116,7 @@ def ready(document: Document, at: float) -> Document:
 
 
 def failed(document: Document, at: float, error: str | None = None) -> Document:
-    """The deadline passed; KubeVirt may or may not leave an `error`."""
+    """The deadline passed; KubeVirt does not always leave an `error`."""
     document["status"] |= {"phase": "Failed", "readyToUse": False}
     _conditions(
         document,

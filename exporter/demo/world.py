@@ -10,8 +10,8 @@ from exporter.demo.cases import CASES, CLUSTER_CASES, documents
 from exporter.demo.documents import Document, vm_document
 from exporter.demo.life import Life
 from exporter.demo.machines import Machine, cluster_identity, machine
-from exporter.demo.shelf import Cluster, Key
 from exporter.demo.stages import snapshot_document
+from exporter.demo.storage import Cluster, Key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ class World:
         snapshots: int = 20_000,
         now: float,
     ) -> Self:
-        """A large fleet that stands still: all good snapshots, at most five weeks old."""
+        """A large fleet that never changes: good snapshots, at most five weeks old."""
         world, rng = cls.empty(now=now), Random(seed)  # noqa: S311
         for index in range(clusters):
             world.add_cluster(*cluster_identity(index))
@@ -162,10 +162,10 @@ class World:
     def delete_namespace(self, cluster_uid: str, namespace: str) -> None:
         """Remove all that a namespace holds, at once."""
         cluster = self._clusters[cluster_uid]
-        for shelf in (cluster.vms, cluster.snapshots):
-            for item in list(shelf):
+        for objects in (cluster.vms, cluster.snapshots):
+            for item in list(objects):
                 if item.key[0] == namespace:
-                    shelf.remove(item.key)
+                    objects.remove(item.key)
 
     def _settle(self, machines: Sequence[Machine], rng: Random, now: float) -> None:
         for each in machines:

@@ -46,7 +46,9 @@ def test_a_port_that_is_taken_is_said_in_a_line() -> None:
         port = taken.getsockname()[1]
         done = finished(f"--port={port}", command=module)
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(rf"port {port} of 127\.0\.0\.1 cannot be had: .+\n", done.stderr)
+    assert re.fullmatch(
+        rf"--port: 127\.0\.0\.1:{port}: .+\. Use --port=0 for a free one\.\n", done.stderr
+    )
 
 
 async def test_the_demo_of_the_exporter_prints_where_its_page_is(tmp_path: Path) -> None:

@@ -313,8 +313,8 @@ def test_any_document_can_be_put_somewhere() -> None:
 
 def test_lists_are_ordered_by_namespace_and_name() -> None:
     for cluster in World(now=NOW).clusters():
-        for shelf in (cluster.vms, cluster.snapshots):
-            keys = [item.key for item in shelf]
+        for objects in (cluster.vms, cluster.snapshots):
+            keys = [item.key for item in objects]
             assert all(one < other for one, other in pairwise(keys))
 
 

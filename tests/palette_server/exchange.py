@@ -1,4 +1,4 @@
-"""One request on the wire, and all that can be done to it."""
+"""One request on the wire, and everything that can be done to it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Exchange:
         )
 
     async def start(self, length: int) -> None:
-        """Send the headers of a 200 that promises `length` bytes, to whoever is still there."""
+        """Send the headers of a 200 with `length` bytes, if the client is still connected."""
         self.response = web.StreamResponse(headers={"Content-Type": "application/json"})
         self.response.content_length = length
         self.response.force_close()
@@ -65,7 +65,7 @@ class Exchange:
             await self.response.prepare(self.request)
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the body; a client that has gone away is none of our business."""
+        """Send a piece of the body, if the client is still connected."""
         if self.response is not None:
             with contextlib.suppress(ConnectionError):
                 await self.response.write(data)

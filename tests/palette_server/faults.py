@@ -1,7 +1,7 @@
-"""Ways in which an API, or what stands in front of it, goes wrong.
+"""Failures of an API, or of a proxy in front of it.
 
 Each function here makes a fault: something called with the exchange it spoils, which either
-returns an answer, to be sent as usual, or sends something by itself and returns None.
+returns an answer, to be sent as usual, or sends something on its own and returns None.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.demo.calls import Answer, Call
-from exporter.demo.shelf import json_bytes
+from exporter.demo.storage import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ def status(code: int, *, retry_after: str | None = None) -> Fault:
 
 
 def html(code: int = _OK) -> Fault:
-    """A page of a proxy that stands between."""
+    """A page of a proxy."""
     page = "<!DOCTYPE html><html><body><h1>Sign in to continue</h1></body></html>"
     return respond(code, page, content_type="text/html")
 
@@ -159,7 +159,7 @@ def endless_pages(*, new_items: bool = False) -> Fault:
 
 
 def repeated_token() -> Fault:
-    """Every page but the first carries the token that it was asked for with."""
+    """Every page but the first repeats the token of its request."""
 
     async def fault(exchange: Exchange) -> Answer:
         asked = exchange.call.continue_token
@@ -175,7 +175,7 @@ def repeated_token() -> Fault:
 
 
 def foreign_items() -> Fault:
-    """Lists that do not care for the `vmName` and `namespace` they were asked for."""
+    """Lists that ignore the `vmName` and `namespace` of the request."""
 
     async def fault(exchange: Exchange) -> Answer:
         return exchange.answer(_without(exchange.call, "vmName", "namespace"))

@@ -1,4 +1,4 @@
-"""What is to happen when: a queue of events, played out in the order of their instants."""
+"""Events in the order of their times."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from random import Random
 
 LONGEST_LEAP = 3600.0
-"""Seconds at pace 1: a leap in time beyond this is slept through, and only its end is lived."""
+"""Seconds at pace 1: of a longer leap in time, only the end is simulated."""
 
 
-class Agenda:
-    """Events from `now` (epoch seconds) on; `pace` is how many times faster than usual."""
+class Schedule:
+    """Events from `now` (epoch seconds) on; `pace`: 2 makes everything happen twice as fast."""
 
     def __init__(self, *, rng: Random, pace: float, now: float) -> None:
         self.now = now

@@ -1,4 +1,4 @@
-"""A cluster's contents: documents kept as JSON, in the order in which Kubernetes lists them."""
+"""The objects of a cluster: documents as JSON, in the order in which Kubernetes lists them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Item:
         return document
 
 
-class Shelf:
+class Objects:
     """Objects of one kind, sorted by key, each serialised once when it is put."""
 
     def __init__(self) -> None:
@@ -109,8 +109,8 @@ class Cluster:
     cloud_type: str
     state: str = "Running"
     outage: tuple[int, str, str] | None = None
-    vms: Shelf = field(default_factory=Shelf)
-    snapshots: Shelf = field(default_factory=Shelf)
+    vms: Objects = field(default_factory=Objects)
+    snapshots: Objects = field(default_factory=Objects)
 
     @property
     def document(self) -> Document:
