@@ -52,8 +52,9 @@ def finished(
     *arguments: str,
     command: Sequence[str] = MODULE,
     environ: Mapping[str, str] | None = None,
+    within: float = 30.0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, which should come by itself."""
+    """Run the command to its end; fails where that takes more seconds."""
     return subprocess.run(
         [*command, *arguments],
         cwd=ROOT,
@@ -61,7 +62,7 @@ def finished(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=within,
         check=False,
     )
 
