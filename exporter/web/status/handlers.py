@@ -14,7 +14,7 @@ from exporter.web.status import docs
 from exporter.web.status.assess import Assessments
 from exporter.web.status.openapi import openapi
 from exporter.web.status.pages import STYLE, html
-from exporter.web.status.project import Facts, find, project, shown_clusters, tiles
+from exporter.web.status.project import Facts, find, project, shown_clusters
 from exporter.web.status.query import Query, page_number, parse
 from exporter.web.status.views import PageView, StatusView, VmDetailView
 from exporter.web.status.words import moment
@@ -162,7 +162,6 @@ class StatusHandlers:
             status=status,
             query=query,
             notes=(*notes, *_past_the_end(query, status)),
-            tiles=tiles(status),
             unread=unread,
             clusters=clusters,
             cluster_page=cluster_page,

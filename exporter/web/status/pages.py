@@ -50,7 +50,7 @@ def _environment() -> "Environment":
     environment.filters |= {name: getattr(words, name) for name in names}
     environment.filters |= {"page": lambda path: path.removeprefix("/api/v1/"), "shell": quote}
     environment.globals |= {
-        "filters": tuple(FILTERS.values()),
+        "filters": FILTERS,
         "readings": READINGS,
         "stages": STAGES,
         "windows": {seconds: name for name, seconds in WINDOWS.items()},

@@ -7,11 +7,12 @@ from typing import Any
 
 from exporter.refresh.discovery import DiscoveryState
 from exporter.rollup import Objective
-from exporter.snapshot import Cluster, ClusterState, Unread
+from exporter.snapshot import Cluster
 from exporter.store import Published
 from exporter.subject import subjects
 from exporter.verdict import Severity
-from exporter.web.status.assess import Assessed, assess, expired
+from exporter.web.status.assess import Assessed, assess
+from exporter.web.status.clusters import cluster_views, count, fleet_view
 from exporter.web.status.describe import error_view, owner_of, vm_detail, vm_view
 from exporter.web.status.filters import FILTERS, TILES
 from exporter.web.status.headline import headline
@@ -21,16 +22,11 @@ from exporter.web.status.views import (
     ClusterView,
     DiscoveryView,
     ExporterView,
-    FleetView,
     PageView,
-    Reading,
     StatusView,
-    TileView,
     VmDetailView,
 )
 from exporter.web.status.words import instant, moment
-
-OVERDUE = Unread("overdue", "")
 
 CLUSTERS_ON_A_PAGE = 8
 
@@ -63,8 +59,10 @@ class Facts:
 
 def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
     """Return the page that a query asks for. vms: all VMs of the fleet, the worst first."""
-    clusters = _clusters(facts, vms)
-    fleet = _fleet(clusters, vms)
+    counts = count(vms)
+    clusters = cluster_views(facts.published, facts.known, counts, facts.now)
+    found = Counter(found.problem.name for each in vms for found in each.findings)
+    fleet = fleet_view(clusters, counts, {key: found[key] for key in TILES if key in found})
     discovery = _discovery(facts.discovery)
     exporter = ExporterView(
         version=facts.version,
@@ -108,22 +106,6 @@ def find(facts: Facts, cluster: str, namespace: str, vm: str) -> VmDetailView | 
     return None
 
 
-def tiles(status: StatusView) -> list[TileView]:
-    """Return the verdicts, and the problems that some VM has, with how many VMs."""
-    fleet = status.fleet
-    verdicts = {
-        "not_protected": fleet.vms_not_protected,
-        "unknown": fleet.vms_unknown,
-        "protected": fleet.vms_protected,
-        "exempt": fleet.vms_exempt,
-    }
-    numbers = {**verdicts, **(fleet.problems or {})}
-    return [
-        TileView(state=key, title=TILES[key].title, number=number, tone=TILES[key].tone)
-        for key, number in numbers.items()
-    ]
-
-
 def shown_clusters(
     status: StatusView, query: Query
 ) -> tuple[dict[str, list[ClusterView]], Sequence[ClusterView], PageView]:
@@ -143,78 +125,6 @@ def is_named(cluster: Cluster | ClusterView, text: str, folded: str) -> bool:
     return cluster.uid == text or folded in cluster.name.casefold()
 
 
-def _clusters(facts: Facts, vms: Iterable[Assessed]) -> list[ClusterView]:
-    counts: dict[str, Counter[str]] = {}
-    for each in vms:
-        numbers = counts.setdefault(each.subject.cluster.uid, Counter())
-        numbers["snapshots"] += each.subject.row.snapshots
-        if each.subject.vm is not None:
-            numbers["vms"] += 1
-            numbers[each.verdict] += 1
-    found = {
-        each.last_known.cluster.uid: _cluster(
-            each, counts.get(each.last_known.cluster.uid, Counter()), facts.now
-        )
-        for each in facts.published
-    }
-    for cluster in facts.known:
-        found.setdefault(cluster.uid, _never_read(cluster))
-    return sorted(found.values(), key=lambda each: (-each.at_risk, each.name, each.uid))
-
-
-def _cluster(published: Published[Any], numbers: Counter[str], now: float) -> ClusterView:
-    state = published.last_known
-    listed = state.listing is not None
-    has_data = listed or any(each.snapshot for each in state.named)
-    overdue = state.refreshed_at is not None and now >= state.refreshed_at + state.due_within
-    failure = (OVERDUE, None) if overdue else state.last_failure
-    vms = {
-        key: numbers[name] if listed else None
-        for key, name in (
-            ("vms", "vms"),
-            ("vms_protected", "protected"),
-            ("vms_not_protected", "not_protected"),
-            ("vms_unknown", "unknown"),
-            ("vms_exempt", "exempt"),
-        )
-    }
-    ended = state.refreshed_at is not None
-    return ClusterView(
-        uid=state.cluster.uid,
-        name=state.cluster.name,
-        project_uid=state.cluster.project_uid,
-        cloud_type=state.cluster.cloud_type,
-        state=_reading(state, overdue=overdue, has_data=has_data),
-        expired=expired(published),
-        last_refresh=instant(state.refreshed_at),
-        last_success=instant(state.last_success),
-        data_age_seconds=None if state.last_success is None else round(now - state.last_success),
-        refresh_duration_seconds=round(state.refresh_duration, 3) if ended else None,
-        requests=state.requests if ended else None,
-        last_error=error_view(*failure) if failure else None,
-        snapshots=numbers["snapshots"] if has_data else None,
-        **vms,
-    )
-
-
-def _never_read(cluster: Cluster) -> ClusterView:
-    return _cluster(
-        Published(
-            state=(empty := ClusterState(cluster=cluster, up=False)), last_known=empty, text=None
-        ),
-        Counter(),
-        0.0,
-    )
-
-
-def _reading(state: ClusterState, *, overdue: bool, has_data: bool) -> Reading:
-    if state.refreshed_at is None:
-        return "waiting"
-    if state.up and not overdue:
-        return "read"
-    return "stale" if has_data else "unreadable"
-
-
 def _discovery(state: DiscoveryState | None) -> DiscoveryView | None:
     if state is None:
         return None
@@ -225,41 +135,6 @@ def _discovery(state: DiscoveryState | None) -> DiscoveryView | None:
         last_error=error_view(*state.last_failure) if state.last_failure else None,
         clusters=state.found if tried else None,
         clusters_selected=state.selected if tried else None,
-    )
-
-
-def _fleet(clusters: Sequence[ClusterView], vms: Sequence[Assessed]) -> FleetView:
-    def total(key: str) -> int | None:
-        known = [value for each in clusters if (value := getattr(each, key)) is not None]
-        return sum(known) if known else None
-
-    listed = total("vms") is not None
-    problems = Counter(found.problem.name for each in vms for found in each.findings)
-
-    def rows(key: str) -> int | None:
-        return (
-            None
-            if total("snapshots") is None
-            else sum(getattr(each.subject.row, key) for each in vms)
-        )
-
-    return FleetView(
-        clusters=len(clusters),
-        clusters_read=sum(each.state == "read" for each in clusters),
-        clusters_stale=sum(each.state == "stale" for each in clusters),
-        clusters_never_read=sum(each.state in ("waiting", "unreadable") for each in clusters),
-        vms=total("vms"),
-        vms_protected=total("vms_protected"),
-        vms_not_protected=total("vms_not_protected"),
-        vms_unknown=total("vms_unknown"),
-        vms_exempt=total("vms_exempt"),
-        vms_without_restorable_snapshot=problems["no_restorable"] if listed else None,
-        objectives_missed=problems["objective_missed"] if listed else None,
-        snapshots=total("snapshots"),
-        snapshots_ready=rows("ready"),
-        snapshots_restorable=rows("restorable"),
-        snapshots_failed=rows("failed"),
-        problems={key: problems[key] for key in TILES if key in problems} if listed else None,
     )
 
 

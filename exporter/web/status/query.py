@@ -1,6 +1,5 @@
 """The query of a URL: which VMs to show; pure."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -16,10 +15,6 @@ LARGEST_PAGE = 1000
 
 WINDOWS = {"1h": 3600.0, "12h": 43_200.0}
 """Value of ``since`` -> seconds."""
-
-_PAGE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
-_REFRESH = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
-_SHORTEST_REFRESH = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,37 +93,29 @@ def _text(value: str) -> tuple[str, str]:
 
 def _one_of(values: Mapping[str, object]) -> Callable[[str], tuple[str, str]]:
     def read(value: str) -> tuple[str, str]:
-        if value and value not in values:
-            return f"not one of {', '.join(values)}.", ""
-        return "", value
+        known = not value or value in values
+        return ("", value) if known else (f"not one of {', '.join(values)}.", "")
 
     return read
 
 
-def _number(value: str) -> tuple[str, int]:
-    if value and not _PAGE.fullmatch(value):
-        return "not a number from 1 to 999999.", 1
-    return "", int(value or 1)
+def _number(default: int, least: int, most: int) -> Callable[[str], tuple[str, int]]:
+    def read(value: str) -> tuple[str, int]:
+        if not value:
+            return "", default
+        if value.isascii() and value.isdigit() and len(value) < 8 and least <= int(value) <= most:
+            return "", int(value)
+        return f"not a number from {least} to {most}.", default
 
-
-def _size(value: str) -> tuple[str, int]:
-    if value and not (_PAGE.fullmatch(value) and int(value) <= LARGEST_PAGE):
-        return f"not a number from 1 to {LARGEST_PAGE}.", _DEFAULTS.size
-    return "", int(value or _DEFAULTS.size)
-
-
-def _refresh(value: str) -> tuple[str, int]:
-    if not value:
-        return "", 0
-    if not _REFRESH.fullmatch(value) or int(value) < _SHORTEST_REFRESH:
-        return f"not a number of seconds from {_SHORTEST_REFRESH} to 9999.", 0
-    return "", int(value)
+    return read
 
 
 def page_number(value: str) -> int:
     """Return the number of a page, 1 for what is none."""
-    return _number(value)[1]
+    return _page(value)[1]
 
+
+_page = _number(1, 1, 999_999)
 
 _READERS: Mapping[str, Callable[[str], tuple[str, Any]]] = {
     "q": _text,
@@ -137,8 +124,8 @@ _READERS: Mapping[str, Callable[[str], tuple[str, Any]]] = {
     "owner": _text,
     "state": _one_of(FILTERS),
     "since": _one_of(WINDOWS),
-    "page": _number,
-    "size": _size,
-    "clusters": _number,
-    "refresh": _refresh,
+    "page": _page,
+    "size": _number(20, 1, LARGEST_PAGE),
+    "clusters": _page,
+    "refresh": _number(0, 5, 9999),
 }

@@ -63,7 +63,7 @@ class ExporterView(View, frozen=True, kw_only=True):
 
 
 class ClusterView(View, frozen=True, kw_only=True):
-    """A cluster.
+    """A cluster. palette_state: as Palette's dashboard calls it.
 
     state: read, stale (the last refresh failed; older data is shown), unreadable (nothing was ever
     read) or waiting (for its first refresh).
@@ -74,6 +74,7 @@ class ClusterView(View, frozen=True, kw_only=True):
     name: str
     project_uid: str
     cloud_type: str
+    palette_state: str
     state: Reading
     expired: bool
     last_refresh: Instant | None
@@ -140,14 +141,16 @@ class FleetView(View, frozen=True, kw_only=True):
     snapshots_failed: int | None
     problems: Mapping[str, int] | None
 
-
-class TileView(View, frozen=True, kw_only=True):
-    """How many VMs are in a state; it links to them."""
-
-    state: str
-    title: str
-    number: int | None
-    tone: str
+    @property
+    def by_state(self) -> dict[str, int | None]:
+        """The number of VMs for each verdict, and for each problem that some VM has."""
+        return {
+            "not_protected": self.vms_not_protected,
+            "unknown": self.vms_unknown,
+            "protected": self.vms_protected,
+            "exempt": self.vms_exempt,
+            **(self.problems or {}),
+        }
 
 
 class ProblemView(View, frozen=True, kw_only=True):
