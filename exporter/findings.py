@@ -1,14 +1,10 @@
-"""The problems of a VM, a cluster or the fleet at a moment, and the verdict on a VM; pure.
-
-Times are seconds since the epoch.
-"""
+"""The problems of a VM at a moment, and the verdict on it; pure. Times: seconds since the epoch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.rollup import Objective
-from exporter.snapshot import ClusterState
 from exporter.subject import Subject, subjects
 from exporter.verdict import (
     PROBLEMS,
@@ -20,15 +16,12 @@ from exporter.verdict import (
     Verdict,
 )
 from exporter.vm_problems import FINDERS, SETTLED_FINDERS, UNKNOWN, Found
-from exporter.wording import span
 
 __all__ = [
     "Finding",
     "Judgement",
     "Subject",
-    "cluster_findings",
     "findings",
-    "fleet_findings",
     "judge",
     "promises_recovery",
     "subjects",
@@ -40,7 +33,7 @@ class Finding:
     """A problem that exists.
 
     since: seconds since the epoch; None if it is not known.
-    text: one or two sentences about this VM or cluster.
+    text: one or two sentences about this VM.
     quote: what Palette or KubeVirt says about it.
     snapshots, volumes: the names of those affected.
     """
@@ -72,32 +65,6 @@ def findings(subject: Subject, now: float) -> tuple[Finding, ...]:
         for problem, each in found
         if each is not None
     )
-
-
-def cluster_findings(state: ClusterState, now: float) -> tuple[Finding, ...]:
-    """Return the problems of reading a cluster, the worst first."""
-    why = state.last_failure[0].message if state.last_failure else ""
-    read = state.last_success
-    found = []
-    if read is not None and now - read > STALE_AFTER and state.cluster.state in _RUNNING:
-        text = f"The cluster was last read {span(now - read)} ago."
-        found.append(_finding(PROBLEMS["cluster_stale"], Found(read + STALE_AFTER, text, why)))
-    if not state.up:
-        text = "The cluster has never been read."
-        if read is not None:
-            text = f"The cluster cannot be read; its state is {span(now - read)} old."
-        since = UNKNOWN if read is None else read
-        found.append(_finding(PROBLEMS["cluster_unread"], Found(since, text, why)))
-    return _ranked(found)
-
-
-def fleet_findings(states: Iterable[ClusterState]) -> tuple[Finding, ...]:
-    """Return the problems of the fleet as a whole: nothing was read."""
-    known = list(states)
-    if any(state.last_success is not None for state in known):
-        return ()
-    text = "No cluster is known." if not known else "None of the clusters has ever been read."
-    return (_finding(PROBLEMS["nothing_read"], Found(UNKNOWN, text)),)
 
 
 def judge(subject: Subject, now: float) -> Judgement:
@@ -132,10 +99,6 @@ def promises_recovery(objective: Objective) -> bool:
     """Return True if an objective sets an age, a number or a kind of restorable snapshots."""
     age_or_number = objective.max_age is not None or objective.min_snapshots is not None
     return age_or_number or objective.quiesced
-
-
-_RUNNING = frozenset({"", "Running", "Unknown"})
-"""Cluster states in which Palette should be able to read the cluster."""
 
 
 def _not_believed(subject: Subject, now: float) -> bool:

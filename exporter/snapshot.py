@@ -247,18 +247,6 @@ class Listing:
     read_at: float
     current: bool = True
 
-    def tells_the_same_as(self, other: "Listing") -> bool:
-        """Return True if both have the same values, whenever they were read."""
-        return all(
-            ours is theirs or ours == theirs
-            for ours, theirs in (
-                (self.snapshots, other.snapshots),
-                (self.virtual_machines, other.virtual_machines),
-                (self.known_machines, other.known_machines),
-                (self.namespaces, other.namespaces),
-            )
-        )
-
     def is_orphan(self, snapshot: Snapshot) -> bool | None:
         """Return True if a snapshot's VM does not exist; None if its namespace was not listed."""
         return self.lacks((snapshot.namespace, snapshot.vm))

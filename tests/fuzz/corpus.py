@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import marshal
 from typing import TYPE_CHECKING, Any
 
 from tests.fuzz.mutations import mutated
-from tests.payloads import SNAPSHOTS, payload
+from tests.payloads import FOLDER, SNAPSHOTS, payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 _LIST_PAGE, _MACHINES = payload("list-page"), payload("vm-list-page")
 _CLUSTERS, _ERROR = payload("vm-enabled-clusters"), payload("error-not-found")
-_DOCUMENTS = tuple(SNAPSHOTS.values())
+_SITUATIONS = [json.loads(each.read_text()) for each in sorted(FOLDER.glob("verdict/*.json"))]
+_DOCUMENTS = (*SNAPSHOTS.values(), *(each for of in _SITUATIONS for each in of["snapshots"]))
+_VOLUMES = [{"name": "root", "dataVolume": {"name": "root"}}, {"name": "cd", "containerDisk": {}}]
+_WITH_SPEC = {**_MACHINES["items"][0], "spec": {"template": {"spec": {"volumes": _VOLUMES}}}}
+_VMS = (*_MACHINES["items"], _WITH_SPEC, *(each for of in _SITUATIONS for each in of["vms"]))
 
 MOST_ITEMS = 3
 """On a page: what goes wrong does so between two, and more take longer."""
@@ -45,7 +50,7 @@ CANARY = "canary-key-7f3a9c51"
 SOUND: dict[str, Callable[[Random], Any]] = {
     "snapshot": _snapshot,
     "snapshot_page": _page(_LIST_PAGE, (*_DOCUMENTS, *_LIST_PAGE["items"])),
-    "virtual_machine_page": _page(_MACHINES, tuple(_MACHINES["items"])),
+    "virtual_machine_page": _page(_MACHINES, _VMS),
     "clusters": _page(_CLUSTERS, tuple(_CLUSTERS["items"])),
     "login": _login,
     "error": _error,

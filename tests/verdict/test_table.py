@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exporter.findings import cluster_findings, fleet_findings
-from exporter.snapshot import NamedSnapshot, Unread
+from exporter.snapshot import NamedSnapshot
 from exporter.verdict import PROBLEMS, Severity, Verdict
 from exporter.vm_problems import FINDERS
 from tests.verdict.judged import HOUR, NOW, judged_of, snapshot_document, state_of, vm_document
@@ -35,31 +34,6 @@ def test_a_cluster_that_is_not_read_makes_its_vms_unknown_after_a_while() -> Non
     assert judged_of(hangs, now=NOW + 2 * HOUR)[0].verdict == Verdict.UNKNOWN
     never = replace(state, last_success=None)
     assert judged_of(never)[0].judgement == (Verdict.UNKNOWN, ("cluster_unread",))
-
-
-def test_the_problems_of_a_cluster_say_since_when_it_is_not_read() -> None:
-    state = state_of([VM], [GOOD])
-    assert cluster_findings(state, NOW) == ()
-    unread = replace(state, up=False, last_failure=(Unread("timeout", "no answer in 10 s"), NOW))
-    (finding,) = cluster_findings(unread, NOW + 6 * MINUTE)
-    assert (finding.problem.name, finding.since) == ("cluster_unread", NOW)
-    assert finding.quote == "no answer in 10 s"
-    names = [each.problem.name for each in cluster_findings(unread, NOW + 2 * HOUR)]
-    assert names == ["cluster_stale", "cluster_unread"]
-    deleted = replace(unread, cluster=replace(state.cluster, state="Deleting"))
-    (finding,) = cluster_findings(deleted, NOW + 2 * HOUR)
-    assert finding.problem.name == "cluster_unread"
-    (finding,) = cluster_findings(replace(unread, last_success=None), NOW)
-    assert (finding.since, finding.text) == (None, "The cluster has never been read.")
-
-
-def test_a_fleet_of_which_nothing_was_read_is_critical() -> None:
-    state = state_of([VM], [GOOD])
-    never = replace(state, up=False, last_success=None)
-    assert fleet_findings([state, never]) == ()
-    for states in ([], [never]):
-        (finding,) = fleet_findings(states)
-        assert (finding.problem.name, finding.severity) == ("nothing_read", Severity.CRITICAL)
 
 
 def test_the_table_has_the_severities_that_people_are_woken_by() -> None:
