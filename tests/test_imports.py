@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "palette": {"snapshot", "volumes"},
     "store": {"snapshot"},
     "metrics": {"rollup", "snapshot"},
-    "findings": {"rollup", "snapshot", "subject", "verdict", "vm_problems"},
+    "findings": {"rollup", "subject", "verdict", "vm_problems"},
     "vm_problems": {"rollup", "snapshot", "snapshot_problems", "subject", "verdict"},
     "subject": {"rollup", "snapshot"},
     "snapshot_problems": {"rollup", "snapshot", "verdict"},
