@@ -57,13 +57,14 @@ def create_app(
 ) -> web.Application:
     """Return the application."""
     app = web.Application(
+        client_max_size=LARGEST_BODY + 1,
         middlewares=[
             rate_limit(guard.config),
             certification(guard.config),
             authentication(guard.config, guard.passwords, guard.login_failed),
             known_hosts(guard.config, {handlers.telemetry_path, PATH, *HEALTH_PATHS}),
             small_bodies,
-        ]
+        ],
     )
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

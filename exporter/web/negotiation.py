@@ -8,6 +8,9 @@ TEXT = "text/plain"
 VERSIONS = {OPENMETRICS: "1.0.0", TEXT: "0.0.4"}
 """Media type -> the version that the exporter writes."""
 
+MOST_MEMBERS = 100
+"""Members of a header that are read; thousands of them would hold the event loop."""
+
 
 class Preference(NamedTuple):
     """One member of an Accept header: ``token;name=value;q=0.5``, in lower case."""
@@ -18,8 +21,8 @@ class Preference(NamedTuple):
 
 
 def preferences(header: str) -> Iterator[Preference]:
-    """Yield the members of a header, in their order; an invalid quality counts as 0."""
-    for member in header.lower().split(","):
+    """Yield the first members of a header, in their order; an invalid quality counts as 0."""
+    for member in header.lower().split(",", MOST_MEMBERS)[:MOST_MEMBERS]:
         token, *rest = (part.strip() for part in member.split(";"))
         if token:
             parameters = dict(_parameter(part) for part in rest)

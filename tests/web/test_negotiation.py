@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.negotiation import wants_gzip, wants_openmetrics
+from exporter.web.negotiation import MOST_MEMBERS, preferences, wants_gzip, wants_openmetrics
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 TEXT = "text/plain;version=0.0.4"
@@ -149,3 +149,10 @@ def test_spaces_and_capitals_mean_nothing(members: Sequence[str]) -> None:
     plain = ",".join(members)
     spaced = " , ".join(member.replace(";", " ;\t").upper() for member in members)
     assert wants_openmetrics(spaced) is wants_openmetrics(plain)
+
+
+def test_only_so_many_members_are_read() -> None:
+    others = "a/b," * (MOST_MEMBERS - 1)
+    assert wants_openmetrics(others + OPENMETRICS)
+    assert not wants_openmetrics(others + "a/b," + OPENMETRICS)
+    assert len(list(preferences("a," * 100_000))) == MOST_MEMBERS

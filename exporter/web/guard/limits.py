@@ -11,7 +11,7 @@ from exporter.web.guard.connections import Connection
 from exporter.web.guard.web_config import WebConfig
 
 LARGEST_BODY = 4096
-"""Bytes of a request's body; nothing here needs any."""
+"""Bytes of a request's body, the application's client_max_size; nothing here needs any."""
 
 BODY_WITHIN = 5.0
 """Seconds in which a body of unknown length must be complete."""
@@ -20,38 +20,30 @@ BODY_WITHIN = 5.0
 @web.middleware
 async def small_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a request with a body of more than a few KiB, as a middleware."""
-    try:
-        async with asyncio.timeout(BODY_WITHIN):
-            small = await _has_small_body(request)
-    except TimeoutError:
-        raise _closing(
-            request, web.HTTPRequestTimeout(text="The body is not complete.\n")
-        ) from None
-    except web.RequestPayloadError:
-        raise _closing(request, web.HTTPBadRequest(text="The body is not HTTP.\n")) from None
-    if not small:
-        text = f"The body is too large. Send at most {LARGEST_BODY} bytes.\n"
-        raise _closing(request, web.HTTPRequestEntityTooLarge(LARGEST_BODY, 0, text=text))
+    if error := await _body_error(request):
+        assert isinstance(request.protocol, Connection)
+        request.protocol.stop_reading()
+        error.force_close()
+        raise error
     return await handler(request)
 
 
-async def _has_small_body(request: web.Request) -> bool:
-    if request.content_length is not None or not request.can_read_body:
-        return (request.content_length or 0) <= LARGEST_BODY
-    size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            return False
-    return True
-
-
-def _closing(request: web.Request, error: web.HTTPException) -> web.HTTPException:
-    """Return an answer after which the connection closes, whatever the client still sends."""
-    assert isinstance(request.protocol, Connection)
-    request.protocol.stop_reading()
-    error.force_close()
-    return error
+async def _body_error(request: web.Request) -> web.HTTPException | None:
+    """Read the body; return the answer to one that is too large, too slow or malformed."""
+    text = f"The body is too large. Send at most {LARGEST_BODY} bytes.\n"
+    too_large = web.HTTPRequestEntityTooLarge(LARGEST_BODY, 0, text=text)
+    if (request.content_length or 0) > LARGEST_BODY:
+        return too_large
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return too_large
+    except TimeoutError:
+        return web.HTTPRequestTimeout(text="The body is not complete.\n")
+    except web.RequestPayloadError:
+        return web.HTTPBadRequest(text="The body is not HTTP.\n")
+    return None
 
 
 def rate_limit(

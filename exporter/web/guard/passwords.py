@@ -7,8 +7,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import bcrypt
+
+from exporter.single_flight import SingleFlight
 
 REMEMBERED_FOR = 300.0
 """Seconds since its last use for which a right password is remembered."""
@@ -35,6 +38,7 @@ class Passwords:
         self._right_until: OrderedDict[bytes, float] = OrderedDict()
         # A single thread, so that a flood takes one processor at most.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
+        self._checks = SingleFlight[bytes, bool]()
         self._waiting = 0
 
     def choice(self, name: str, count: int) -> int:
@@ -53,13 +57,16 @@ class Passwords:
             raise TooManyWaitingError
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            right = await loop.run_in_executor(self._thread, _matches, hashed, password)
+            right = await self._checks.do(digest, partial(self._check, hashed, password))
         finally:
             self._waiting -= 1
         if right:
             self._remember(digest)
         return right
+
+    async def _check(self, hashed: bytes, password: bytes) -> bool:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _matches, hashed, password)
 
     def _is_remembered(self, digest: bytes) -> bool:
         fresh = self._clock() < self._right_until.get(digest, float("-inf"))

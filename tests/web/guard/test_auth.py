@@ -199,6 +199,22 @@ async def test_no_more_passwords_wait_than_are_checked_in_some_seconds() -> None
     assert await flood[0] is False
 
 
+async def test_the_same_password_at_the_same_time_is_checked_once() -> None:
+    passwords, stored = Passwords(), hashed("pw", 9).encode()
+
+    def match(password: bytes) -> asyncio.Task[bool]:
+        return asyncio.create_task(passwords.match(stored, password, name="a"))
+
+    began = time.perf_counter()
+    assert not await match(b"wrong")
+    once = time.perf_counter() - began
+    same = [match(b"pw") for _ in range(40)]
+    same[0].cancel()
+    began = time.perf_counter()
+    assert await asyncio.gather(*same[1:]) == [True] * 39
+    assert time.perf_counter() - began < 20 * once
+
+
 async def test_failed_logins_are_counted(web_file: WebFile) -> None:
     async with guarded(web_file) as exporter:
         for headers in ({}, basic("prometheus", "wrong"), basic("nobody", "pw")):
