@@ -231,6 +231,8 @@ _TRANSLATIONS: tuple[tuple[type[BaseException], Callable[[Any, str], PaletteErro
     (aiohttp.ClientResponseError, _unreadable),
     (aiohttp.ClientConnectionError, _lost),
     (OSError, _lost),
+    # uvloop raises it for a connection that is closed already.
+    (RuntimeError, _lost),
     (Exception, _unexpected),
 )
 """The first that matches applies."""

@@ -75,7 +75,7 @@ class Session:
                 yield response
                 if response.status in RETRYABLE_STATUSES or response.status >= 500:
                     self._retire(pool)
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError, RuntimeError):
             self._retire(pool)
             raise
         finally:

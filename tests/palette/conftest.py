@@ -1,5 +1,6 @@
 """A real server, a real session, and a record of what went between them."""
 
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import stamina
+import trustme
 from aiohttp import web
 
 from exporter.palette.auth import ApiKey
@@ -17,6 +19,11 @@ from exporter.palette.session import Session
 from exporter.palette.transport import Transport
 
 KEY = "canary-key-7f3a9c51"
+PROXY_PASSWORD = "canary-pw-41d8"
+
+VMS = "/v1/spectroclusters/{uid}/vms"
+ONE = "/v1/spectroclusters/{uid}/vms/{vmName}/snapshot/{snapshotName}"
+UID = {"uid": "u1"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[..., Awaitable[str]]
@@ -81,7 +88,7 @@ async def session() -> AsyncIterator[Session]:
 @pytest.fixture
 def transport_to(session: Session, record: Record) -> MakeTransport:
     def make(base_url: str, budget: Budget | None = None, **access: Any) -> Transport:
-        way: dict[str, Any] = {"credential": ApiKey(KEY), "timeout": 5.0} | access
+        way: dict[str, Any] = {"credential": ApiKey(KEY), "timeout": 30.0} | access
         budget = budget or Budget(10_000, 10_000)
         return Transport(session, Access(base_url=base_url, **way), budget, record)
 
@@ -106,3 +113,26 @@ def ok(body: bytes = b"{}") -> Callable[[], web.Response]:
 def status(code: int, body: bytes = b"", **headers: str) -> Callable[[], web.Response]:
     renamed = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda: web.Response(status=code, body=body, headers=renamed)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(ca: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def trusting(ca: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    ca.configure_trust(context)
+    return context

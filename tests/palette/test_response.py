@@ -12,10 +12,7 @@ from aiohttp import web
 from exporter.palette.client import Palette
 from exporter.palette.errors import Forbidden, InvalidResponse, NotFound
 from exporter.palette.undecoded import Undecoded
-from tests.palette.conftest import MakeTransport, Serve, answers, ok, status
-
-VMS = "/v1/spectroclusters/{uid}/vms"
-UID = {"uid": "u1"}
+from tests.palette.conftest import UID, VMS, MakeTransport, Serve, answers, ok, status
 
 
 def encoded(name: str, body: bytes) -> Callable[[], web.Response]:

@@ -14,11 +14,8 @@ from exporter.palette.errors import InvalidResponse, NotFound, PaletteError, Ser
 from exporter.palette.request import Access
 from exporter.palette.session import LIFETIME, Session
 from exporter.palette.transport import Transport
-from tests.palette.conftest import KEY, Handler, MakeTransport, Record, Serve, ok, status
+from tests.palette.conftest import KEY, UID, VMS, Handler, MakeTransport, Record, Serve, ok, status
 from tests.palette.raw import raw_server
-
-VMS = "/v1/spectroclusters/{uid}/vms"
-UID = {"uid": "u1"}
 
 
 class Clock:
