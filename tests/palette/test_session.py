@@ -10,7 +10,7 @@ from aiohttp import web
 
 from exporter.palette.auth import ApiKey
 from exporter.palette.budget import Budget
-from exporter.palette.errors import InvalidResponse, NotFound, PaletteError, ServerError, Timeout
+from exporter.palette.errors import InvalidResponse, PaletteError, ServerError
 from exporter.palette.request import Access
 from exporter.palette.session import LIFETIME, Session
 from exporter.palette.transport import Transport
@@ -236,14 +236,3 @@ async def test_informational_answers_without_end_are_an_error_and_no_timeout(
         with pytest.raises(InvalidResponse, match="more than 32 informational answers"):
             await transport_to(base, timeout=60).get(VMS, bytes, path=UID)
     assert served.count == 1
-
-
-async def test_of_what_is_closed_nothing_is_left(serve: Serve, record: Record) -> None:
-    handler, _ = noting_ports(status(404))
-    async with Session("tests/1.0") as session:
-        access = Access(base_url=await serve(handler), credential=ApiKey(KEY), timeout=1.0)
-        with pytest.raises(NotFound):
-            await Transport(session, access, Budget(9, 9), record).get(VMS, bytes, path=UID)
-    with pytest.raises(PaletteError) as caught:
-        await Transport(session, access, Budget(9, 9), record).get(VMS, bytes, path=UID)
-    assert not isinstance(caught.value, Timeout)
