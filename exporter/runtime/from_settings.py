@@ -1,7 +1,7 @@
 """Settings as the values of the modules that do not import them."""
 
-import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from exporter import settings as configuration
 from exporter.palette import auth
@@ -42,11 +42,6 @@ def targets(settings: configuration.Settings) -> list[Target]:
     return [Target(**dict(target)) for target in settings.targets]
 
 
-def names(include: tuple[re.Pattern[str], ...], exclude: tuple[re.Pattern[str], ...] = ()) -> Names:
-    """Return the names that match an expression to include and none to exclude."""
-    return Names(include, exclude)
-
-
 def search(
     settings: configuration.Settings,
     context: RefreshContext,
@@ -61,27 +56,19 @@ def search(
         interval=wanted.interval,
         retry_for=context.retry_for,
         project_uid=context.project_uid,
-        clusters=names(wanted.clusters, wanted.exclude_clusters),
-        namespaces=names(wanted.namespaces, wanted.exclude_namespaces),
+        clusters=Names(wanted.clusters, wanted.exclude_clusters),
+        namespaces=Names(wanted.namespaces, wanted.exclude_namespaces),
         configured=configured,
     )
 
 
 def objective(setting: configuration.Objective) -> Objective:
     """Return an objective as the roll-up of VMs takes it."""
-    return Objective(
-        cluster=setting.cluster,
-        namespace=setting.namespace,
-        vm=setting.vm,
-        labels=tuple(setting.labels.items()),
-        exempt=setting.exempt,
-        max_age=setting.max_age,
-        min_snapshots=setting.min_snapshots,
-        max_snapshots=setting.max_snapshots,
-        max_snapshot_age=setting.max_snapshot_age,
-        quiesced=setting.quiesced,
-        ignore_volumes=setting.ignore_volumes,
-    )
+    # Plain numbers, without the text that the user wrote them as.
+    given: dict[str, Any] = {
+        key: float(value) if isinstance(value, float) else value for key, value in setting
+    }
+    return Objective(**{**given, "labels": tuple(setting.labels.items())})
 
 
 def web_config(settings: configuration.Settings) -> WebConfig:

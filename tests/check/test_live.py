@@ -295,7 +295,7 @@ async def test_bad_settings_are_refused_before_anything_is_asked(tmp_path: Path)
         done = await check(tmp_path, palette.url, targets=[{"namespace": "vms"}])
         assert not palette.requests
     assert (done.code, done.stdout) == (2, "")
-    assert done.stderr.startswith("targets[0].cluster_uid: ")
+    assert done.stderr.startswith("targets[0].cluster_uid (from ")
 
 
 def test_the_demo_can_be_tried_too() -> None:
