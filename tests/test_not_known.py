@@ -258,7 +258,7 @@ async def seen_for(prometheus: str, *, seconds: int) -> None:
 async def test_nothing_says_that_all_is_well_while_it_is_not_known(tmp_path: Path) -> None:
     """Several states at once, as each takes as long as its alert."""
     binary("prometheus")
-    room = asyncio.Semaphore(4)
+    room = asyncio.Semaphore(7)
 
     async def result(name: str) -> str:
         directory = tmp_path / name.replace(" ", "-")

@@ -10,7 +10,22 @@ from dataclasses import dataclass
 from random import Random
 
 from exporter.demo import history, stages
-from exporter.demo.documents import Document, object_uid, timestamp
+from exporter.demo.changes import (
+    HOUR,
+    being_deleted,
+    being_restored,
+    deletion_hangs,
+    lost_at_unknown_time,
+    of_clone,
+    of_unknown_age,
+    source_indications_only,
+    stuck_until_deadline,
+    time_as_text,
+    time_unset,
+    uploading,
+    without_spec,
+)
+from exporter.demo.documents import Document, object_uid
 from exporter.demo.machines import DAY, KUBEVIRT, Machine, cluster_identity, labels_of, new_uid
 from exporter.demo.volumes import (
     CLOUD_INIT,
@@ -24,9 +39,7 @@ from exporter.demo.volumes import (
     without_class,
 )
 
-HOUR = 3600.0
 NIGHTLY = (3.0, 27.0, 51.0)
-UNSET = "0001-01-01T00:00:00.000Z"
 
 Change = Callable[[Document, float], object]
 """Changes a document of the VM or of one of its snapshots; the number is the time."""
@@ -74,85 +87,6 @@ class Case:
         )
 
 
-# What is done to documents of virtual machines.
-
-
-def _without_spec(document: Document, _now: float) -> None:
-    document["spec"]["template"] = None
-
-
-def _of_unknown_age(document: Document, _now: float) -> None:
-    document["metadata"]["creationTimestamp"] = None
-
-
-def _being_deleted(document: Document, now: float) -> None:
-    document["metadata"] |= {
-        "deletionTimestamp": timestamp(now - 3 * HOUR),
-        "finalizers": ["kubevirt.io/virtualMachineControllerFinalize"],
-    }
-
-
-def _being_restored(document: Document, _now: float) -> None:
-    document["status"]["restoreInProgress"] = f"{document['metadata']['name']}-restore"
-
-
-# What is done to documents of snapshots.
-
-
-def _deletion_hangs(document: Document, now: float) -> None:
-    if _age(document, now) > 2 * DAY:
-        stages.deleting(document, now - 2 * HOUR)
-
-
-def _time_as_text(document: Document, now: float) -> None:
-    day, clock = timestamp(now - 2 * HOUR).removesuffix("Z").split("T")
-    document["status"]["creationTime"] = f"{day} {clock} +0000 UTC"
-
-
-def _time_unset(document: Document, _now: float) -> None:
-    document["status"]["creationTime"] = UNSET
-
-
-def _lost_at_unknown_time(document: Document, now: float) -> None:
-    if _age(document, now) > 2 * DAY:
-        return
-    stages.lost(document, now - 6 * HOUR)
-    document["status"]["creationTime"] = UNSET
-
-
-def _source_indications_only(document: Document, _now: float) -> None:
-    del document["status"]["indications"]
-
-
-def _of_clone(document: Document, now: float) -> None:
-    if _age(document, now) > 2 * HOUR:
-        return
-    uid = object_uid("clone", document["metadata"]["uid"])
-    document["metadata"] |= {
-        "name": f"tmp-snapshot-{uid}",
-        "ownerReferences": [
-            {
-                "apiVersion": "clone.kubevirt.io/v1beta1",
-                "kind": "VirtualMachineClone",
-                "name": "report-copy",
-                "uid": uid,
-                "controller": True,
-            }
-        ],
-    }
-
-
-def _stuck_until_deadline(document: Document, now: float) -> None:
-    requested_at = now - _age(document, now)
-    del document["status"]
-    stages.started(document, requested_at + 2, None, stages.SOURCE_LOCKED)
-    stages.failed(document, requested_at + 301, "2 matching VolumeSnapshotClasses for multi")
-
-
-def _age(document: Document, now: float) -> float:
-    return now - stages.requested_at(document)
-
-
 _NFS = without_class("datadisk", "nfs-storage")
 _TOOLS = of_no_claim("virtio-tools", "containerDisk")
 
@@ -166,7 +100,7 @@ CASES: tuple[Case, ...] = (
         cluster=1,
         namespace="data",
         volumes=(ROOT, with_two_classes("datadisk", "multi")),
-        snapshot=_stuck_until_deadline,
+        snapshot=stuck_until_deadline,
     ),
     Case(name="claim-01", cluster=1, namespace="erp", volumes=(ROOT, without_claim("datadisk"))),
     Case(
@@ -201,12 +135,12 @@ CASES: tuple[Case, ...] = (
         volumes=(without_class("rootdisk", "local"), Volume(name="dump", kind="memoryDump")),
     ),
     # What cannot be known.
-    Case(name="no-spec-01", cluster=2, namespace="data", volumes=(ROOT, _NFS), vm=_without_spec),
-    Case(name="no-spec-02", cluster=2, namespace="data", vm=_without_spec),
-    Case(name="time-text-01", cluster=1, namespace="erp", snapshot=_time_as_text),
-    Case(name="time-unset-01", cluster=1, namespace="erp", ages=(190,), snapshot=_time_unset),
-    Case(name="age-unknown-01", cluster=2, namespace="data", ages=(), vm=_of_unknown_age),
-    Case(name="lost-01", cluster=0, namespace="data", snapshot=_lost_at_unknown_time),
+    Case(name="no-spec-01", cluster=2, namespace="data", volumes=(ROOT, _NFS), vm=without_spec),
+    Case(name="no-spec-02", cluster=2, namespace="data", vm=without_spec),
+    Case(name="time-text-01", cluster=1, namespace="erp", snapshot=time_as_text),
+    Case(name="time-unset-01", cluster=1, namespace="erp", ages=(190,), snapshot=time_unset),
+    Case(name="age-unknown-01", cluster=2, namespace="data", ages=(), vm=of_unknown_age),
+    Case(name="lost-01", cluster=0, namespace="data", snapshot=lost_at_unknown_time),
     # Snapshots that count for less than they seem to.
     Case(
         name="no-agent-01",
@@ -214,10 +148,11 @@ CASES: tuple[Case, ...] = (
         namespace="shop",
         tier="gold",
         agent=False,
-        snapshot=_source_indications_only,
+        snapshot=source_indications_only,
     ),
-    Case(name="deletion-01", cluster=1, namespace="erp", snapshot=_deletion_hangs),
-    Case(name="clone-01", cluster=0, namespace="erp", ages=(1, 50, 74), snapshot=_of_clone),
+    Case(name="deletion-01", cluster=1, namespace="erp", snapshot=deletion_hangs),
+    Case(name="uploading-01", cluster=1, namespace="erp", ages=(1, 25), snapshot=uploading),
+    Case(name="clone-01", cluster=0, namespace="erp", ages=(1, 50, 74), snapshot=of_clone),
     Case(name="recreated-01", cluster=0, namespace="desktops", created=10, ages=(480, 504)),
     Case(name="few-01", cluster=0, namespace="shop", tier="gold", ages=(4,)),
     Case(
@@ -240,10 +175,10 @@ CASES: tuple[Case, ...] = (
         cluster=1,
         namespace="data",
         ages=(),
-        vm=_being_deleted,
+        vm=being_deleted,
         status="Terminating",
     ),
-    Case(name="restored-01", cluster=0, namespace="erp", vm=_being_restored, status="Stopped"),
+    Case(name="restored-01", cluster=0, namespace="erp", vm=being_restored, status="Stopped"),
     # Needs no snapshots, by an objective.
     Case(name="agent-01", cluster=0, namespace="scratch", ages=()),
     Case(name="agent-02", cluster=0, namespace="scratch", ages=()),

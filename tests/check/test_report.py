@@ -4,6 +4,8 @@ import asyncio
 import csv
 import io
 import json
+import os
+import pty
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +24,7 @@ from exporter.demo.world import World
 from tests.harness import EAST, EAST_PROJECT, WEST, WEST_PROJECT
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY, PaletteServer
-from tests.process import finished
+from tests.process import MODULE, ROOT, environment, finished
 
 HOUR = 3600.0
 OBJECTIVES = [{"namespace": "scratch", "exempt": True}, {"max_age": "26h"}]
@@ -227,3 +229,24 @@ def test_the_format_is_one_of_three() -> None:
     done = finished("--demo", "--report=xml")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--report" in done.stderr
+
+
+async def test_a_terminal_shows_progress_and_a_file_does_not() -> None:
+    """The progress goes to standard error, so that a report in a file stays whole."""
+    ours, theirs = pty.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(*MODULE, "--demo", "--report=csv"),
+            cwd=ROOT,
+            env=environment({}),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=theirs,
+        )
+        stdout, _ = await asyncio.wait_for(process.communicate(), 60)
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "Read 7 of 7 clusters" in shown
+    assert stdout.decode().startswith("cluster,cluster_uid,")
