@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from exporter.check.report import COLUMNS
+from exporter.demo import volumes
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.volumes import ROOT, without_class
 from exporter.demo.world import World
 from tests.harness import EAST, EAST_PROJECT, WEST, WEST_PROJECT
 from tests.palette_server import faults
@@ -102,8 +102,8 @@ async def test_a_protected_fleet_ends_with_0_in_each_format(tmp_path: Path) -> N
 
 
 def without_a_volume(palette: PaletteServer) -> None:
-    volumes = (ROOT, without_class("datadisk", "nfs"))
-    palette.world.put_vm(WEST, vm_document(name="db-01", volumes=volumes))
+    disks = (volumes.ROOT, volumes.without_class("datadisk", "nfs"))
+    palette.world.put_vm(WEST, vm_document(name="db-01", volumes=disks))
     left_out = snapshot_document(
         requested_at=time.time() - HOUR, included=["rootdisk"], excluded=["datadisk"]
     )
