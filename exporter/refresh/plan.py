@@ -50,7 +50,7 @@ def plan(targets: ClusterTargets, named_pages: int = 0) -> Plan:
     """Return the calls for one cluster.
 
     named_pages: how many pages the lists of named snapshots had the last time, 0 where they were
-        never read. How many snapshots a VM has is not told anywhere, so only trying shows it.
+        never read. Palette reports nowhere how many snapshots a VM has, so only a list shows it.
     """
     coverage = targets.coverage
     if coverage.everywhere is not None:

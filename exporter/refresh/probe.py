@@ -1,4 +1,4 @@
-"""One live reading for whoever asks for it, beside the refreshes and out of the same budget."""
+"""Live readings for /probe, next to the refreshes and within the same budget."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from exporter.single_flight import SingleFlight
 from exporter.snapshot import Cluster, ClusterState, Unread, VirtualMachineKey
 
 QUEUE = "probes"
-"""Where probes wait for the budget: in turns with the refreshes, so that neither starves."""
+"""The queue of probes for the budget. It alternates with that of refreshes: neither starves."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRequest:
-    """What a probe asks for: one snapshot, or with snapshot "" all of a virtual machine.
+    """What a probe reads: one snapshot, or with snapshot "" all of a virtual machine.
 
     cluster: with the project in whose scope it is read.
     """
@@ -35,7 +35,7 @@ class ProbeRequest:
 
     @property
     def targets(self) -> ClusterTargets:
-        """The same as a configuration would say it."""
+        """The targets of a configuration with the same meaning."""
         if self.snapshot:
             named = SnapshotTarget(self.namespace, self.vm, self.snapshot)
             return ClusterTargets(uid=self.cluster.uid, named=(named,))

@@ -101,7 +101,7 @@ class ClusterReader:
             try:
                 found, count = await self._snapshots(plan.named)
             except PaletteError as error:
-                # A list that names a VM which is gone may answer 500, as the call for one
+                # A list that names a deleted VM can answer 500, as the call for one
                 # snapshot does: read one by one, that VM hinders no other.
                 if not isinstance(error, ServerError) or error.retryable:
                     failure = _unread(error)
@@ -112,7 +112,7 @@ class ClusterReader:
                     outcomes=listed(plan.one_by_one, found), requests=count, named_pages=count
                 )
         reading = await self._read_one_by_one(plan, early)
-        # Where the lists were tried in vain, they will be tried again.
+        # Lists that failed are tried again next time.
         return replace(reading, requests=reading.requests + len(plan.named[:1]))
 
     async def _read_one_by_one(self, plan: Plan, early: Callable[[Reading], None]) -> Reading:

@@ -37,14 +37,14 @@ def listing(
     namespaces: Iterable[str],
     now: float,
 ) -> Listing:
-    """Return what lists that were read whole tell of the machines that are covered.
+    """Return the listing of the covered virtual machines, from lists that were read completely.
 
-    What a filter let through though nobody asked for it is left out: of such a machine not all
-    snapshots may have been listed.
+    A filter can let other machines through. They are left out, because their snapshots can be
+    incomplete.
     namespaces: those whose machines were listed; none where all were.
     now: seconds on the monotonic clock.
     """
-    # Asked once per machine, as regular expressions are slow beside all else that happens here.
+    # Once for each machine, because regular expressions are slow.
     known_machines = frozenset(vm.key for vm in virtual_machines)
     covered: dict[tuple[str, str], bool] = {key: key in coverage for key in known_machines}
 
@@ -65,7 +65,7 @@ def listing(
 
 
 def still_wanted(kept: Listing, coverage: Coverage) -> Listing:
-    """Return what an older listing tells of the machines that are covered by now."""
+    """Return an older listing, of the virtual machines that are covered now."""
     narrowed = listing(
         coverage,
         kept.snapshots,
@@ -79,7 +79,7 @@ def still_wanted(kept: Listing, coverage: Coverage) -> Listing:
 def listed(
     named: Iterable[SnapshotTarget], snapshots: Mapping[SnapshotKey, Snapshot]
 ) -> dict[SnapshotTarget, Outcome]:
-    """Return what a list that was read whole says of the named snapshots.
+    """Return the outcome of named snapshots from a list that was read completely.
 
     A snapshot that does not name its VM was found under the VM that the target names.
     """
@@ -88,7 +88,7 @@ def listed(
         found = snapshots.get(target.key)
         if found is not None and not found.vm:
             found = replace(found, vm=target.vm)
-        # A list that was asked for several machines may hold it as another one's.
+        # A list of several machines can have it as a snapshot of another one.
         outcomes[target] = found if found and found.vm == target.vm else MISSING
     return outcomes
 
@@ -123,10 +123,10 @@ def next_read_within(duration: float, interval: float, stale_after: float) -> fl
 def rescheduled(
     state: ClusterState, now: float, *, interval: float, stale_after: float
 ) -> ClusterState:
-    """Return the state as it is kept when these are in force from now on.
+    """Return the state with its expiry under another interval and stale_after.
 
-    What was read by a longer interval has grown old in good order: its next refresh is given its
-    time from now.
+    A state that a longer interval has made old is not failing: its next refresh gets its full time
+    from now.
     """
     current = [one.read_at for one in state.named if one.up]
     if state.listing and state.listing.current:

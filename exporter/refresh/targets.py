@@ -62,8 +62,8 @@ ALL_NAMES = Names((re.compile(".*", re.DOTALL),))
 class Coverage:
     """The virtual machines of a cluster of which every snapshot is wanted.
 
-    everywhere: those in namespaces of such names; None where the cluster as a whole is not
-        asked for.
+    everywhere: all in namespaces with these names; None where no target covers the cluster as a
+        whole.
     """
 
     everywhere: Names | None = None
@@ -155,7 +155,7 @@ def identity(targets: ClusterTargets, default_project: str, found: Cluster | Non
     if targets.dashboard:
         known, project = targets.dashboard, targets.dashboard.project_uid or default_project
     else:
-        # Its state is not asked for again, and would be shown long after it changed.
+        # Without discovery, its state is read only once and would become outdated.
         known = replace(found or Cluster(uid=targets.uid, name=targets.uid), state="")
         project = default_project or known.project_uid
     return replace(

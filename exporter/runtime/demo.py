@@ -10,7 +10,7 @@ from exporter.settings import Settings
 @asynccontextmanager
 async def simulated() -> AsyncIterator[Callable[[Settings], Settings]]:
     """Run a simulated Palette and yield what points settings at it."""
-    # Here rather than at the top: who has a real Palette need not load it.
+    # Here rather than at the top: only --demo needs it.
     from exporter.demo.api import API_KEY, DemoPalette
     from exporter.demo.world import World
 

@@ -72,7 +72,7 @@ def objective(setting: configuration.Objective) -> Objective:
 
 
 def web_config(settings: configuration.Settings) -> WebConfig:
-    """Return what the web settings and their files mean, read anew; raises SettingsError."""
+    """Return what the web settings and their files mean. Raises SettingsError."""
     web = settings.web
     try:
         file = (

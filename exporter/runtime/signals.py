@@ -1,6 +1,6 @@
-"""What signals do, from the first moment to the last.
+"""Signal handlers, from the first moment to the last.
 
-Loaded before all else, so it imports next to nothing.
+Imported before everything else, so it imports little itself.
 """
 
 import os
@@ -60,7 +60,7 @@ class Signals:
 
 
 def end_within(seconds: float, code: int) -> None:
-    """End the process after so many seconds, unless it has ended by itself."""
+    """End the process after so many seconds, unless it ends earlier."""
     import threading
 
     # What may hang is a thread that asks a dead name server, or reads from a dead file system:
