@@ -332,9 +332,10 @@ async def exporting(
             url=url, request_timeout=request_timeout, palette=palette or {}, sections=sections
         )
         ours = clocks.Clock(wall=clock.wall, monotonic=clock.monotonic, sleep=clock.sleep)
-        exporter = await run.start(
-            given.settings(), ours, stack, SettingsSource(read=given.settings), asyncio.Event()
+        exporter = run.Exporter(
+            source=SettingsSource(read=given.settings), clock=ours, reload_requested=asyncio.Event()
         )
+        await exporter.start(given.settings(), stack)
         listen = next(each["listen"] for each in logs if each["event"] == "starting")
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Running(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ssl import SSLContext
+from typing import NamedTuple
 
 import structlog
 from yarl import URL
@@ -27,9 +28,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Basis:
-    """What an access was made of; files: digests of those that TLS is made of."""
+class _Read(NamedTuple):
+    """What the files that settings name contained; files: digests of those of TLS."""
 
     url: str
     credential: Credential
@@ -37,23 +37,14 @@ class _Basis:
     files: tuple[bytes, ...]
     context: SSLContext
 
-    @classmethod
-    def read(cls, settings: Settings, last: "_Basis | None" = None) -> "_Basis":
-        """Read the files that the settings name. Raises SettingsError.
 
-        The context of the last basis is kept where it would be the same, as its connections are
-        then.
-        """
-        palette = settings.palette
-        files = palette.tls.digests()
-        same = last is not None and (last.tls, last.files) == (palette.tls, files)
-        return cls(
-            url=palette.url,
-            credential=palette.credential(),
-            tls=palette.tls,
-            files=files,
-            context=last.context if last and same else palette.tls_context(),
-        )
+class Client(NamedTuple):
+    """The calls of Palette, and what sends them."""
+
+    session: Session
+    budget: Budget
+    transport: Transport
+    palette: Palette
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,40 +57,28 @@ class Connection:
     observer: Observer
     report: Callable[[Fault], None]
     monotonic: Callable[[], float]
-    _basis: _Basis | None = field(default=None, init=False)
-    _client: "_Client | None" = field(default=None, init=False)
+    _last: _Read | None = field(default=None, init=False)
+    _client: Client | None = field(default=None, init=False)
 
     @property
-    def transport(self) -> Transport:
-        """What the client sends calls through."""
-        assert self._client
-        return self._client.transport
-
-    @property
-    def palette(self) -> Palette:
+    def client(self) -> Client:
         """The client; there is one once settings were prepared."""
         assert self._client
-        return self._client.palette
-
-    @property
-    def budget(self) -> Budget:
-        """How many requests can be sent."""
-        assert self._client
-        return self._client.budget
+        return self._client
 
     async def prepare(self, settings: Settings) -> Commit:
         """Read the files that the settings name; they count from the next request on.
 
         Raises SettingsError.
         """
-        basis = await asyncio.to_thread(_Basis.read, settings, self._basis)
+        read = await asyncio.to_thread(self._read, settings)
         limits = settings.palette.requests_per_second, settings.palette.burst
-        access = self._access(settings, basis)
+        access = self._access(settings, read)
         client = self._client = self._client or self._new_client(access, Budget(*limits))
 
         def commit() -> None:
-            last, self._basis = self._basis, basis
-            if last is None or (basis.url, basis.tls) != (last.url, last.tls):
+            last, self._last = self._last, read
+            if last is None or (read.url, read.tls) != (last.url, last.tls):
                 warn_of_dangers(settings)
             client.transport.access = access
             if isinstance(access.credential, auth.Login):
@@ -113,31 +92,31 @@ class Connection:
         if self._client:
             await self._client.session.close()
 
-    def _new_client(self, access: Access, budget: Budget) -> "_Client":
+    def _read(self, settings: Settings) -> _Read:
+        palette, last = settings.palette, self._last
+        files = palette.tls.digests()
+        # The context is kept while its files are the same, because its connections are then, too.
+        same = last and (last.tls, last.files) == (palette.tls, files)
+        context = last.context if last and same else palette.tls_context()
+        return _Read(palette.url, palette.credential(), palette.tls, files, context)
+
+    def _new_client(self, access: Access, budget: Budget) -> Client:
         session = Session(USER_AGENT, clock=self.monotonic)
         transport = Transport(session, access, budget, self.observer, clock=self.monotonic)
-        return _Client(session, budget, transport, Palette(transport, self.report))
+        return Client(session, budget, transport, Palette(transport, self.report))
 
-    def _access(self, settings: Settings, basis: _Basis) -> Access:
-        palette, last = settings.palette, self._basis
-        same = last and (basis.url, basis.credential) == (last.url, last.credential)
+    def _access(self, settings: Settings, read: _Read) -> Access:
+        palette, last = settings.palette, self._last
+        same = last and (read.url, read.credential) == (last.url, last.credential)
         # A credential that stays keeps its token, but shows it to no other Palette.
-        kept = self._client.transport.access.credential if self._client and same else None
+        kept = self.client.transport.access.credential if same else None
         return Access(
             base_url=palette.url,
-            credential=kept or from_settings.credential(settings, basis.credential, self.monotonic),
+            credential=kept or from_settings.credential(settings, read.credential, self.monotonic),
             timeout=palette.timeout,
-            ssl=basis.context,
+            ssl=read.context,
             proxy=palette.proxy_url.get_secret_value() if palette.proxy_url else None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Client:
-    session: Session
-    budget: Budget
-    transport: Transport
-    palette: Palette
 
 
 def warn_of_dangers(settings: Settings) -> None:

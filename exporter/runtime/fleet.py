@@ -86,7 +86,7 @@ class Fleet:
         return commit
 
     def _context(self, settings: Settings) -> RefreshContext:
-        palette, interval = self.connection.palette, settings.refresh.interval
+        palette, interval = self.connection.client.palette, settings.refresh.interval
         return RefreshContext(
             palette=palette,
             directory=ClusterDirectory(

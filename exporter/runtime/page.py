@@ -22,7 +22,7 @@ def facts(publication: Publication, fleet: Fleet, reloader: Reloader, *, started
         reload_error=reloader.refused,
         round_seconds=fleet.loops.requests / context.rate,
         interval=context.interval,
-        rate_in_use=fleet.connection.budget.rate_in_use(),
+        rate_in_use=fleet.connection.client.budget.rate_in_use(),
         started=started,
         now=publication.clock.wall(),
     )

@@ -152,7 +152,7 @@ class Probes:
             allow_unconfigured=settings.probe.allow_unconfigured,
             project_uid=settings.palette.project_uid or "",
             cluster=self.cluster,
-            prober=Prober(palette=self.connection.palette, monotonic=self.clock.monotonic),
+            prober=Prober(palette=self.connection.client.palette, monotonic=self.clock.monotonic),
             render=Renderer(render_options(settings)),
         )
 

@@ -1,10 +1,12 @@
 """Builds the exporter from Settings, runs it, reloads it and stops it."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
+from aiohttp import web
 
 from exporter import __version__, revision
 from exporter.clock import Clock
@@ -16,12 +18,11 @@ from exporter.runtime.demo import simulated
 from exporter.runtime.fleet import Fleet
 from exporter.runtime.page import facts
 from exporter.runtime.parts import Fixed, Logs, Probes, Publication, SecretFiles
-from exporter.runtime.reload import Reloader
+from exporter.runtime.reload import Reloadable, Reloader
 from exporter.runtime.signals import Signals
 from exporter.runtime.web_config import WebConfigLoader
 from exporter.settings import Settings
 from exporter.settings.source import SettingsSource
-from exporter.settings.watch import Watch
 from exporter.web.app import Guard, create_app, served
 from exporter.web.handlers import Handlers
 from exporter.web.probe import ProbeHandler
@@ -51,16 +52,101 @@ class FaultLog:
         log.warning("unreadable value", field=fault.field, where=fault.where, problem=fault.problem)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Exporter:
-    """Everything that runs next to the web server; page: the URL of the status page."""
+    """All parts of a running exporter.
 
-    page: str
-    fleet: Fleet
-    reloader: Reloader
-    web_config: WebConfigLoader
-    watch: Watch | None
+    source: of the settings; reload_requested: set by a request that does not wait for the outcome.
+    """
+
+    source: SettingsSource
     clock: Clock
+    reload_requested: asyncio.Event
+    telemetry: Telemetry = field(init=False)
+    connection: Connection = field(init=False)
+    publication: Publication = field(init=False)
+    fleet: Fleet = field(init=False)
+    probes: Probes = field(init=False)
+    web_config: WebConfigLoader = field(default_factory=WebConfigLoader, init=False)
+    reloader: Reloader = field(init=False)
+    slices: TimeSlices = field(default_factory=TimeSlices, init=False)
+    page: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        clock = self.clock
+        telemetry = Telemetry(version=__version__, revision=revision(), now=clock.wall())
+        self.telemetry, self.publication = telemetry, Publication(clock)
+        self.connection = Connection(
+            observer=telemetry, report=FaultLog(telemetry), monotonic=clock.monotonic
+        )
+        self.fleet = Fleet(
+            connection=self.connection,
+            store=self.publication.store,
+            telemetry=telemetry,
+            clock=clock,
+            slices=self.slices,
+        )
+        self.probes = Probes(
+            connection=self.connection, clock=clock, cluster=self.fleet.loops.cluster
+        )
+
+    async def start(self, settings: Settings, stack: AsyncExitStack) -> None:
+        """Apply the settings and begin to listen; stack: closes everything.
+
+        The start is the first reload: each part gets its settings from there. Raises ListenError,
+        and SettingsError.
+        """
+        stack.push_async_callback(self.connection.close)
+        self.reloader = Reloader(
+            read=self.source.read,
+            parts=self._parts(settings),
+            telemetry=self.telemetry,
+            wall=self.clock.wall,
+            requested=self.reload_requested,
+        )
+        await self.reloader.apply(settings)
+        guard = Guard(config=self.web_config.current, login_failed=self.telemetry.login_failed)
+        app = self._app(settings.web.telemetry_path, guard)
+        addresses = await stack.enter_async_context(served(app, guard, *settings.web.address))
+        self.page = _page(addresses[0], tls=guard.config().context is not None)
+        _announce(settings, addresses, self.page)
+
+    def _parts(self, settings: Settings) -> Sequence[Reloadable]:
+        # Publication comes last: what is published while others prepare has to be rendered too.
+        return (
+            Fixed(),
+            self.connection,
+            self.fleet,
+            self.probes,
+            self.web_config,
+            Logs(settings.log),
+            SecretFiles(self.source.config_file),
+            self.publication,
+        )
+
+    def _app(self, path: str, guard: Guard) -> web.Application:
+        fleet, publication, reloader = self.fleet, self.publication, self.reloader
+        wall, slices, started = self.clock.wall, self.slices, self.clock.wall()
+        return create_app(
+            Handlers(
+                scrapes=Scrapes(
+                    publication.store, self.telemetry, wall, lambda: publication.scrape_options
+                ),
+                ready=lambda: fleet.ready,
+                telemetry_path=path,
+                slices=slices,
+            ),
+            ProbeHandler(probing=lambda: self.probes.probing, wall=wall, slices=slices),
+            StatusHandlers(
+                facts=lambda: facts(publication, fleet, reloader, started=started),
+                wall=wall,
+                configuration=lambda: reloader.settings.effective_yaml(),
+                version=__version__,
+                telemetry_path=path,
+            ),
+            ReloadHandler(reload=reloader.reload, enabled=lambda: guard.config().enable_lifecycle),
+            guard,
+        )
 
     async def run(self, *, demo: bool = False) -> None:
         """Refresh, discover and reload; ends only when cancelled, or by a fault of our own.
@@ -73,9 +159,9 @@ class Exporter:
             group.create_task(self.fleet.run(), name="fleet")
             group.create_task(self.reloader.run(), name="reload")
             group.create_task(self.web_config.run(), name="web config")
-            if self.watch:
-                changed = self.reloader.requested.set
-                group.create_task(self.watch.run(changed, self.clock), name="watch")
+            if self.source.watch:
+                changed = self.reload_requested.set
+                group.create_task(self.source.watch.run(changed, self.clock), name="watch")
 
     async def _print_page(self) -> None:
         while not self.fleet.ready:
@@ -115,91 +201,14 @@ async def run(
             if demo:
                 point = await stack.enter_async_context(simulated())
                 settings, source = point(settings), source.transformed(point)
-            exporter = await start(settings, clock or Clock(), stack, source, reload_requested)
+            exporter = Exporter(
+                source=source, clock=clock or Clock(), reload_requested=reload_requested
+            )
+            await exporter.start(settings, stack)
             await exporter.run(demo=demo)
     except asyncio.CancelledError:
         if not stopped:
             raise
-
-
-async def start(
-    settings: Settings,
-    clock: Clock,
-    stack: AsyncExitStack,
-    source: SettingsSource,
-    reload_requested: asyncio.Event,
-) -> Exporter:
-    """Build everything, apply the settings, begin to listen, and return what remains to be run.
-
-    stack: closes it all. The start is the first reload: each part gets its settings from there.
-    """
-    telemetry = Telemetry(version=__version__, revision=revision(), now=clock.wall())
-    slices = TimeSlices()
-    connection = Connection(
-        observer=telemetry, report=FaultLog(telemetry), monotonic=clock.monotonic
-    )
-    stack.push_async_callback(connection.close)
-    publication = Publication(clock)
-    fleet = Fleet(
-        connection=connection,
-        store=publication.store,
-        telemetry=telemetry,
-        clock=clock,
-        slices=slices,
-    )
-    probes = Probes(connection=connection, clock=clock, cluster=fleet.loops.cluster)
-    web_config = WebConfigLoader()
-    guard = Guard(config=web_config.current, login_failed=telemetry.login_failed)
-    # Publication comes last: what is published while others prepare is to be rendered too.
-    parts = (
-        Fixed(),
-        connection,
-        fleet,
-        probes,
-        web_config,
-        Logs(settings.log),
-        SecretFiles(source.config_file),
-        publication,
-    )
-    reloader = Reloader(
-        read=source.read,
-        parts=parts,
-        telemetry=telemetry,
-        wall=clock.wall,
-        requested=reload_requested,
-    )
-    await reloader.apply(settings)
-    path, store, wall = settings.web.telemetry_path, publication.store, clock.wall
-    started = wall()
-    app = create_app(
-        Handlers(
-            scrapes=Scrapes(store, telemetry, wall, lambda: publication.scrape_options),
-            ready=lambda: fleet.ready,
-            telemetry_path=path,
-            slices=slices,
-        ),
-        ProbeHandler(probing=lambda: probes.probing, wall=wall, slices=slices),
-        StatusHandlers(
-            facts=lambda: facts(publication, fleet, reloader, started=started),
-            wall=wall,
-            configuration=lambda: reloader.settings.effective_yaml(),
-            version=__version__,
-            telemetry_path=path,
-        ),
-        ReloadHandler(reload=reloader.reload, enabled=lambda: guard.config().enable_lifecycle),
-        guard,
-    )
-    addresses = await stack.enter_async_context(served(app, guard, *settings.web.address))
-    page = _page(addresses[0], tls=guard.config().context is not None)
-    _announce(settings, addresses, page)
-    return Exporter(
-        page=page,
-        fleet=fleet,
-        reloader=reloader,
-        web_config=web_config,
-        watch=source.watch,
-        clock=clock,
-    )
 
 
 def _page(address: str, *, tls: bool) -> str:
