@@ -11,7 +11,6 @@ from exporter.demo.world import World
 from tests.monitoring import prometheus, query
 from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import binary, eventually, ready, running
-from tests.web.running import target
 
 CLUSTER, NAME, PROJECT = "6540a1b2c3d4e5f600000001", "prod-east", "65f0c0ffee00000000000001"
 ODD = 'quo"te\\slash\nline-ü'
@@ -49,7 +48,7 @@ async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> Non
         tree = {
             "palette": {"url": palette.url, "api_key": API_KEY},
             "refresh": {"interval": "1s"},
-            "targets": [target(document, CLUSTER) for document in documents],
+            "targets": [{"cluster_uid": CLUSTER, "cluster_name": NAME}],
         }
         config = tmp_path / "config.yaml"
         config.write_text(yaml.safe_dump(tree))
