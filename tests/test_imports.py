@@ -8,44 +8,27 @@ import exporter
 
 PACKAGE = Path(exporter.__file__).parent
 
-SMALL = {"clock", "cooperative", "duration", "single_flight", "wording"}
+SMALL = {"clock", "cooperative", "duration", "single_flight", "volumes", "wording"}
 """Modules of one concept each, which import nothing of ours and are open to all but demo."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
-    "cli": {"check", "runtime", "refresh", "settings", "web"},
+    "cli": {"runtime", "web", "check", "refresh", "settings"},
     "runtime": {
-        *(
-            "web",
-            "check",
-            "refresh",
-            "palette",
-            "store",
-            "metrics",
-            "rollup",
-            "snapshot",
-            "settings",
-            "demo",
-        ),
+        *("web", "check", "refresh", "palette", "store", "metrics", "rollup", "snapshot"),
+        *("settings", "demo"),
     },
     "check": {"refresh", "metrics", "findings", "rollup", "verdict", "snapshot", "settings"},
-    "web": {
-        *("refresh", "store", "metrics", "findings", "subject", "rollup"),
-        *("snapshot_problems", "verdict", "snapshot"),
-    },
+    "web": {"refresh", "store", "metrics", "findings", "rollup", "verdict", "snapshot"},
     "refresh": {"palette", "store", "metrics", "snapshot"},
-    "palette": {"snapshot", "volumes"},
+    "palette": {"snapshot"},
     "store": {"snapshot"},
     "metrics": {"rollup", "snapshot"},
-    "findings": {"rollup", "subject", "verdict", "vm_problems"},
-    "vm_problems": {"rollup", "snapshot", "snapshot_problems", "subject", "verdict"},
-    "subject": {"rollup", "snapshot"},
-    "snapshot_problems": {"rollup", "snapshot", "verdict"},
+    "findings": {"rollup", "verdict", "snapshot"},
     "rollup": {"snapshot"},
-    "settings": set(),
     "snapshot": {"volumes"},
     "verdict": set(),
-    "volumes": set(),
+    "settings": set(),
     "demo": set(),
 }
 """A package or module at the top -> which others, beside the small ones, it may import."""

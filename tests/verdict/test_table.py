@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from exporter.findings.vm import FINDERS
 from exporter.snapshot import NamedSnapshot
 from exporter.verdict import PROBLEMS, Severity, Verdict
-from exporter.vm_problems import FINDERS
 from tests.verdict.judged import HOUR, NOW, judged_of, snapshot_document, state_of, vm_document
 
 MINUTE = 60.0

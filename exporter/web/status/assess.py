@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.findings import Finding, Judgement, findings, judge
+from exporter.findings.subject import Subject, subjects
 from exporter.rollup import Objective
 from exporter.store import Published
-from exporter.subject import Subject, subjects
 from exporter.verdict import RANKS, Severity, Verdict
 
 SUBJECTS_KEPT, ASSESSED_KEPT = 600.0, 5.0

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.findings.subject import subjects
 from exporter.refresh.discovery import DiscoveryState
 from exporter.rollup import Objective
 from exporter.snapshot import Cluster
 from exporter.store import Published
-from exporter.subject import subjects
 from exporter.verdict import Severity
 from exporter.web.status.assess import Assessed, assess
 from exporter.web.status.clusters import cluster_views, count, fleet_view

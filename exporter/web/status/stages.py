@@ -1,7 +1,7 @@
 """One word for how far a snapshot has come; pure."""
 
+from exporter.findings.snapshots import hangs_since, lost_since, unfinished, without_disks
 from exporter.snapshot import Snapshot, VirtualMachine
-from exporter.snapshot_problems import hangs_since, lost_since, unfinished, without_disks
 
 STAGES = {
     "deleting": ("Being deleted", "quiet"),

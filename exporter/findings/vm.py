@@ -6,9 +6,7 @@ Times are seconds since the epoch. A time that is not known never makes a proble
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from exporter.rollup import data_time, newest_requests
-from exporter.snapshot import Snapshot
-from exporter.snapshot_problems import (
+from exporter.findings.snapshots import (
     crash_consistent,
     deletion_hangs_since,
     hangs_since,
@@ -17,7 +15,9 @@ from exporter.snapshot_problems import (
     scheduled_until,
     without_disks,
 )
-from exporter.subject import Subject
+from exporter.findings.subject import Subject
+from exporter.rollup import data_time, newest_requests
+from exporter.snapshot import Snapshot
 from exporter.verdict import MOST_SNAPSHOTS, NEW_VM, OLDEST_SNAPSHOT
 from exporter.wording import count, span
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from exporter.findings.subject import Subject, subjects
+from exporter.findings.vm import FINDERS, SETTLED_FINDERS, UNKNOWN, Found
 from exporter.rollup import Objective
-from exporter.subject import Subject, subjects
 from exporter.verdict import (
     PROBLEMS,
     RANKS,
@@ -15,7 +16,6 @@ from exporter.verdict import (
     Severity,
     Verdict,
 )
-from exporter.vm_problems import FINDERS, SETTLED_FINDERS, UNKNOWN, Found
 
 __all__ = [
     "Finding",
