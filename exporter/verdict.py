@@ -1,7 +1,7 @@
 """THE table of problems: what can be wrong, how bad it is, and what to do first; pure.
 
 The status page, the JSON, the report, the alert rules and the dashboards are made from it. A new
-problem is one entry in PROBLEMS and, if a VM has it, one function in ``vm_problems``.
+problem is one entry in PROBLEMS and, if a VM has it, one function in ``findings.vm``.
 """
 
 from dataclasses import dataclass

@@ -21,6 +21,7 @@ from tests.harness import (
     put,
     target,
     tenant,
+    until,
 )
 from tests.palette_server import faults
 from tests.palette_server.faultbook import Match
@@ -295,6 +296,54 @@ async def test_a_configured_cluster_stays_when_it_leaves_the_dashboard(world: Wo
         assert scrape.rows(CLUSTER_UP, "cluster_uid") == {EAST: 1, WEST: 1}
         assert not scrape.matching("palette_vm_snapshots", cluster_uid=EAST)
         assert scrape.rows("palette_vm_snapshot_up", "snapshot", cluster_uid=EAST) == {"a": 1}
+
+
+async def test_a_configured_cluster_that_leaves_the_dashboard_is_a_warning_too(
+    world: World,
+) -> None:
+    """It stays, but what only discovery covered of it goes."""
+    targets = [target(f"{EAST}/prod/db-01/a", cluster_name="mine")]
+    async with discovering(world, targets=targets) as exporter, exporter.loops():
+        unlisted = faults.transform(
+            lambda page: {"items": [c for c in page["items"] if c["metadata"]["uid"] != EAST]}
+        )
+        exporter.palette.faults.add("list_clusters", unlisted)
+        await watched(exporter)
+        await watched(exporter)
+        assert exporter.said("warning") == ["clusters no longer discovered"]
+        (lost,) = exporter.events("clusters no longer discovered")
+        assert (lost["count"], lost["names"]) == (1, "mine")
+
+
+async def test_it_is_shown_how_many_clusters_are_listed_and_selected(world: World) -> None:
+    async with discovering(world, exclude_clusters=["prod-west"]) as exporter, exporter.loops():
+        counts = (await exporter.scrape()).rows("palette_discovery_clusters", "selected")
+        assert counts == {"true": 1, "false": 1}
+        world.remove_cluster(EAST)
+        scrape = await watched(exporter)
+        assert scrape.rows("palette_discovery_clusters", "selected") == {"true": 0, "false": 1}
+        assert scrape.value(DISCOVERY_UP) == 1
+
+
+async def test_without_discovery_nothing_is_told_of_it(world: World) -> None:
+    async with exporting(world, targets=[target(EAST, cluster_name="e")]) as exporter:
+        scrape = await exporter.refresh()
+        assert not [name for name in scrape.lines if name.startswith("palette_discovery_")]
+        assert scrape.value("palette_exporter_refresh_interval_seconds") == INTERVAL
+
+
+async def test_the_exporter_is_ready_once_discovery_was_tried_and_clusters_were_read(
+    world: World,
+) -> None:
+    async with discovering(world) as exporter:
+        hold = exporter.palette.faults.add("list_clusters", faults.hang())
+        assert await exporter.status("/-/ready") == 503
+        async with exporter.loops(settled=False):
+            await until(lambda: hold.hits == 1)
+            assert await exporter.status("/-/ready") == 503
+    async with discovering(world) as exporter, exporter.loops():
+        exporter.palette.faults.add("list_vms", faults.status(500))
+        assert await exporter.status("/-/ready") == 200
 
 
 async def test_an_empty_tenant_is_no_failure(world: World) -> None:
