@@ -30,7 +30,7 @@ def is_bad(each: Assessed) -> bool:
 
 TILES = {
     "not_protected": Filter("not protected", _verdict("not_protected"), "critical"),
-    "unknown": Filter("not known", _verdict("unknown"), "warning"),
+    "unknown": Filter("verdict unknown", _verdict("unknown"), "warning"),
     "protected": Filter("protected", _verdict("protected")),
     "exempt": Filter("exempt", _verdict("exempt")),
 } | {
