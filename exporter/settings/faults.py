@@ -95,51 +95,41 @@ def _of_detail(detail: Mapping[str, Any], unknown: UnknownKey | None) -> Iterato
         yield unknown(place, detail["input"])
     # A default that depends on a refused key is no fault of its own.
     elif kind != "default_factory_not_called":
-        # Pydantic's own words can quote the value, so an unforeseen kind gets none at all.
-        words = _WORDS.get(kind, _always("is not valid here"))
-        yield Fault(place, words(context, detail["input"]))
+        yield Fault(place, _sentence(kind, context, detail["input"]))
 
 
-def _always(sentence: str) -> Callable[[Mapping[str, Any], object], str]:
-    return lambda context, value: sentence.format_map(context)
-
-
-def _string_expected(context: Mapping[str, Any], value: object) -> str:
-    if value is None or isinstance(value, list | dict | tuple):
+def _sentence(kind: str, context: Mapping[str, Any], value: object) -> str:
+    if kind == "string_type" and (value is None or isinstance(value, list | dict | tuple)):
         return "should be a string"
-    return "should be a string: put it in quotes"
+    # Pydantic's own words can quote the value, so an unforeseen kind gets none at all.
+    known = _SENTENCES.get(kind) or _TYPES.get(kind.partition("_")[0]) or "is not valid here"
+    return known.format_map(context)
 
 
-A_LIST = "should be a list"
-_A_MAPPING = _always("should be a mapping of keys to values")
-_AN_INTEGER = _always("should be a whole number")
-_A_NUMBER = _always("should be a number")
-_A_BOOLEAN = _always("should be true or false")
-
-_WORDS: Mapping[str, Callable[[Mapping[str, Any], object], str]] = {
-    "missing": _always("is required"),
-    "string_type": _string_expected,
-    "string_unicode": _always("should be text in UTF-8"),
-    "path_type": _always("should be the path of a file: put it in quotes"),
-    "literal_error": _always("should be one of {expected}"),
-    "greater_than": _always("should be above {gt:,}"),
-    "greater_than_equal": _always("should be at least {ge:,}"),
-    "less_than": _always("should be below {lt:,}"),
-    "less_than_equal": _always("should be at most {le:,}"),
-    "too_short": _always("should have at least {min_length}"),
-    "too_long": _always("should have at most {max_length}"),
-    "finite_number": _always("should be a finite number"),
-    "int_type": _AN_INTEGER,
-    "int_parsing": _AN_INTEGER,
-    "int_parsing_size": _AN_INTEGER,
-    "int_from_float": _AN_INTEGER,
-    "float_type": _A_NUMBER,
-    "float_parsing": _A_NUMBER,
-    "bool_type": _A_BOOLEAN,
-    "bool_parsing": _A_BOOLEAN,
-    "model_type": _A_MAPPING,
-    "dict_type": _A_MAPPING,
-    "model_attributes_type": _A_MAPPING,
-    "tuple_type": _always(A_LIST),
-    "list_type": _always(A_LIST),
+_SENTENCES = {
+    "missing": "is required",
+    "string_type": "should be a string: put it in quotes",
+    "string_unicode": "should be text in UTF-8",
+    "path_type": "should be the path of a file: put it in quotes",
+    "literal_error": "should be one of {expected}",
+    "greater_than": "should be above {gt:,}",
+    "greater_than_equal": "should be at least {ge:,}",
+    "less_than": "should be below {lt:,}",
+    "less_than_equal": "should be at most {le:,}",
+    "too_short": "should have at least {min_length}",
+    "too_long": "should have at most {max_length}",
+    "finite_number": "should be a finite number",
 }
+"""Pydantic's kinds of faults -> what is wrong."""
+
+A_LIST, _A_MAPPING = "should be a list", "should be a mapping of keys to values"
+_TYPES = {
+    "int": "should be a whole number",
+    "float": "should be a number",
+    "bool": "should be true or false",
+    "model": _A_MAPPING,
+    "dict": _A_MAPPING,
+    "tuple": A_LIST,
+    "list": A_LIST,
+}
+"""The types that pydantic's other kinds begin with -> what is wrong."""
