@@ -1,7 +1,8 @@
 """Settings from environment variables: ours, and the two that the vendor's tools read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
@@ -13,6 +14,7 @@ from exporter.settings.faults import Fault, Place
 from exporter.settings.files import plain
 from exporter.settings.hints import unknown_variable
 from exporter.settings.schema import PREFIX
+from exporter.settings.sources import Source, prepared
 
 HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
 
@@ -22,28 +24,7 @@ _SERVICE_LINK = re.compile(
 )
 
 
-class Environment(EnvSettingsSource):
-    """Environment variables as a source of settings; an empty one counts as not given.
-
-    names: the variable for each place that was set.
-    faults: variables that set no key.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
-        super().__init__(settings_cls, case_sensitive=False)
-        self.names: dict[Place, str] = {}
-        self.faults: list[Fault] = []
-        self._environ = {name: plain(value) for name, value in environ.items()}
-        self.env_vars = {name.lower(): self._environ[name] for name in self._known()}
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values of the variables, nested by section."""
-        tree = super().__call__()
-        palette = tree.setdefault("palette", {})
-        if isinstance(palette, dict):
-            self._vendor(palette)
-        return tree
-
+class _Variables(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         """Read JSON; other text stays text, which its key then refuses."""
         try:
@@ -51,35 +32,48 @@ class Environment(EnvSettingsSource):
         except (ValueError, RecursionError):
             return value
 
-    def _known(self) -> list[str]:
-        names = [
-            name
-            for name, value in self._environ.items()
-            if value and name.upper().startswith(PREFIX) and not _is_service_link(name, value)
-        ]
-        return [name for name in names if self._place(name)]
 
-    def _place(self, name: str) -> bool:
-        """Record which key a variable sets; False if there is none."""
-        place = tuple(name[len(PREFIX) :].lower().split("__"))
-        if _is_known(place, self.settings_cls):
-            self.names[place] = name
-            return True
-        variables = [leaf.variable for leaf in schema.leaves(self.settings_cls)]
-        self.faults.append(unknown_variable(name, variables))
-        return False
+def environment(
+    settings_cls: type[BaseSettings], environ: Mapping[str, str], directory: Path
+) -> Source:
+    """Return what environment variables give; an empty one counts as not given.
 
-    def _vendor(self, palette: dict[str, Any]) -> None:
-        place = ("palette", "api_key")
-        if palette.pop("api_key", None) is not None:
-            name = self.names.pop(place, f"{PREFIX}PALETTE")
-            self.faults.append(Fault(place, f"is not read from here. Use {API_KEY}", name))
-        if key := self._environ.get(API_KEY):
-            palette["api_key"] = SecretStr(key)
-            self.names[place] = API_KEY
-        if (host := self._environ.get(HOST)) and "url" not in palette:
-            palette["url"] = host if "://" in host else f"https://{host}"
-            self.names["palette", "url"] = HOST
+    directory: where relative paths start.
+    """
+    values = {name: plain(value) for name, value in environ.items()}
+    places = {
+        name: tuple(name[len(PREFIX) :].lower().split("__"))
+        for name, value in values.items()
+        if value and name.upper().startswith(PREFIX) and not _is_service_link(name, value)
+    }
+    names: dict[Place, str] = {
+        place: name for name, place in places.items() if _is_known(place, settings_cls)
+    }
+    known = [leaf.variable for leaf in schema.leaves(settings_cls)]
+    faults = [unknown_variable(name, known) for name, place in places.items() if place not in names]
+    variables = _Variables(settings_cls, case_sensitive=False)
+    variables.env_vars = {name.lower(): values[name] for name in names.values()}
+    tree = variables()
+    palette = tree.setdefault("palette", {})
+    if isinstance(palette, dict):
+        faults.extend(_vendor(palette, names, values))
+    return Source(prepared(tree, settings_cls, directory), names, tuple(faults))
+
+
+def _vendor(
+    palette: dict[str, Any], names: dict[Place, str], values: Mapping[str, str]
+) -> Iterator[Fault]:
+    """Add the two variables of the vendor, the only ones that give the API key its value."""
+    place = ("palette", "api_key")
+    if palette.pop("api_key", None) is not None:
+        name = names.pop(place, f"{PREFIX}PALETTE")
+        yield Fault(place, f"is not read from here. Use {API_KEY}", name)
+    if key := values.get(API_KEY):
+        palette["api_key"] = SecretStr(key)
+        names[place] = API_KEY
+    if (host := values.get(HOST)) and "url" not in palette:
+        palette["url"] = host if "://" in host else f"https://{host}"
+        names["palette", "url"] = HOST
 
 
 def _is_service_link(name: str, value: str) -> bool:

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from exporter.settings import schema
 from exporter.settings.demo import DEMO_DEFAULTS
-from exporter.settings.environment import Environment
+from exporter.settings.environment import environment
 from exporter.settings.faults import A_LIST, Fault, Place, SettingsError, of_validation, spell
 from exporter.settings.files import shown
 from exporter.settings.hints import unknown_key
@@ -89,11 +89,9 @@ def _sources(
     """Return what the user gives, the source with the highest precedence first."""
     directory = directory or Path.cwd()
     names: dict[Place, str] = {leaf.place: leaf.flag for leaf in schema.leaves(Settings)}
-    variables = Environment(Settings, environ)
-    given = prepared(variables(), Settings, directory)
     found = [
         Source(prepared(flags, Settings, directory), names),
-        Source(given, variables.names, tuple(variables.faults)),
+        environment(Settings, environ, directory),
     ]
     if config_file is not None:
         found.append(_of_file(directory / config_file))
