@@ -11,6 +11,7 @@ from exporter.demo.world import World
 from tests.monitoring import prometheus, query
 from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import binary, eventually, ready, running
+from tests.web.running import target
 
 CLUSTER, NAME, PROJECT = "6540a1b2c3d4e5f600000001", "prod-east", "65f0c0ffee00000000000001"
 ODD = 'quo"te\\slash\nline-ü'
@@ -45,10 +46,15 @@ async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> Non
         world.put_vm(CLUSTER, vm_document(name=document["spec"]["source"]["name"]))
         world.put_snapshot(CLUSTER, document)
     async with PaletteServer(world, limits=None) as palette:
+        whole = {"cluster_uid": CLUSTER, "cluster_name": NAME}
         tree = {
             "palette": {"url": palette.url, "api_key": API_KEY},
             "refresh": {"interval": "1s"},
-            "targets": [{"cluster_uid": CLUSTER, "cluster_name": NAME}],
+            # Targets refuse such a name, so that they cover it by its cluster.
+            "targets": [
+                {"cluster_uid": CLUSTER, "cluster_name": NAME},
+                target(documents[1], CLUSTER),
+            ],
         }
         config = tmp_path / "config.yaml"
         config.write_text(yaml.safe_dump(tree))
