@@ -51,10 +51,7 @@ async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> Non
             "palette": {"url": palette.url, "api_key": API_KEY},
             "refresh": {"interval": "1s"},
             # Targets refuse such a name, so that they cover it by its cluster.
-            "targets": [
-                {"cluster_uid": CLUSTER, "cluster_name": NAME},
-                target(documents[1], CLUSTER),
-            ],
+            "targets": [whole, target(documents[1], CLUSTER)],
         }
         config = tmp_path / "config.yaml"
         config.write_text(yaml.safe_dump(tree))

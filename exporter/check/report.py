@@ -79,6 +79,9 @@ class Report:
             "unread_clusters": sum(not state.up for state in self.found.states),
             "vms": len(self.vms),
             **{verdict.value: counts[verdict] for verdict in Verdict},
+            "vms_without_max_age": sum(
+                row.objective_seconds is None and row.verdict != Verdict.EXEMPT for row in self.vms
+            ),
             "unreadable_values": list(self.found.unreadable),
             "discovery_error": discovery.message if isinstance(discovery, Unread) else None,
             "failures": [
@@ -193,6 +196,9 @@ def _summary_lines(found: Report) -> Iterator[str]:
     summary = found.summary
     counts = ", ".join(f"{summary[each.value]:,} {each.replace('_', ' ')}" for each in WORST_FIRST)
     yield f"{plural(summary['vms'], 'virtual machine')}: {counts}."
+    if summary["vms_without_max_age"]:
+        count = plural(summary["vms_without_max_age"], "virtual machine")
+        yield f"{count} without an objective for max_age: a snapshot of any age protects."
     if summary["discovery_error"]:
         yield f"Discovery failed: {summary['discovery_error']}"
     if summary["unread_clusters"]:

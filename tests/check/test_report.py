@@ -180,6 +180,14 @@ async def test_nothing_found_is_never_everything_protected(case: str, tmp_path: 
     assert tree.tree["vms"] == []
 
 
+async def test_without_an_objective_the_text_says_that_any_age_counts(tmp_path: Path) -> None:
+    async with fleet() as palette:
+        without = await printed(tmp_path, palette, "text", objectives=[])
+        one = await printed(tmp_path, palette, "text")
+    assert "3 virtual machines without an objective for max_age" in without.stdout
+    assert "max_age" not in one.stdout
+
+
 async def test_a_value_that_cannot_be_read_ends_with_1(tmp_path: Path) -> None:
     async with fleet() as palette:
         without_a_time(palette)
