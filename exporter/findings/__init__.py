@@ -58,13 +58,14 @@ def findings(subject: Subject, now: float) -> tuple[Finding, ...]:
     """Return the problems of a VM, the worst first; an exempt or deleted VM has none."""
     if subject.row.objective.exempt or subject.being_deleted:
         return ()
+    promises = promises_recovery(subject.row.objective)
     finders = FINDERS if subject.unsettled else SETTLED_FINDERS
-    found = ((PROBLEMS[name], find(subject, now)) for name, find in finders.items())
-    return _ranked(
-        _finding(problem, each, objective=promises_recovery(subject.row.objective))
-        for problem, each in found
-        if each is not None
-    )
+    found = [
+        _finding(PROBLEMS[name], each, objective=promises)
+        for name, find in finders.items()
+        if (each := find(subject, now)) is not None
+    ]
+    return _ranked(found) if found else ()
 
 
 def judge(subject: Subject, now: float) -> Judgement:

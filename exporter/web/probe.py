@@ -1,4 +1,4 @@
-"""Answers /probe: one live reading for the request, in the formats of /metrics."""
+"""Answers /probe: one live fetch for each request, in the formats of /metrics."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,11 +27,11 @@ OTHER_PROJECT = "project_uid is not the project in which this exporter reads the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probing:
-    """What probes are let do, and who does it.
+    """The permissions of probes, and what carries them out.
 
-    allow_unconfigured: whether clusters may be asked for that are not refreshed here.
-    project_uid: the scope of those where the query gives none; "" is the tenant.
-    cluster: returns what is known of a cluster that is refreshed here.
+    allow_unconfigured: whether probes can read clusters that are not refreshed here.
+    project_uid: the scope of those if the query gives none; "" is the tenant.
+    cluster: returns a cluster that is refreshed here; None for any other.
     """
 
     enabled: bool
@@ -44,9 +44,9 @@ class Probing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeHandler:
-    """Answers the path; the request never says where Palette is, only what to ask it for.
+    """Answers the path. A request names what to read, and never where Palette is.
 
-    probing: as the settings are now; wall: seconds since the epoch.
+    probing: by the active settings; wall: seconds since the epoch.
     """
 
     probing: Callable[[], Probing]

@@ -90,7 +90,7 @@ class Assessments:
 
 
 def expired(published: Published[Any]) -> bool:
-    """Return True if the data of a cluster is too old to count: its series are gone."""
+    """Return True if the data of a cluster is too old to count, so that it has no series."""
     shown, known = published.state, published.last_known
     if (shown.listing is None) != (known.listing is None):
         return True

@@ -25,7 +25,9 @@ def headline(
     known = [*_vms(fleet, whole=not gaps), *_named(*named)]
     parts = known + gaps if known or clusters else [*_nothing(discovery), *gaps]
     if not known and not gaps:
-        parts = parts or [f"No VM is watched: {count(len(clusters), 'cluster')} read, without one"]
+        parts = parts or [
+            f"No VM is watched: {count(len(clusters), 'cluster')} read, and no VM listed"
+        ]
     verdict: Verdict = "not_protected" if bad else "unknown" if gaps or not known else "protected"
     return "; ".join(parts), verdict
 

@@ -67,7 +67,7 @@ class ClusterView(View, frozen=True, kw_only=True):
 
     state: read, stale (the last refresh failed; older data is shown), unreadable (nothing was ever
     read) or waiting (for its first refresh).
-    expired: the data is too old to count: its series are gone, and its VMs are unknown.
+    expired: the data is too old to count. It has no series any more, and its VMs are unknown.
     """
 
     uid: str
