@@ -136,7 +136,12 @@ def _unprotected(found: UnprotectedVolumes | None) -> dict[str, Sequence[str]] |
 
 
 def _problem(each: Assessed, found: Finding) -> ProblemView:
-    labels = {"namespace": each.subject.namespace, "vm": each.subject.name}
+    subject = each.subject
+    labels = {
+        "cluster_uid": subject.cluster.uid,
+        "namespace": subject.namespace,
+        "vm": subject.name,
+    }
     if found.snapshots:
         labels["snapshot"] = found.snapshots[0]
     return ProblemView(

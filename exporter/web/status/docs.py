@@ -17,8 +17,8 @@ PACKAGED = Path(exporter.__file__).parent / "docs"
 SOURCES = PACKAGED.parents[1] / "docs"
 """Where a checkout has them, as Markdown."""
 
-VARIABLES = {"namespace": "NAMESPACE", "vm": "VM", "snapshot": "SNAPSHOT"}
-"""Label of an alert -> variable that the commands of the runbooks use."""
+VARIABLES = {"cluster_uid": "CLUSTER", "namespace": "NAMESPACE", "vm": "VM", "snapshot": "SNAPSHOT"}
+"""Label of an alert -> variable in the commands of the runbooks."""
 
 _SERVED = re.compile(r"#|https?://|[\w-]+\.md(#|$)")
 
@@ -37,11 +37,19 @@ def title(html: str) -> str:
 
 
 def filled(html: str, labels: dict[str, str]) -> str:
-    """Return a document whose commands have the labels of one alert filled in."""
+    """Return a document whose commands and queries have the labels of one alert filled in.
+
+    A value that the shell or PromQL would read as more than a name is filled in only where a
+    variable is set, and quoted there: anybody can make a link with labels.
+    """
     for label, variable in VARIABLES.items():
-        if label in labels:
-            value = f"{variable}={escape(quote(labels[label]), quote=False)}".replace("\\", r"\\")
-            html = re.sub(rf"\b{variable}=[\w.-]+", value, html)
+        if (value := labels.get(label)) is None:
+            continue
+        quoted = escape(quote(value), quote=False).replace("\\", r"\\")
+        html = re.sub(rf"\b{variable}=[\w.-]+", f"{variable}={quoted}", html)
+        if re.fullmatch(r"[\w.-]+", value, re.ASCII):
+            html = re.sub(rf"\$(\{{{variable}\}}|{variable}\b)", value, html)
+            html = re.sub(rf"\b{label}=&quot;[\w.-]+&quot;", f"{label}=&quot;{value}&quot;", html)
     return html
 
 

@@ -1,6 +1,7 @@
 """The paths of the status page and of its JSON, over HTTP."""
 
 import re
+import shlex
 from html import unescape
 from typing import Any
 from urllib.parse import quote
@@ -367,10 +368,23 @@ async def test_a_runbook_has_the_labels_of_the_vm_in_its_commands() -> None:
         runbook = found["vms"][0]["problems"][0]["runbook"]
         _, page, _ = await get(running, f"/{runbook.partition('#')[0]}")
         assert "NAMESPACE=vms VM=bare" in page
+        assert "kubectl -n vms" in page
+        assert "$NAMESPACE" not in page
+        assert f"cluster_uid=&quot;{EAST}&quot;" in page
         assert f'id="{runbook.partition("#")[2]}"' in page
-        _, page, _ = await get(running, "/docs/runbooks.md?vm=%24(reboot)<script>")
-        assert "VM='$(reboot)&lt;script&gt;'" in page
+
+
+@pytest.mark.parametrize("name", ["$(reboot)", "x; reboot", "x' y", 'x" or "', "<script>", "\\1"])
+async def test_a_link_with_foreign_labels_makes_no_command_run_anything(name: str) -> None:
+    async with exporting(world(), targets=[target(EAST)]) as running:
+        _, page, _ = await get(
+            running, f"/docs/runbooks.md?vm={quote(name)}&snapshot={quote(name)}"
+        )
         assert "<script" not in page
+        text = unescape(page)
+        assert f"VM={shlex.quote(name)}" in text
+        assert text.count(shlex.quote(name)) == 2, "only where the variables are set"
+        assert "$SNAPSHOT" in text
 
 
 async def test_the_documents_have_anchors_and_lead_to_each_other() -> None:
