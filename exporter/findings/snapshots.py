@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from exporter.rollup import data_time
-from exporter.snapshot import Condition, Snapshot, VirtualMachine
+from exporter.snapshot import Snapshot, VirtualMachine
 from exporter.verdict import (
     CLOCK_SLACK,
     DELETED_WITHIN,
@@ -64,27 +64,19 @@ def not_ready_since(snapshot: Snapshot) -> float | None:
 def lost_since(snapshot: Snapshot, now: float) -> float | None:
     """Return since when a snapshot's data is lost; None if it is not, or not known to be.
 
-    Lost is what had been ready: the Ready condition changed after the data was taken. Without
-    such a condition, an error that is newer than the data says so.
+    Lost is what had been ready: the Ready condition changed after the data was taken, or an error
+    is newer than the data. The rule of the alert PaletteSnapshotDataLost says the same.
     """
     due = not_ready_since(snapshot)
-    if due is None:
+    if due is None or due > now:
         return None
-    changed = _ready_changed(snapshot)
+    changed = next((c.last_transition for c in snapshot.conditions if c.type == "Ready"), None)
     had_been_ready = snapshot.counted_phase == "Unknown" or _follows(changed, snapshot)
-    if not had_been_ready and not (_live_error(snapshot) and due <= now):
+    if not had_been_ready and not _live_error(snapshot):
         return None
     error_time = snapshot.error.time if snapshot.error else None
-    for known in (changed, error_time, data_time(snapshot)):
-        if known is not None:
-            return min(known, now)
-    return _LONG_PAST
-
-
-def _ready_changed(snapshot: Snapshot) -> float | None:
-    """Return when the Ready condition became false or unknown."""
-    ready: list[Condition] = [each for each in snapshot.conditions if each.type == "Ready"]
-    return ready[0].last_transition if ready and ready[0].status != "true" else None
+    times = [at for at in (changed, error_time, data_time(snapshot)) if at is not None]
+    return min(times[0], now) if times else _LONG_PAST
 
 
 def _follows(changed: float | None, snapshot: Snapshot) -> bool:

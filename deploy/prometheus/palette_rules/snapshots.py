@@ -1,5 +1,6 @@
 """Alerts about snapshots: one for each VM and cause, and one for each snapshot that is named."""
 
+from exporter.verdict import CLOCK_SLACK
 from palette_rules.cause import NEWEST, NOT_DELETING, VM_TEXT, Cause, looked_up, phase
 from palette_rules.options import Options
 from palette_rules.promql import SAME_SNAPSHOT, SAME_VM, SNAPSHOT, indented, last
@@ -13,23 +14,34 @@ READY = last("palette_vm_snapshot_ready")
 CREATED = last("palette_vm_snapshot_creation_timestamp_seconds")
 REQUESTED = last("palette_vm_snapshot_requested_timestamp_seconds")
 DEADLINE = last("palette_vm_snapshot_failure_deadline_seconds")
+READY_CHANGED = last(
+    "palette_vm_snapshot_condition_last_transition_timestamp_seconds", "condition=`Ready`"
+)
+SLACK = f"{CLOCK_SLACK:g}"
 ERROR_TIME = last("palette_vm_snapshot_error_timestamp_seconds")
 MISSING_VM_ROW = f"unless on ({SAME_VM}) {last('palette_vm_last_snapshot_failed')}"
+
+TAKEN_ONCE = f"({phase('Unknown')} and on ({SAME_SNAPSHOT}) {CREATED})"
+"""Up to KubeVirt 1.2, Unknown with data means: was Succeeded, and is not ready any more."""
 
 NOT_READY = f"""\
 (
   {READY} == 0
-  and on ({SAME_SNAPSHOT}) {phase("Succeeded")}
+  and on ({SAME_SNAPSHOT}) ({phase("Succeeded")} or {TAKEN_ONCE})
   {NOT_DELETING}
 )"""
 
 HAD_BEEN_READY = f"""\
 (
-  {last("palette_vm_snapshot_condition_last_transition_timestamp_seconds", "condition=`Ready`")}
-    > on ({SAME_SNAPSHOT}) {CREATED}
+  {READY_CHANGED}
+    unless on ({SAME_SNAPSHOT}) {READY_CHANGED} <= on ({SAME_SNAPSHOT}) {CREATED} + {SLACK}
+    unless on ({SAME_SNAPSHOT}) {READY_CHANGED} <= on ({SAME_SNAPSHOT}) {REQUESTED} + {SLACK}
+    and on ({SAME_SNAPSHOT}) ({CREATED} or {REQUESTED})
   or
   {last("palette_vm_snapshot_error")} == 1
     unless on ({SAME_SNAPSHOT}) ({ERROR_TIME} <= {CREATED})
+  or
+  {TAKEN_ONCE}
 )"""
 """The Ready condition changed after the data was taken, or an error is not older than the data."""
 
@@ -82,7 +94,7 @@ def _hanging(options: Options) -> Cause:
     without_deadline = options.threshold("hanging_without_deadline")
     condition = f"""\
 {READY} == 0
-unless on ({SAME_SNAPSHOT}) {phase("Succeeded|Failed|Deleting")}
+unless on ({SAME_SNAPSHOT}) ({phase("Succeeded|Failed|Deleting")} or {TAKEN_ONCE})
 unless on ({SAME_SNAPSHOT}) {REQUESTED} >= time() - {margin} - ({DEADLINE} > 0)
 unless on ({SAME_SNAPSHOT}) (
   {REQUESTED} >= time() - {without_deadline}
