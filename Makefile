@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFIG ?= config.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint docs fuzz soak bench lock clean stack rules dashboards
+.PHONY: help demo run test lint docs fuzz soak bench lock sbom release clean stack rules manifests dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ stack: $(READY) ## demo, Prometheus and Alertmanager on this machine, without co
 
 rules: $(DEV_READY) ## generate the alert and recording rules
 	$(BIN)/python deploy/prometheus/generate_rules.py
+
+manifests: $(DEV_READY) rules ## render the kustomize manifests from the Helm chart
+	$(BIN)/python deploy/helm/render.py
 
 dashboards: $(DEV_READY) ## generate the Grafana dashboards
 	$(BIN)/python deploy/grafana/build.py
@@ -69,6 +72,18 @@ lock: ## resolve requirements*.lock anew from pyproject.toml (needs uv)
 	  --no-header --no-annotate pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --group build -c requirements-dev.lock -o requirements-build.lock
+
+# The software that the image holds: the lock, installed on its own.
+sbom: $(DEV_READY) ## write build/sbom.cdx.json, the bill of materials with licences (CycloneDX)
+	rm -rf build/sbom && $(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python deploy/release/sbom.py build/sbom/bin/python build/sbom.cdx.json
+
+release: $(DEV_READY) sbom ## check that version, changelog, chart and image agree, then build the wheel
+	$(BIN)/python deploy/release/check.py
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/dist .
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,8 +30,15 @@ def pins(lock: Path) -> dict[str, str]:
     return {name_of(line): line for line in lines}
 
 
-def test_there_are_two_locks() -> None:
-    assert [lock.name for lock in LOCKS] == ["requirements-dev.lock", "requirements.lock"]
+def test_there_is_a_lock_to_run_to_build_and_to_develop() -> None:
+    names = ["requirements-build.lock", "requirements-dev.lock", "requirements.lock"]
+    assert [lock.name for lock in LOCKS] == names
+
+
+def test_the_locks_have_hashes_for_both_architectures() -> None:
+    """A wheel of compiled code per architecture and Python: more hashes than a pure one has."""
+    for name in ("aiohttp", "pydantic-core", "uvloop", "isal", "bcrypt", "msgspec"):
+        assert pins(ROOT / "requirements.lock")[name].count("--hash=") > 20, name
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
@@ -111,12 +118,11 @@ def test_the_image_is_built_in_stages_and_runs_as_nobody_without_a_shell() -> No
     assert user
     assert int(user[1]) > 0
     assert re.fullmatch(r'\["palette-snapshot-exporter"\]', of["ENTRYPOINT"])
-    assert re.search(r'CMD \["python", ', of["HEALTHCHECK"])
-    assert "/-/healthy" in of["HEALTHCHECK"]
-    assert [rest for word, rest in last if word == "COPY" and "--from=build" in rest]
+    assert of["HEALTHCHECK"].endswith('CMD ["palette-snapshot-exporter", "--health"]')
+    assert [rest for word, rest in last if word == "COPY" and "--from=environment" in rest]
     assert "RUN" not in of
     labels = set(re.findall(r"org\.opencontainers\.image\.(\w+)=", of["LABEL"]))
-    assert {"title", "description", "licenses", "version", "revision"} <= labels
+    assert {"title", "description", "licenses", "source", "version", "revision"} <= labels
     assert not [rest for word, rest in said if word == "FROM" and ":latest" in rest]
     installs = [rest for word, rest in said if word == "RUN" and "requirements" in rest]
     assert installs
@@ -162,3 +168,25 @@ def test_generated_documents_are_fresh() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_build_stage_installs_what_builds_the_wheel_and_nothing_else() -> None:
+    build_system = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    assert groups["build"] == build_system
+    locks = {word for _, rest in instructions() for word in rest.split() if word.endswith(".lock")}
+    assert locks == {"requirements.lock", "requirements-build.lock"}
+    assert not {"mypy", "playwright", "pytest"} & pins(ROOT / "requirements-build.lock").keys()
+
+
+def test_a_release_agrees_about_its_version(tmp_path: Path) -> None:
+    check = ROOT / "deploy" / "release" / "check.py"
+    done = subprocess.run(
+        [sys.executable, check], capture_output=True, text=True, timeout=60, check=False
+    )
+    problems = [line for line in done.stderr.splitlines() if "project URL" not in line]
+    assert problems == []
+
+
+def test_the_metadata_has_the_addresses_of_the_project() -> None:
+    assert {"Homepage", "Documentation", "Changelog", "Issues"} <= PROJECT["urls"].keys()

@@ -15,7 +15,6 @@ from palette_rules.render import prometheus_rule, rule_file
 from palette_rules.rule import Alert, Group
 
 HERE = Path(__file__).parent
-MANIFEST = HERE.parent / "kubernetes" / "base" / "prometheusrule.yaml"
 
 CHART = HERE.parent / "helm" / "palette-snapshot-exporter" / "templates" / "prometheusrule.yaml"
 
@@ -34,13 +33,17 @@ def groups(options: Options) -> dict[str, Group]:
     }
 
 
-def texts(options: Options, rules: Path, manifest: Path) -> Iterator[tuple[Path, str]]:
-    """Yield every file with its text. The PrometheusRule has no Watchdog: the operator has one."""
-    made = groups(options)
-    for name, group in made.items():
+def texts(options: Options, rules: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every rule file with its text."""
+    for name, group in groups(options).items():
         yield rules / f"{name}.yaml", rule_file(group, options, HEAD)
+
+
+def manifest(options: Options, path: Path) -> tuple[Path, str]:
+    """Return the PrometheusRule with its text. It has no Watchdog: the operator has one."""
+    made = groups(options)
     del made["watchdog"]
-    yield manifest, prometheus_rule(made.values(), options, HEAD)
+    return path, prometheus_rule(made.values(), options, HEAD)
 
 
 def chart() -> Iterator[tuple[Path, str]]:
@@ -108,10 +111,8 @@ def main() -> int:
         labels=dict(given.label),
     )
     rules = given.output or HERE / "rules"
-    manifest = given.output / "prometheusrule.yaml" if given.output else MANIFEST
-    made = dict(texts(options, rules, manifest))
-    if not given.output:
-        made.update(chart())
+    made = dict(texts(options, rules))
+    made.update([manifest(options, rules / "prometheusrule.yaml")] if given.output else chart())
     if not given.check:
         rules.mkdir(parents=True, exist_ok=True)
         for path, text in made.items():

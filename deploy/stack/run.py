@@ -163,7 +163,7 @@ def _run(programs: Sequence[Program], folder: Path, welcome: str, stop: threadin
 def _start(program: Program, folder: Path, running: ExitStack) -> "subprocess.Popen[bytes]":
     log = running.enter_context((folder / f"{program.name}.log").open("wb"))
     # In a session of its own, so that Ctrl-C reaches only us and each is ended in turn.
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [*map(str, program.command)],
         cwd=ROOT,
         stdout=log,
