@@ -25,7 +25,22 @@ from tests.docs.sandbox import SECONDS, Sandbox
 from tests.process import ROOT, SCRIPT, environment
 
 REAL = (
-    *("bash", "cat", "chmod", "cp", "cut", "env", "head", "ls", "mkdir", "printf", "sed", "sort"),
+    *(
+        "awk",
+        "bash",
+        "cat",
+        "chmod",
+        "cp",
+        "cut",
+        "date",
+        "env",
+        "head",
+        "ls",
+        "mkdir",
+        "printf",
+        "sed",
+        "sort",
+    ),
     *("tail", "tee", "tr", "wc", "openssl", "promtool", "amtool", "uname", "dirname"),
 )
 """Programs that run as they are, where they are installed."""

@@ -84,6 +84,8 @@ def _venv(directory: Path) -> int:
 
 def _pip(arguments: list[str]) -> int:
     """Install the checkout beside everything else, without an index."""
+    if arguments[:1] == ["install"] and arguments[-2:] == ["-r", "requirements.lock"]:
+        return 0 if Path("requirements.lock").is_file() else _fail("there is no requirements.lock")
     if arguments[0] != "install" or arguments[-1] != ".":
         return _fail("only the checkout can be installed: nothing is published")
     offline = "--quiet --no-index --no-deps --no-build-isolation --target=installed"
@@ -97,7 +99,10 @@ RECIPES: Mapping[str, Sequence[str]] = {
     "bench": ("-m benchmarks.api", "-m benchmarks.scrape"),
     "stack": ("deploy/stack/run.py",),
     "dashboards": ("deploy/grafana/build.py",),
-    "lock": ("requirements.lock", "requirements-dev.lock"),
+    "rules": ("deploy/prometheus/generate_rules.py",),
+    "manifests": ("deploy/helm/render.py",),
+    "sbom": ("deploy/release/sbom.py",),
+    "lock": ("requirements.lock", "requirements-dev.lock", "requirements-build.lock"),
 }
 """What make would do for targets that run the tests themselves, need a network or minutes, or have
 tests of their own; CI runs `make test`, and with it `lint` and the check of `docs`."""
