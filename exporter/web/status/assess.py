@@ -1,5 +1,6 @@
 """How every VM stands at a moment, by the table of problems."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,8 @@ SUBJECTS_KEPT, ASSESSED_KEPT = 600.0, 5.0
 
 _SEVERITIES = {severity: index for index, severity in enumerate(Severity)}
 
-Rank = tuple[float, float, float, str, str, str]
+Rank = tuple[int, int]
+"""By severity and problem; VMs without a problem come last, those of unknown verdict first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +26,7 @@ class Assessed:
 
     findings: its problems, the worst first.
     at: the moment, in seconds since the epoch; stale: the last refresh of its cluster failed.
-    rank: the order of VMs: by the worst problem, by how long it has been there, by name.
+    rank: of its worst problem; since: when that began, 0 if that is not known.
     """
 
     subject: Subject
@@ -33,6 +35,7 @@ class Assessed:
     at: float
     stale: bool
     rank: Rank
+    since: float
 
     @property
     def verdict(self) -> Verdict:
@@ -42,6 +45,8 @@ class Assessed:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    name: str
+    uid: str
     key: tuple[object, ...]
     built_at: float
     subjects: Sequence[Subject]
@@ -62,13 +67,21 @@ class Assessments:
     def of_all(
         self, published: Iterable[Published[Any]], objectives: Sequence[Objective], now: float
     ) -> list[Assessed]:
-        """Return the VMs of all clusters, the worst first. now: seconds since the epoch."""
+        """Return the VMs of all clusters: by problem, by how long it has been there, by name.
+
+        now: seconds since the epoch.
+        """
         kept = {
             each.last_known.cluster.uid: self._of(each, tuple(objectives), now)
             for each in published
         }
         self._kept = kept
-        return sorted((vm for each in kept.values() for vm in each.assessed), key=_rank)
+        # One sort of the whole fleet would hold the interpreter for longer than a time slice.
+        ranked: defaultdict[Rank, list[Assessed]] = defaultdict(list)
+        for cluster in sorted(kept.values(), key=_cluster):
+            for vm in cluster.assessed:
+                ranked[vm.rank].append(vm)
+        return [vm for rank in sorted(ranked) for vm in sorted(ranked[rank], key=_since)]
 
     def _of(
         self, published: Published[Any], objectives: tuple[Objective, ...], now: float
@@ -86,7 +99,16 @@ class Assessments:
             found, built_at = last.subjects, last.built_at
         else:
             found, built_at = tuple(subjects(state, objectives)), now
-        return _Kept(key, built_at, found, now, tuple(assess(published, found, now)))
+        cluster = state.cluster
+        return _Kept(
+            cluster.name,
+            cluster.uid,
+            key,
+            built_at,
+            found,
+            now,
+            tuple(assess(published, found, now)),
+        )
 
 
 def expired(published: Published[Any]) -> bool:
@@ -116,17 +138,21 @@ def assess(published: Published[Any], found: Iterable[Subject], now: float) -> I
             judgement=judgement,
             at=at,
             stale=not state.up,
-            rank=_ranked(subject, problems, judgement),
+            rank=_rank(problems, judgement),
+            since=(problems[0].since or 0.0) if problems else 0.0,
         )
 
 
-def _ranked(subject: Subject, problems: Sequence[Finding], judgement: Judgement) -> Rank:
-    names = subject.cluster.name, subject.namespace, subject.name
+def _rank(problems: Sequence[Finding], judgement: Judgement) -> Rank:
     if not problems:
-        return len(_SEVERITIES), judgement.verdict != Verdict.UNKNOWN, 0.0, *names
+        return len(_SEVERITIES), int(judgement.verdict != Verdict.UNKNOWN)
     worst = problems[0]
-    return _SEVERITIES[worst.severity], RANKS[worst.problem.name], worst.since or 0.0, *names
+    return _SEVERITIES[worst.severity], RANKS[worst.problem.name]
 
 
-def _rank(each: Assessed) -> Rank:
-    return each.rank
+def _since(each: Assessed) -> float:
+    return each.since
+
+
+def _cluster(kept: _Kept) -> tuple[str, str]:
+    return kept.name, kept.uid

@@ -30,7 +30,14 @@ def page(
 
 def shown(vms: list[Assessed]) -> list[object]:
     return [
-        (each.subject.namespace, each.subject.name, each.verdict, each.findings, each.rank)
+        (
+            each.subject.namespace,
+            each.subject.name,
+            each.verdict,
+            each.findings,
+            each.rank,
+            each.since,
+        )
         for each in vms
     ]
 
@@ -61,3 +68,23 @@ def test_a_page_that_uses_the_last_one_shows_what_a_first_page_shows(
         again = page(kept, state, text, now, objectives)
         first = page(Assessments(), state, text, now, objectives)
         assert shown(again) == shown(first)
+
+
+@given(st.lists(cluster_states(), max_size=3, unique_by=lambda state: state.cluster.uid))
+def test_the_worst_come_first_and_equals_by_how_long_and_by_name(
+    states: list[ClusterState],
+) -> None:
+    published = [Published(state=each, last_known=each, text=Text()) for each in states]
+    vms = Assessments().of_all(published, OBJECTIVES, NOW)
+    order = [
+        (
+            each.rank,
+            each.since,
+            each.subject.cluster.name,
+            each.subject.cluster.uid,
+            each.subject.namespace,
+            each.subject.name,
+        )
+        for each in vms
+    ]
+    assert order == sorted(order)
