@@ -19,6 +19,7 @@ class TimeSlices:
 
     def __init__(self) -> None:
         self._queue = asyncio.Lock()
+        self._alone = asyncio.Lock()
 
     async def next(self) -> None:
         """Wait for the next slice; all other tasks that are ready run before it."""
@@ -37,6 +38,14 @@ class TimeSlices:
             return done
 
         return await self.run(collecting())
+
+    async def run_alone(self, steps: Generator[None, None, T]) -> T:
+        """Do the same as ``run`` without another ``run_alone`` in between.
+
+        For work that holds much memory until it ends.
+        """
+        async with self._alone:
+            return await self.run(steps)
 
     async def run(self, steps: Generator[None, None, T]) -> T:
         """Return the result of a generator, whose steps should take a small part of a slice."""

@@ -65,6 +65,18 @@ def inflated(parts: Iterable[Block | bytes], size: int) -> Iterator[bytes]:
         yield _inflate(waiting, expected)
 
 
+class Ages(NamedTuple):
+    """Lines with a placeholder for each age; since: seconds since the epoch, in their order."""
+
+    lines: Block
+    since: tuple[float, ...]
+
+    def text(self, now: float) -> bytes:
+        """Return the lines at a time in seconds since the epoch; no age is below 0."""
+        lines = _inflate([self.lines.data], self.lines.size)
+        return lines % tuple([max(0.0, now - since) for since in self.since])
+
+
 def _inflate(pieces: list[bytes], size: int) -> bytes:
     # Told the size, it makes the room at once; one more, or it would make twice as much to see
     # that nothing follows.

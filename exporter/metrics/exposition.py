@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from exporter.metrics.deflate import Block, deflate
+from exporter.metrics.deflate import Ages, Block, deflate
 from exporter.metrics.families import (
     CLUSTER_FAMILIES,
     NAMED_FAMILIES,
@@ -19,7 +19,6 @@ from exporter.metrics.family import (
     SNAPSHOT_LABELS,
     VM_LABELS,
     AgeFamily,
-    Ages,
     AnyFamily,
     escape_label,
 )
@@ -219,10 +218,9 @@ class _Labels:
 def _family_text(family: AnyFamily[T], text: str, subjects: Sequence[T]) -> FamilyText:
     if not text:
         return NO_TEXT
-    piece: Piece
-    if isinstance(family, AgeFamily):
-        times = map(family.since, subjects)
-        piece = Ages(text.encode(), tuple([since for since in times if since is not None]))
-    else:
-        piece = deflate(text.encode())
-    return FamilyText((piece,), text.count("\n"))
+    block = deflate(text.encode())
+    if not isinstance(family, AgeFamily):
+        return FamilyText((block,), text.count("\n"))
+    times = map(family.since, subjects)
+    ages = Ages(block, tuple([since for since in times if since is not None]))
+    return FamilyText((ages,), text.count("\n"))

@@ -94,15 +94,4 @@ class AgeFamily(Generic[T]):
         return f"{self.name}{{{identity.replace('%', '%%')}}} %.3f\n"
 
 
-class Ages(NamedTuple):
-    """Lines with a placeholder for each age; since: seconds since the epoch, in their order."""
-
-    lines: bytes
-    since: tuple[float, ...]
-
-    def text(self, now: float) -> bytes:
-        """Return the lines at a time in seconds since the epoch; no age is below 0."""
-        return self.lines % tuple([max(0.0, now - since) for since in self.since])
-
-
 AnyFamily = Family[T] | LabelledFamily[T] | AgeFamily[T]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from exporter.metrics.deflate import Block, deflate, gzip, inflated
+from exporter.metrics.deflate import Ages, Block, deflate, gzip, inflated
 from exporter.metrics.exposition import FAMILIES, RenderedCluster
-from exporter.metrics.family import Ages, AnyFamily
+from exporter.metrics.family import AnyFamily
 
 BLOCK_SIZE = 256 * 1024
 """Bytes of text that a scrape deflates or inflates in one step, at least."""

@@ -131,7 +131,7 @@ class ClusterLoop:
         # One that failed ended early, and does not show what the next one takes.
         self.requests = max(reading.requests, self.requests if reading.failure else 0)
         state = self._state(cluster, targets, reading, started, whole=True)
-        await self._context.slices.run(self._publishing(state))
+        await self._context.slices.run_alone(self._publishing(state))
         if targets.named == self.targets.named:
             self._named_pages = reading.named_pages or self._named_pages
         self.ended = True
