@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from exporter.palette.errors import InvalidResponse, PaletteError
@@ -25,6 +26,8 @@ class Decoder:
 
     def __init__(self) -> None:
         self._queue = asyncio.Lock()
+        # A call that is cancelled leaves its thread behind: with more than one they would pile up.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
 
     async def __call__(self, body: bytes, decode: Callable[[bytes], T]) -> T:
         """Return what ``decode`` makes of a body.
@@ -32,17 +35,20 @@ class Decoder:
         Raises InvalidResponse, before decoding, if there are more values than any page has, and
         for any exception of ``decode``: nothing that Palette sends may end the process.
         """
-        if body.count(b",") >= MOST_VALUES:
-            raise InvalidResponse(f"the answer holds more than {MOST_VALUES} values")
-        async with self._queue:
-            await asyncio.sleep(0)
-            if len(body) <= AT_ONCE:
-                outcome = _outcome(body, decode)
-            else:
-                outcome = await asyncio.to_thread(_outcome, body, decode)
-        if isinstance(outcome, PaletteError):
+        try:
+            if body.count(b",") >= MOST_VALUES:
+                raise InvalidResponse(f"the answer holds more than {MOST_VALUES} values")
+            async with self._queue:
+                await asyncio.sleep(0)
+                if len(body) <= AT_ONCE:
+                    outcome = _outcome(body, decode)
+                else:
+                    loop = asyncio.get_running_loop()
+                    outcome = await loop.run_in_executor(self._thread, _outcome, body, decode)
+        finally:
             # A traceback may keep this frame until the next pass of the garbage collector.
             del body
+        if isinstance(outcome, PaletteError):
             raise outcome
         return outcome
 

@@ -9,7 +9,7 @@ import os
 import re
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,12 @@ from exporter.palette.errors import (
     address,
 )
 from exporter.palette.request import Request
-from exporter.palette.undecoded import Reserve
 
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes, after decompression."""
+
+LARGE = 1024 * 1024
+"""Bytes; a larger body waits until few others are in memory. Fifty snapshots have 64 KiB."""
 
 STEP = 256 * 1024
 """Bytes that are decompressed before other tasks run."""
@@ -61,9 +63,12 @@ class Response:
     body: bytes = field(repr=False)
 
 
-async def body_of(response: aiohttp.ClientResponse, request: Request, reserve: Reserve) -> bytes:
+async def body_of(
+    response: aiohttp.ClientResponse, request: Request, reserve: Callable[[], Awaitable[object]]
+) -> bytes:
     """Return the body, decompressed; of an error only what arrives promptly.
 
+    reserve: waits, once, until memory for a large body is available.
     Raises InvalidResponse if a good answer is larger than any page, or is encoded in a way that
     was not requested.
     """
@@ -76,10 +81,11 @@ async def body_of(response: aiohttp.ClientResponse, request: Request, reserve: R
     size = 0
     try:
         async for chunk in _decoded(response, request):
+            if size <= LARGE < size + len(chunk):
+                await reserve()
             size += len(chunk)
             if size > BODY_LIMIT:
                 raise InvalidResponse(too_large)
-            await reserve(len(chunk))
             chunks.append(chunk)
         return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
     finally:

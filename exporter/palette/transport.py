@@ -1,7 +1,9 @@
 """One call to Palette: signed, within the budget, retried, and its answer decoded."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -23,11 +25,13 @@ from exporter.palette.request import Access, Request, common_headers, redirected
 from exporter.palette.response import Response, body_of, error_of
 from exporter.palette.retry import Patience, retry_after
 from exporter.palette.session import Session
-from exporter.palette.undecoded import Reserve, Undecoded
 
 ATTEMPTS = 4
 RETRY_FOR = 30.0
 """Seconds from the first request in which another one may begin, without waits for the budget."""
+
+LARGE_ANSWERS = 2
+"""Answers above 1 MiB that may be in memory and not decoded at the same time."""
 
 REDIRECTS = 3
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -47,14 +51,14 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
-    """One attempt of a call; tail: encoded path and query; reserve: memory for its answer."""
+    """One attempt of a call; tail: encoded path and query; memory: what its answer reserves."""
 
     endpoint: str
     tail: str = field(repr=False)  # a continue token may repeat the credential
     headers: Headers
     queue: str
     patience: Patience
-    reserve: Reserve
+    memory: AsyncExitStack
 
 
 class Transport:
@@ -77,7 +81,7 @@ class Transport:
         self._budget = budget
         self._observer = observer
         self._clock = clock
-        self._undecoded = Undecoded()
+        self._large_answers = asyncio.Semaphore(LARGE_ANSWERS)
         self._decoder = Decoder()
         # By default every retry is logged with the exception's text, and counted a second time.
         stamina.instrumentation.set_on_retry_hooks(())
@@ -109,16 +113,17 @@ class Transport:
             wait_jitter=0.75,
             wait_max=max(min(2.0, retry_for / ATTEMPTS), 0.0),
         ):
-            with retry, self._undecoded.answer() as reserve:
-                attempt = _Attempt(
-                    endpoint=endpoint,
-                    tail=tail,
-                    headers=headers,
-                    queue=queue,
-                    patience=patience,
-                    reserve=reserve,
-                )
-                return await self._decoder(await self._signed(attempt), decode)
+            with retry:
+                async with AsyncExitStack() as memory:
+                    attempt = _Attempt(
+                        endpoint=endpoint,
+                        tail=tail,
+                        headers=headers,
+                        queue=queue,
+                        patience=patience,
+                        memory=memory,
+                    )
+                    return await self._decoder(await self._signed(attempt), decode)
         raise AssertionError("the last attempt returns or raises")
 
     async def _signed(self, attempt: _Attempt) -> bytes:
@@ -161,8 +166,8 @@ class Transport:
             body=body,
         )
         # A log-in is shared, and may take longer than the call that began it.
-        with self._undecoded.answer() as reserve:
-            return _good(request, await self._exchange(request, replace(attempt, reserve=reserve)))
+        async with AsyncExitStack() as memory:
+            return _good(request, await self._exchange(request, replace(attempt, memory=memory)))
 
     async def _follow(self, request: Request, attempt: _Attempt) -> bytes:
         for _ in range(REDIRECTS + 1):
@@ -181,7 +186,7 @@ class Transport:
         )
         started, code = self._clock(), "error"
         try:
-            response = await self._send(request, attempt.reserve)
+            response = await self._send(request, attempt.memory)
             code = str(response.status)
         finally:
             self._observer.request(request.endpoint, code, self._clock() - started)
@@ -189,7 +194,7 @@ class Transport:
             self._budget.refused(request.endpoint, permitted, retry_after(response.headers))
         return response
 
-    async def _send(self, request: Request, reserve: Reserve) -> Response:
+    async def _send(self, request: Request, memory: AsyncExitStack) -> Response:
         access = request.access
         try:
             async with self._session.request(
@@ -201,6 +206,7 @@ class Transport:
                 ssl=access.ssl,
                 proxy=access.proxy,
             ) as response:
+                reserve = partial(memory.enter_async_context, self._large_answers)
                 body = await body_of(response, request, reserve)
                 return Response(response.status, response.headers, body)
         except PaletteError:

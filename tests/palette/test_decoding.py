@@ -1,11 +1,14 @@
 """Much to decode at once keeps nobody else waiting."""
 
 import asyncio
+import gc
+import threading
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
-from exporter.palette.decoding import AT_ONCE, Decoder
+from exporter.palette.decoding import AT_ONCE, MOST_VALUES, Decoder
 from exporter.palette.errors import InvalidResponse
 
 
@@ -43,3 +46,47 @@ async def test_one_body_that_cannot_be_decoded_holds_up_no_other() -> None:
     done = await asyncio.gather(decoder(b"", refuse), decoder(b"x", len), return_exceptions=True)
     assert isinstance(done[0], InvalidResponse)
     assert done[1] == 1
+
+
+@pytest.mark.parametrize("size", [1, AT_ONCE + 1])
+async def test_no_error_and_no_cancelled_call_keeps_a_body(size: int) -> None:
+    freed: list[int] = []
+
+    class Body(bytes):
+        """Bytes whose end is noted."""
+
+        def __del__(self) -> None:
+            freed.append(len(self))
+
+    decoder, begun, go_on = Decoder(), threading.Event(), threading.Event()
+
+    def refuse(body: bytes) -> int:
+        begun.set()
+        assert go_on.wait(20)
+        raise InvalidResponse("no list")
+
+    bodies = [Body(b"x" * (AT_ONCE + 1)), Body(b"x" * size), Body(b"," * MOST_VALUES)]
+    calls = [asyncio.create_task(decoder(body, refuse)) for body in bodies]
+    del bodies
+    assert await asyncio.to_thread(begun.wait, 20)
+    calls[1].cancel()
+    go_on.set()
+    gc.disable()
+    try:
+        # What is raised, and its traceback, lives on.
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        kinds = [InvalidResponse, asyncio.CancelledError, InvalidResponse]
+        assert [type(outcome) for outcome in outcomes] == kinds
+        del calls
+        assert await eventually(lambda: len(freed) == 3)
+    finally:
+        gc.enable()
+
+
+async def eventually(condition: Callable[[], bool]) -> bool:
+    """Wait until the thread has let go of what it decoded."""
+    for _ in range(1000):
+        if condition():
+            return True
+        await asyncio.sleep(0.01)
+    return False

@@ -5,13 +5,13 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
 from exporter.palette.client import Palette
-from exporter.palette.errors import Forbidden, InvalidResponse, NotFound
-from exporter.palette.undecoded import Undecoded
+from exporter.palette.errors import Forbidden, InvalidResponse, NotFound, Timeout
 from tests.palette.conftest import UID, VMS, MakeTransport, Serve, answers, ok, status
 
 
@@ -178,50 +178,56 @@ async def test_a_body_of_just_the_limit_is_read(serve: Serve, transport_to: Make
     assert await transport_to(await serve(handler)).get(VMS, len, path=UID) == 2**25
 
 
-# --- memory for answers that are not decoded yet
+async def test_a_large_answer_that_hangs_does_not_hold_small_ones_back(
+    serve: Serve, transport_to: MakeTransport
+) -> None:
+    hanging = 0
+    all_hang = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal hanging
+        if request.path.endswith("/small/vms"):
+            return ok(b"[1]")()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(bytes(2 * 2**20))
+        hanging += 1
+        if hanging == 5:
+            all_hang.set()
+        await asyncio.sleep(60)
+        return response
+
+    transport = transport_to(await serve(handler))
+    calls = [
+        asyncio.create_task(transport.get(VMS, bytes, path={"uid": "large"})) for _ in range(5)
+    ]
+    async with asyncio.timeout(20):
+        await all_hang.wait()
+        assert await transport.get(VMS, bytes, path={"uid": "small"}) == b"[1]"
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
 
 
-async def test_at_the_limit_large_answers_wait_but_the_oldest() -> None:
-    undecoded, order = Undecoded(100, small=10), list[str]()
-    grown, finish = asyncio.Event(), asyncio.Event()
+async def test_one_who_gives_up_a_large_answer_makes_room_for_others(
+    serve: Serve, transport_to: MakeTransport
+) -> None:
+    large = bytes(2 * 2**20)
 
-    async def oldest() -> None:
-        with undecoded.answer() as reserve:
-            await reserve(90)
-            order.append("oldest")
-            await asyncio.sleep(0)
-            await reserve(90)
-            order.append("oldest again")
-            grown.set()
-            await finish.wait()
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(large)
+        if request.path.endswith("/hangs/vms"):
+            await asyncio.sleep(60)
+        return response
 
-    async def later(name: str, size: int) -> None:
-        with undecoded.answer() as reserve:
-            await reserve(size)
-            order.append(name)
-
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        group.create_task(oldest())
-        for name, size in (("one", 20), ("two", 20), ("small", 10)):
-            group.create_task(later(name, size))
-        await grown.wait()
-        assert set(order) == {"oldest", "oldest again", "small"}
-        finish.set()
-    assert order[3:] == ["one", "two"]
-
-
-async def test_one_who_is_cancelled_leaves_no_reservation() -> None:
-    undecoded = Undecoded(100, small=10)
-
-    async def hold() -> None:
-        with undecoded.answer() as reserve:
-            await reserve(1000)
-            await asyncio.Event().wait()
-
-    held = asyncio.create_task(hold())
-    await asyncio.sleep(0)
-    held.cancel()
-    async with asyncio.timeout(10):
-        for _ in range(2):
-            with undecoded.answer() as reserve:
-                await reserve(100)
+    base = await serve(handler)
+    transport = transport_to(base, timeout=1.0)
+    calls = [transport.get(VMS, bytes, path={"uid": "hangs"}, retry_for=0) for _ in range(3)]
+    assert all(
+        isinstance(error, Timeout) for error in await asyncio.gather(*calls, return_exceptions=True)
+    )
+    transport.access = replace(transport.access, timeout=20.0)
+    async with asyncio.timeout(20):
+        assert await transport.get(VMS, len, path=UID) == len(large)
