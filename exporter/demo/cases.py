@@ -24,6 +24,7 @@ from exporter.demo.changes import (
     time_unset,
     uploading,
     without_spec,
+    without_volumes,
 )
 from exporter.demo.documents import Document, object_uid
 from exporter.demo.machines import DAY, KUBEVIRT, Machine, cluster_identity, labels_of, new_uid
@@ -136,7 +137,7 @@ CASES: tuple[Case, ...] = (
     ),
     # What cannot be known.
     Case(name="no-spec-01", cluster=2, namespace="data", volumes=(ROOT, _NFS), vm=without_spec),
-    Case(name="no-spec-02", cluster=2, namespace="data", vm=without_spec),
+    Case(name="no-spec-02", cluster=2, namespace="data", vm=without_volumes),
     Case(name="time-text-01", cluster=1, namespace="erp", snapshot=time_as_text),
     Case(name="time-unset-01", cluster=1, namespace="erp", ages=(190,), snapshot=time_unset),
     Case(name="age-unknown-01", cluster=2, namespace="data", ages=(), vm=of_unknown_age),

@@ -18,6 +18,12 @@ def without_spec(document: Document, _now: float) -> None:
     document["spec"]["template"] = None
 
 
+def without_volumes(document: Document, now: float) -> None:
+    """Remove everything that names the VM's volumes."""
+    without_spec(document, now)
+    del document["status"]["volumeSnapshotStatuses"]
+
+
 def of_unknown_age(document: Document, _now: float) -> None:
     """Remove the time of the VM's creation."""
     document["metadata"]["creationTimestamp"] = None

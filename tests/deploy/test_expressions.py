@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from tests.deploy.watched import Prometheus
 
 EMPTY_ON_THE_DEMO = {
-    "PaletteClusterStale": "every refresh succeeds",
+    "PaletteClusterStale": "it takes an hour",
+    "PaletteClusterGone": "no cluster leaves the dashboard",
+    "PaletteClusterVMsVanished": "no cluster loses its VMs",
+    "PaletteClusterVMsAtRisk": "no cluster has a hundred VMs",
+    "PaletteNothingWatched": "clusters are read",
+    "PaletteDiscoveryFailing": "discovery succeeds",
+    "PaletteExporterRoundTooLong": "a round fits the interval",
+    "PaletteExporterClockWrong": "all run on one machine",
+    "PaletteProbeFailing": "nothing is probed",
     "PaletteExporterDown": "all exporters are up",
     "PaletteExporterShardMissing": "one exporter reads all clusters",
     "PaletteExporterConfigReloadFailed": "the configuration is good",
@@ -23,7 +31,10 @@ EMPTY_ON_THE_DEMO = {
 }
 """Alerts that have nothing to say of the demo, and why. All others have: its fleet has troubles."""
 
-ABSENT_ON_THE_DEMO = {"palette_vm_snapshot_up": "no snapshot is named"}
+ABSENT_ON_THE_DEMO = {
+    "palette_vm_snapshot_up": "no snapshot is named",
+    "palette_probe_success": "nothing is probed",
+}
 
 each_rule = pytest.mark.parametrize(
     "rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"]
