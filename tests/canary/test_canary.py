@@ -123,7 +123,7 @@ async def visit(subject: Subject, clusters: Iterable[str]) -> None:
     queries = [f"cluster_uid={uid}&namespace=n&vm=v" for uid in clusters]
     paths += [f"/probe?{query}{tail}" for query in queries for tail in ("", "&snapshot=s")]
     connector = aiohttp.TCPConnector(limit=30)
-    timeout = aiohttp.ClientTimeout(total=20)
+    timeout = aiohttp.ClientTimeout(total=120)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=sent) as session:
 
         async def ask(method: str, path: str, accept: str = "*/*") -> None:
