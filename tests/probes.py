@@ -62,7 +62,7 @@ async def probe(
         return Answered(status=response.status, headers=response.headers, text=plain)
 
 
-class Gate:
+class Blocker:
     """A fault that holds calls back until it is opened, and answers them honestly then."""
 
     def __init__(self, opened: "Event") -> None:

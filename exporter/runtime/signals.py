@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Signals:
                 signal.signal(number, signal.SIG_DFL)
             loop.remove_signal_handler(signal.SIGHUP)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            end_within(GRACE, 0)
             stop()
+            end_within(GRACE, 0)
 
         for number in ENDING:
             loop.add_signal_handler(number, first)
@@ -67,7 +68,8 @@ def end_within(seconds: float, code: int) -> None:
     # the interpreter would wait for it.
     timer = threading.Timer(seconds, os._exit, (code,))
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # the system allows no more threads
+        timer.start()
 
 
 def leave(code: int) -> NoReturn:

@@ -73,7 +73,7 @@ def bug(module: str, *path: str, after: int = 0) -> Callable[[], None]:
             if next(good, None) is not None:
                 return real(*args, **kwargs)
             at_hand = CANARY[:]
-            raise RuntimeError(f"a bug, beside {len(at_hand)} characters")
+            raise TypeError(f"a bug, beside {len(at_hand)} characters")
 
         setattr(home, path[-1], raising)
 

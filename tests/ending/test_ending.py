@@ -229,5 +229,5 @@ async def test_a_bug_in_any_loop_ends_it_with_one_clear_line(where: str, tmp_pat
         assert await ended(exporter) == 1, exporter.stderr.read_text()
         errors = [line for line in exporter.log if line["level"] == "error"]
         assert [line["msg"] for line in errors] == [ENDED_BY_BUG]
-        assert "RuntimeError: a bug, beside 16 characters" in errors[0]["exception"]
+        assert "TypeError: a bug, beside 16 characters" in errors[0]["exception"]
         assert CANARY not in exporter.stderr.read_text()

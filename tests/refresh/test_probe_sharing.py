@@ -21,7 +21,7 @@ from tests.harness import (
     until,
 )
 from tests.palette_server import faults
-from tests.probes import UP, Gate, probe
+from tests.probes import UP, Blocker, probe
 
 VM = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01"}
 SNAPSHOT = {**VM, "snapshot": "nightly"}
@@ -43,13 +43,15 @@ async def exporter(world: World) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def gate(exporter: Running) -> Gate:
-    gate = Gate(asyncio.Event())
-    exporter.palette.faults.add("get_snapshot", gate)
-    return gate
+async def blocker(exporter: Running) -> Blocker:
+    blocker = Blocker(asyncio.Event())
+    exporter.palette.faults.add("get_snapshot", blocker)
+    return blocker
 
 
-async def test_the_same_question_is_asked_of_palette_once(exporter: Running, gate: Gate) -> None:
+async def test_the_same_question_is_asked_of_palette_once(
+    exporter: Running, blocker: Blocker
+) -> None:
     sent: list[object] = []
     trace = aiohttp.TraceConfig()
 
@@ -68,57 +70,57 @@ async def test_the_same_question_is_asked_of_palette_once(exporter: Running, gat
         asyncio.TaskGroup() as group,
     ):
         askers = [group.create_task(ask(session)) for _ in range(20)]
-        await until(lambda: len(sent) == 20 and len(gate.held) > 0)
+        await until(lambda: len(sent) == 20 and len(blocker.held) > 0)
         # Connections that are younger are served later.
         for _ in range(2):
             async with aiohttp.ClientSession() as other, other.get(f"{exporter.url}/-/healthy"):
                 pass
-        gate.opened.set()
+        blocker.opened.set()
     assert all("palette_probe_success 1\n" in asker.result() for asker in askers)
     assert exporter.counted() == {"get_snapshot": 1}
     assert (await probe(exporter.url, SNAPSHOT)).success == 1
     assert exporter.counted() == {"get_snapshot": 2}
 
 
-async def test_each_asker_keeps_its_own_deadline(exporter: Running, gate: Gate) -> None:
+async def test_each_asker_keeps_its_own_deadline(exporter: Running, blocker: Blocker) -> None:
     async with asyncio.TaskGroup() as group:
         patient = group.create_task(probe(exporter.url, SNAPSHOT, seconds="30"))
-        await until(lambda: len(gate.held) == 1)
+        await until(lambda: len(blocker.held) == 1)
         began = time.monotonic()
         hasty = await probe(exporter.url, SNAPSHOT, seconds="1")
         assert time.monotonic() - began < 1.0
         assert (hasty.success, hasty.scrape.value(UP)) == (0, 0)
         assert [each["reason"] for each in exporter.events("probe failed")] == ["timeout"]
-        gate.opened.set()
+        blocker.opened.set()
     assert patient.result().success == 1
-    assert len(gate.held) == 1
+    assert len(blocker.held) == 1
 
 
 async def test_one_who_hangs_up_takes_nothing_from_the_others(
-    exporter: Running, gate: Gate
+    exporter: Running, blocker: Blocker
 ) -> None:
     leaving = asyncio.ensure_future(probe(exporter.url, SNAPSHOT))
-    await until(lambda: len(gate.held) == 1)
+    await until(lambda: len(blocker.held) == 1)
     async with asyncio.TaskGroup() as group:
         staying = group.create_task(probe(exporter.url, SNAPSHOT, seconds="30"))
         await probe(exporter.url, SNAPSHOT, seconds="0.5")
         leaving.cancel()
         await asyncio.wait([leaving])
         await probe(exporter.url, SNAPSHOT, seconds="0.5")
-        gate.opened.set()
+        blocker.opened.set()
     assert staying.result().success == 1
-    assert len(gate.held) == 1
+    assert len(blocker.held) == 1
 
 
-async def test_when_all_have_left_the_request_ends_too(exporter: Running, gate: Gate) -> None:
+async def test_when_all_have_left_the_request_ends_too(exporter: Running, blocker: Blocker) -> None:
     leaving = asyncio.ensure_future(probe(exporter.url, SNAPSHOT))
-    await until(lambda: len(gate.held) == 1)
-    assert gate.held[0].alive
+    await until(lambda: len(blocker.held) == 1)
+    assert blocker.held[0].alive
     leaving.cancel()
-    await until(lambda: not gate.held[0].alive)
-    gate.opened.set()
+    await until(lambda: not blocker.held[0].alive)
+    blocker.opened.set()
     assert (await probe(exporter.url, SNAPSHOT)).success == 1
-    assert len(gate.held) == 2
+    assert len(blocker.held) == 2
 
 
 @pytest.mark.parametrize(
@@ -145,16 +147,16 @@ async def test_the_answer_comes_before_the_scrape_times_out(
 
 
 async def test_a_probe_that_hangs_delays_no_refresh_and_no_scrape(
-    exporter: Running, gate: Gate
+    exporter: Running, blocker: Blocker
 ) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(probe(exporter.url, SNAPSHOT))
-        await until(lambda: len(gate.held) == 1)
+        await until(lambda: len(blocker.held) == 1)
         exporter.palette.forget_requests()
         await exporter.pass_time(60)
         assert exporter.counted() == {"list_snapshots": 1, "list_vms": 1}
         assert (await exporter.scrape()).rows("palette_cluster_up", "cluster_uid") == {EAST: 1}
-        gate.opened.set()
+        blocker.opened.set()
 
 
 async def test_a_probe_waits_its_turn_and_not_for_a_whole_round() -> None:
@@ -181,14 +183,14 @@ async def test_probes_that_hang_leave_places_to_scrapes(world: World) -> None:
     targets = [target(EAST, cluster_name="prod-east")]
     web = {"listen_address": "127.0.0.1:0", "max_requests": 4}
     async with exporting(world, targets=targets, web=web) as exporter, exporter.loops():
-        gate = Gate(asyncio.Event())
-        exporter.palette.faults.add("get_snapshot", gate)
+        blocker = Blocker(asyncio.Event())
+        exporter.palette.faults.add("get_snapshot", blocker)
         async with asyncio.TaskGroup() as group:
             for number in range(3):
                 group.create_task(probe(exporter.url, {**VM, "snapshot": f"s{number}"}))
-            await until(lambda: len(gate.held) == 3)
+            await until(lambda: len(blocker.held) == 3)
             refused = await probe(exporter.url, {**VM, "snapshot": "one-more"})
             assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
             assert (await exporter.scrape()).rows("palette_cluster_up", "cluster_uid") == {EAST: 1}
-            gate.opened.set()
+            blocker.opened.set()
         assert (await probe(exporter.url, SNAPSHOT)).success == 1

@@ -110,11 +110,11 @@ async def test_no_answer_is_wrong_or_cut_under_load(exporter: tuple[Running, str
             await asyncio.sleep(0.05)
         assert healthy
 
-        async def let_in() -> bool:
+        async def is_answered() -> bool:
             return (await scrape(url, packed=True)).status == 200
 
         # The slow readers still keep their places, and others have the rest.
-        await eventually(let_in)
+        await eventually(is_answered)
         grown = resident(process) - before
         fast.set()
     answers = [each.result() for each in (*slow, *scrapers)]

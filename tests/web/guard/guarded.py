@@ -1,4 +1,4 @@
-"""An exporter behind a door of its own: TLS, users, and who may come in."""
+"""An exporter with a web configuration file: TLS, users, client certificates."""
 
 import ssl
 from collections.abc import AsyncIterator, Mapping

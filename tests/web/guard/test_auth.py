@@ -1,4 +1,4 @@
-"""Basic auth: who is let in, what a flood of wrong passwords costs, and whom it delays."""
+"""Basic auth: which clients are answered, and what a flood of wrong passwords costs."""
 
 import asyncio
 import base64
@@ -59,7 +59,7 @@ async def test_nothing_is_answered_before_the_password(web_file: WebFile) -> Non
         "Basic /w==",
     ],
 )
-async def test_what_gives_no_user_and_password_is_refused(web_file: WebFile, header: str) -> None:
+async def test_a_header_without_a_password_is_refused(web_file: WebFile, header: str) -> None:
     async with guarded(web_file) as exporter:
         assert (await ask(exporter.url, headers={"Authorization": header})).status == 401
 
@@ -106,7 +106,7 @@ async def test_health_paths_are_open_only_by_a_setting(web_file: WebFile) -> Non
             assert (await ask(exporter.url, path)).status == 401
 
 
-async def test_a_flood_of_wrong_passwords_delays_nobody_who_is_known(tmp_path: Path) -> None:
+async def test_a_flood_of_wrong_passwords_does_not_delay_remembered_ones(tmp_path: Path) -> None:
     web_file = WebFile(tmp_path)
     web_file.write(basic_auth_users={"prometheus": hashed("pw", SLOW)})
     async with guarded(web_file, open_health_paths=True) as exporter:

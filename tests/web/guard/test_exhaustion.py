@@ -87,7 +87,7 @@ async def test_streams_leave_nothing_behind(tmp_path: Path, users: bool) -> None
         assert await process.stop() == 0
 
 
-async def test_connections_that_come_and_go_keep_nobody_out(tmp_path: Path) -> None:
+async def test_short_connections_do_not_block_others(tmp_path: Path) -> None:
     """More than fit at the same time, of which many leave as soon as they are accepted."""
     flags = ("--demo", "--web.listen-address=127.0.0.1:0")
     loop = asyncio.get_running_loop()

@@ -109,7 +109,7 @@ async def test_after_413_the_connection_is_closed(exporter: Exporter, body: byte
     ],
     ids=["line", "header", "headers", "all", "no host", "name", "nonsense", "method", "version"],
 )
-async def test_what_is_no_good_request_is_400_and_says_nothing_of_itself(
+async def test_a_malformed_request_is_400_and_not_repeated(
     tmp_path: Path, request_head: bytes
 ) -> None:
     web_file = WebFile(tmp_path)
@@ -127,7 +127,7 @@ async def test_what_is_no_good_request_is_400_and_says_nothing_of_itself(
         assert not [line for line in exporter.log if line["log_level"] != "info"]
 
 
-async def test_a_request_that_never_comes_whole_is_given_up(
+async def test_an_incomplete_request_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "FIRST_REQUEST_WITHIN", 0.5)
@@ -141,7 +141,7 @@ async def test_a_request_that_never_comes_whole_is_given_up(
         assert (await reader.readuntil(b"healthy\n")).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_a_tls_handshake_that_never_ends_is_given_up(
+async def test_an_incomplete_tls_handshake_is_closed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(listener, "HANDSHAKE_WITHIN", 0.5)
@@ -153,7 +153,7 @@ async def test_a_tls_handshake_that_never_ends_is_given_up(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_there_is_room_whoever_sits_on_connections(tmp_path: Path, scheme: str) -> None:
+async def test_idle_connections_leave_room_for_others(tmp_path: Path, scheme: str) -> None:
     web_file = WebFile(tmp_path)
     web_file.write(**({"tls_server_config": web_file.issue()} if scheme == "https" else {}))
     client = web_file.client()
@@ -185,10 +185,10 @@ async def test_a_rate_limit_of_the_file_holds(tmp_path: Path) -> None:
         assert int(answers[-1].headers["Retry-After"]) > 0
         web_file.write(rate_limit={"interval": 0}, basic_auth_users=users)
 
-        async def let_in() -> bool:
+        async def is_answered() -> bool:
             return (await ask(exporter.url, headers=basic("a", "pw"))).status == 200
 
-        await eventually(let_in)
+        await eventually(is_answered)
 
 
 SIZE = 32 * 2**20
@@ -256,24 +256,24 @@ async def test_past_the_limit_it_is_503_until_an_answer_is_sent(streamed: bool) 
             await reader.readuntil(b"\r\n\r\n")
             assert len(await reader.readexactly(SIZE)) == SIZE
 
-        async def let_in() -> bool:
+        async def is_answered() -> bool:
             return (await ask(url, "/small")).status == 200
 
-        await eventually(let_in)
+        await eventually(is_answered)
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-async def test_a_reader_that_does_not_read_is_given_up(
+async def test_a_reader_that_does_not_read_is_disconnected(
     monkeypatch: pytest.MonkeyPatch, streamed: bool
 ) -> None:
     monkeypatch.setattr(connections, "SENT_WITHIN", 1.0)
     async with Served(most=1, streamed=streamed) as url, AsyncExitStack() as stack:
         reader = await slow_reader(url, stack)
 
-        async def let_in() -> bool:
+        async def is_answered() -> bool:
             return (await ask(url, "/small")).status == 200
 
-        await eventually(let_in)
+        await eventually(is_answered)
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await reader.readexactly(SIZE)
 

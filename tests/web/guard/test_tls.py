@@ -1,4 +1,4 @@
-"""TLS: who is let in by certificates, and that these may change while it runs."""
+"""TLS: which clients are accepted, and changes of certificates while the exporter runs."""
 
 import asyncio
 import ssl
@@ -20,7 +20,7 @@ HEADERS = {
     "X-Frame-Options": "deny",
     "X-XSS-Protection": "1",
 }
-NOT_LET_IN = (aiohttp.ClientError, ssl.SSLError, ConnectionError)
+REFUSED = (aiohttp.ClientError, ssl.SSLError, ConnectionError)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def secure(url: str) -> str:
     return url.replace("http:", "https:")
 
 
-async def test_every_answer_carries_the_headers_and_speaks_of_https_over_tls_only(
+async def test_every_answer_has_the_headers_and_names_https_over_tls_only(
     web_file: WebFile,
 ) -> None:
     tree = {
@@ -52,17 +52,17 @@ async def test_every_answer_carries_the_headers_and_speaks_of_https_over_tls_onl
         assert [line for line in exporter.log if "Strict-Transport-Security" in line["event"]]
 
 
-async def test_only_versions_that_are_wanted_are_spoken(web_file: WebFile) -> None:
+async def test_only_configured_versions_of_tls_are_accepted(web_file: WebFile) -> None:
     web_file.write(tls_server_config={**web_file.issue(), "min_version": "TLS13"})
     async with guarded(web_file) as exporter:
         client = web_file.client()
         assert (await ask(secure(exporter.url), ssl=client)).status == 200
         client.maximum_version = ssl.TLSVersion.TLSv1_2
-        with pytest.raises(NOT_LET_IN):
+        with pytest.raises(REFUSED):
             await ask(secure(exporter.url), ssl=client)
 
 
-async def test_clients_are_known_by_their_certificates(web_file: WebFile) -> None:
+async def test_client_certificates_are_required_and_verified(web_file: WebFile) -> None:
     keys = {
         **web_file.issue(),
         "client_ca_file": "ca.pem",
@@ -82,14 +82,14 @@ async def test_clients_are_known_by_their_certificates(web_file: WebFile) -> Non
             assert (await ask(url, ssl=client)).status == 200
         assert (await ask(url, ssl=other)).status == 403
         for client in (web_file.client(), stranger):
-            with pytest.raises(NOT_LET_IN):
+            with pytest.raises(REFUSED):
                 await ask(url, ssl=client)
 
         for without in ({**keys, "client_auth_type": "NoClientCert"}, web_file.issue()):
             refused = logged(exporter, "web configuration refused")
             web_file.write(tls_server_config=without)
             await eventually(refused)
-            with pytest.raises(NOT_LET_IN):
+            with pytest.raises(REFUSED):
                 await ask(url, ssl=web_file.client())
         del keys["client_allowed_sans"]
         reloaded = logged(exporter, "web configuration reloaded")
@@ -97,7 +97,7 @@ async def test_clients_are_known_by_their_certificates(web_file: WebFile) -> Non
         await eventually(reloaded)
         for client in (web_file.client(), other):
             assert (await ask(url, ssl=client)).status == 200
-        with pytest.raises(NOT_LET_IN):
+        with pytest.raises(REFUSED):
             await ask(url, ssl=stranger)
 
 
@@ -120,13 +120,13 @@ async def test_another_authority_of_clients_becomes_active_without_a_restart(
     async with guarded(web_file) as exporter:
         url = secure(exporter.url)
         assert (await ask(url, ssl=old)).status == 200
-        with pytest.raises(NOT_LET_IN):
+        with pytest.raises(REFUSED):
             await ask(url, ssl=new)
         reloaded = logged(exporter, "web configuration reloaded")
         authorities.write_bytes(other.cert_pem.bytes())
         await eventually(reloaded)
         assert (await ask(url, ssl=new)).status == 200
-        with pytest.raises(NOT_LET_IN):
+        with pytest.raises(REFUSED):
             await ask(url, ssl=old)
 
 
@@ -228,14 +228,14 @@ async def test_tls_is_not_switched_while_it_runs(web_file: WebFile) -> None:
         assert "tls_server_config: cannot be added or removed" in line["reason"]
 
 
-async def test_what_is_no_tls_is_told_once_for_each_kind(web_file: WebFile) -> None:
+async def test_failed_handshakes_are_logged_once_for_each_reason(web_file: WebFile) -> None:
     web_file.write(tls_server_config=web_file.issue())
     flags = ("--demo", "--web.listen-address=127.0.0.1:0", f"--web.config.file={web_file.path}")
     async with running(*flags, directory=web_file.directory) as process:
         url = await started(process)
         host, port = url.removeprefix("https://").split(":")
         for _ in range(5):
-            with pytest.raises(NOT_LET_IN):
+            with pytest.raises(REFUSED):
                 await ask(url, ssl=ssl.create_default_context())
             for content in (b"GET /metrics?key=S3CR3T HTTP/1.1\r\n\r\n", b"\x00S3CR3T" * 9, b""):
                 reader, writer = await asyncio.open_connection(host, int(port))
@@ -245,11 +245,11 @@ async def test_what_is_no_tls_is_told_once_for_each_kind(web_file: WebFile) -> N
                 writer.close()
         assert (await ask(url, ssl=web_file.client())).status == 200
 
-        async def told() -> list[str]:
+        async def logged_reasons() -> list[str]:
             return [line["reason"] for line in process.logged("TLS handshake failed")]
 
-        await eventually(told)
-        reasons = await told()
+        await eventually(logged_reasons)
+        reasons = await logged_reasons()
         assert len(reasons) == len(set(reasons)) <= 4
         assert await process.stop() == 0
     assert "S3CR3T" not in process.stderr.read_text()

@@ -40,16 +40,16 @@ async def refused(exporter: Exporter, count: int = 1) -> str:
     return refusals(exporter)[-1]
 
 
-async def let_in(exporter: Exporter, headers: dict[str, str]) -> bool:
+async def is_answered(exporter: Exporter, headers: dict[str, str]) -> bool:
     return (await ask(exporter.url, headers=headers)).status == 200
 
 
 async def test_a_change_becomes_active_without_a_restart(web_file: WebFile) -> None:
     async with guarded(web_file) as exporter:
-        assert await let_in(exporter, FIRST)
+        assert await is_answered(exporter, FIRST)
         web_file.write(basic_auth_users={"second": hashed("pw")})
-        await eventually(lambda: let_in(exporter, SECOND))
-        assert not await let_in(exporter, FIRST)
+        await eventually(lambda: is_answered(exporter, SECOND))
+        assert not await is_answered(exporter, FIRST)
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def writing(web_file: WebFile, seconds: float) -> AsyncIterator[None]:
         web_file.path.write_bytes(text)
 
 
-async def test_nobody_is_let_in_while_the_file_is_written(web_file: WebFile) -> None:
+async def test_passwords_are_required_while_the_file_is_written(web_file: WebFile) -> None:
     async with guarded(web_file) as exporter, writing(web_file, 6.0):
         answers: set[int] = set()
         async with asyncio.TaskGroup() as tasks:
@@ -86,7 +86,7 @@ async def test_nobody_is_let_in_while_the_file_is_written(web_file: WebFile) -> 
                 answers.add((await ask(exporter.url)).status)
                 await asyncio.sleep(0.05)
         assert answers == {401}
-        assert await let_in(exporter, FIRST)
+        assert await is_answered(exporter, FIRST)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "http_server_config: {}\n"])
@@ -106,10 +106,10 @@ async def test_users_cannot_be_removed_while_it_runs(web_file: WebFile, text: st
         assert (await ask(exporter.url)).status == 401
         assert "S3CR3T" not in str(exporter.log)
         web_file.write(basic_auth_users={"second": hashed("pw")})
-        await eventually(lambda: let_in(exporter, SECOND))
+        await eventually(lambda: is_answered(exporter, SECOND))
 
 
-async def test_a_file_that_is_named_before_it_exists_is_read_once_it_does(
+async def test_a_file_that_is_created_after_its_name_is_read(
     web_file: WebFile,
 ) -> None:
     web_file.write(tls_server_config=web_file.issue())
