@@ -11,7 +11,7 @@ from exporter.runtime import from_settings
 from exporter.runtime.reload import Commit
 from exporter.settings import Settings, SettingsError, web_files
 from exporter.settings.watch import SETTLED_AFTER, Watch
-from exporter.web.guard.web_config import HSTS, CurrentWebConfig, WebConfig
+from exporter.web.guard.web_config import CurrentWebConfig, WebConfig
 
 log = structlog.get_logger()
 
@@ -88,4 +88,4 @@ def _files(settings: Settings) -> tuple[Path, ...]:
 
 def _warn(config: WebConfig) -> None:
     if config.sent_headers != config.headers:
-        log.warning(f"{HSTS} is not sent without TLS")
+        log.warning("Strict-Transport-Security is not sent without TLS")

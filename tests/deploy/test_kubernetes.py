@@ -197,7 +197,7 @@ def test_one_exporter_is_replaced_and_never_doubled(built: Mapping[str, Manifest
 
 
 def test_a_pair_is_made_as_the_page_on_operation_says(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "high-availability.md").read_text()
     patch = re.search(r"```yaml\n(patches:.+?)```", page, re.DOTALL)
     assert patch
     base = os.path.relpath(OVERLAYS["base"], tmp_path)
