@@ -54,7 +54,7 @@ def _lines(problem: Problem) -> Iterator[str]:
     severity = f"`{problem.severity}`"
     if problem.severity_with_objective:
         severity += f", `{problem.severity_with_objective}` for a VM with an objective"
-    facts = [f"severity {severity}", f"alert `{problem.alert}`"]
+    facts = [f"severity {severity}", f"alert [{problem.alert}](runbooks.md#{problem.runbook})"]
     if problem.threshold is not None:
         facts.insert(1, f"threshold {_threshold(problem)}")
     yield f"{problem.title}: {'; '.join(facts)}.\n"
