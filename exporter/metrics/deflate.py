@@ -1,10 +1,10 @@
-"""Text kept deflated, and answers put together from it without inflating.
+"""Deflated text, and gzip files made of it without inflating.
 
-A gzip file is a header, a stream of deflate blocks, the CRC and the size of what they hold. A
-stream that ends in a full flush ends on a byte and refers to nothing before it, so streams made
-apart can be laid end to end; and the CRC of the whole follows from those of the parts and their
-sizes. A scrape with gzip therefore copies ready bytes, and the text is held only once, at about
-a tenth of its size.
+A gzip file is a header, a stream of deflate blocks, and the CRC and size of the text. A stream that
+ends in a full flush ends on a byte and refers to nothing before it, so separate streams can be
+concatenated. The CRC of the whole follows from the CRCs and sizes of the parts. A scrape with gzip
+therefore copies ready bytes, and the exporter holds the text only once, at about a tenth of its
+size.
 """
 
 import struct
@@ -31,9 +31,6 @@ class Block(NamedTuple):
 
 EMPTY = Block(b"", 0, 0)
 
-MOST_STORED = 0xFFFF
-"""Bytes that a stored block can hold."""
-
 
 def deflate(text: bytes) -> Block:
     """Return a text as a block."""
@@ -44,25 +41,10 @@ def deflate(text: bytes) -> Block:
     return Block(data, len(text), isal_zlib.crc32(text))
 
 
-def inflated(parts: Iterable[Block | bytes], size: int) -> Iterator[bytes]:
-    """Yield the text of blocks and of what stands between them, at least so many bytes at a time.
-
-    Inflated in one go and not block by block, as much costs less to send than little many times.
-    """
-    waiting: list[bytes] = []
-    expected = 0
-    for part in parts:
-        if isinstance(part, Block):
-            waiting.append(part.data)
-            expected += part.size
-        else:
-            waiting += _stored(part)
-            expected += len(part)
-        if expected >= size:
-            yield _inflate(waiting, expected)
-            waiting, expected = [], 0
-    if expected:
-        yield _inflate(waiting, expected)
+def inflate(block: Block) -> bytes:
+    """Return the text of a block."""
+    # With the size, it allocates once; one byte more shows it that nothing follows.
+    return isal_zlib.decompress(block.data + _LAST_BLOCK, RAW, block.size + 1)
 
 
 class Ages(NamedTuple):
@@ -73,22 +55,7 @@ class Ages(NamedTuple):
 
     def text(self, now: float) -> bytes:
         """Return the lines at a time in seconds since the epoch; no age is below 0."""
-        lines = _inflate([self.lines.data], self.lines.size)
-        return lines % tuple([max(0.0, now - since) for since in self.since])
-
-
-def _inflate(pieces: list[bytes], size: int) -> bytes:
-    # Told the size, it makes the room at once; one more, or it would make twice as much to see
-    # that nothing follows.
-    return isal_zlib.decompress(b"".join(pieces) + _LAST_BLOCK, RAW, size + 1)
-
-
-def _stored(text: bytes) -> Iterator[bytes]:
-    """Yield a text as it may stand between blocks without being deflated."""
-    for start in range(0, len(text), MOST_STORED):
-        part = text[start : start + MOST_STORED]
-        yield struct.pack("<BHH", 0, len(part), len(part) ^ MOST_STORED)
-        yield part
+        return inflate(self.lines) % tuple([max(0.0, now - since) for since in self.since])
 
 
 def gzip(blocks: Iterable[Block]) -> Iterator[bytes]:

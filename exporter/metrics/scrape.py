@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from exporter.metrics.deflate import Ages, Block, deflate, gzip, inflated
+from exporter.metrics.deflate import Ages, Block, deflate, gzip, inflate
 from exporter.metrics.exposition import FAMILIES, RenderedCluster
 from exporter.metrics.family import AnyFamily
 
 BLOCK_SIZE = 256 * 1024
-"""Bytes of text that a scrape deflates or inflates in one step, at least."""
+"""Bytes of text that a scrape deflates in one step, at least."""
 
 
 def help_text(family: AnyFamily[Any]) -> str:
@@ -47,7 +47,7 @@ def exposition(
 
 def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
     """Yield the text of the parts of a scrape."""
-    return inflated(parts, BLOCK_SIZE)
+    return (inflate(part) if isinstance(part, Block) else part for part in parts)
 
 
 def gzipped(parts: Iterable[Block | bytes]) -> Iterator[bytes]:
