@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from html import escape, unescape
 from importlib import import_module
 from pathlib import Path
@@ -23,8 +24,9 @@ VARIABLES = {"cluster_uid": "CLUSTER", "namespace": "NAMESPACE", "vm": "VM", "sn
 _SERVED = re.compile(r"#|https?://|[\w-]+\.md(#|$)")
 
 
+@cache
 def documents() -> dict[str, str]:
-    """Return all documents as HTML, by the name of the Markdown file."""
+    """Return all documents as HTML, by the name of the Markdown file; slow the first time."""
     if PACKAGED.is_dir():
         return {f"{path.stem}.md": path.read_text() for path in sorted(PACKAGED.glob("*.html"))}
     return {path.name: render(path.read_text()) for path in sorted(SOURCES.glob("*.md"))}

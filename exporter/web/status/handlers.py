@@ -41,7 +41,7 @@ class StatusHandlers:
 
     facts: what is known now; wall: seconds since the epoch.
     configuration: the active settings as text, without secrets.
-    Everything is worked out when somebody looks, in a thread, for one request at a time.
+    Everything is worked out when somebody looks, in a thread; the fleet for one request at a time.
     """
 
     facts: Callable[[], Facts]
@@ -97,31 +97,25 @@ class StatusHandlers:
 
         return await self._work(answer)
 
-    async def openapi(self, request: web.Request) -> web.Response:
+    async def openapi(self, _: web.Request) -> web.Response:
         """Answer with the description of the JSON API."""
-        del request
         return _json(openapi(self.version))
 
-    async def settings(self, request: web.Request) -> web.Response:
+    async def settings(self, _: web.Request) -> web.Response:
         """Answer with the active settings."""
-        del request
         text = "The active settings, with defaults. Secrets are not shown."
-        shown = self.configuration()
-        return await self._work(
-            lambda: self._page(
-                "message", here="config", title="Configuration", text=text, verbatim=shown
-            )
-        )
+        values = {"title": "Configuration", "text": text, "verbatim": self.configuration()}
+        return await asyncio.to_thread(self._page, "message", here="config", values=values)
 
-    async def docs(self, request: web.Request) -> web.Response:
+    async def docs(self, _: web.Request) -> web.Response:
         """Answer with links to the documents."""
-        del request
 
         def answer() -> web.Response:
             titles = {name: docs.title(html) for name, html in docs.documents().items()}
-            return self._page("docs", here="docs", title="Docs", document="", titles=titles)
+            values = {"title": "Docs", "document": "", "titles": titles}
+            return self._page("docs", here="docs", values=values)
 
-        return await self._work(answer)
+        return await asyncio.to_thread(answer)
 
     async def document(self, request: web.Request) -> web.Response:
         """Answer with one of the documents, with the labels of an alert in its commands."""
@@ -131,16 +125,13 @@ class StatusHandlers:
             found = docs.documents().get(name)
             if found is None:
                 return self._not_found("There is no such document.", base="../")
-            text = docs.filled(found, labels)
-            return self._page(
-                "docs", base="../", here="docs", title=docs.title(found), document=text
-            )
+            values = {"title": docs.title(found), "document": docs.filled(found, labels)}
+            return self._page("docs", base="../", here="docs", values=values)
 
-        return await self._work(answer)
+        return await asyncio.to_thread(answer)
 
-    async def style(self, request: web.Request) -> web.Response:
+    async def style(self, _: web.Request) -> web.Response:
         """Answer with the stylesheet."""
-        del request
         headers = {**HEADERS, hdrs.CACHE_CONTROL: "max-age=300"}
         return web.Response(text=STYLE, content_type="text/css", headers=headers)
 
@@ -155,51 +146,45 @@ class StatusHandlers:
     def _index(self, facts: Facts, query: Query, notes: tuple[str, ...]) -> web.Response:
         status = self._project(facts, query)
         unread, clusters, cluster_page = shown_clusters(status, query)
-        return self._page(
-            "status",
-            here="status",
-            now=status.time,
-            status=status,
-            query=query,
-            notes=(*notes, *_past_the_end(query, status)),
-            unread=unread,
-            clusters=clusters,
-            cluster_page=cluster_page,
-        )
+        values = {
+            "status": status,
+            "query": query,
+            "notes": (*notes, *_past_the_end(query, status)),
+            "unread": unread,
+            "clusters": clusters,
+            "cluster_page": cluster_page,
+        }
+        return self._page("status", here="status", values=values)
 
     def _vm(self, found: VmDetailView | None, number: int) -> web.Response:
         if found is None:
             return self._not_found(NO_VM, base="../../../")
         part = PageView.of(len(found.snapshot_list), number, SNAPSHOTS_ON_A_PAGE)
-        return self._page(
-            "vm",
-            base="../../../",
-            here="",
-            now=found.time,
-            vm=found,
-            part=part,
-            snapshots=found.snapshot_list[part.slice],
-        )
+        values = {"vm": found, "part": part, "snapshots": found.snapshot_list[part.slice]}
+        return self._page("vm", base="../../../", values=values)
 
     def _not_found(self, text: str, base: str) -> web.Response:
-        return self._page(
-            "message", code=404, base=base, here="", title="Not found", text=text, verbatim=""
-        )
+        values = {"title": "Not found", "text": text, "verbatim": ""}
+        return self._page("message", base=base, code=404, values=values)
 
-    def _page(self, template: str, *, code: int = 200, **values: Any) -> web.Response:
-        defaults = {
-            "base": "",
+    def _page(
+        self,
+        template: str,
+        *,
+        values: dict[str, Any],
+        base: str = "",
+        here: str = "",
+        code: int = 200,
+    ) -> web.Response:
+        """Return a page. base: the relative path to the root; here: its word in the navigation."""
+        shared = {
+            "base": base,
+            "here": here,
             "now": moment(self.wall()),
             "version": self.version,
             "telemetry_path": self.telemetry_path.removeprefix("/"),
         }
-        return web.Response(
-            body=html(template, **(defaults | values)),
-            status=code,
-            content_type="text/html",
-            charset="utf-8",
-            headers=HEADERS,
-        )
+        return _answer(html(template, **shared, **values), "text/html", code)
 
 
 NO_VM = "No such virtual machine is known here, and no snapshot of one."
@@ -218,10 +203,10 @@ def _past_the_end(query: Query, status: StatusView) -> list[str]:
 def _json(document: object, *, status: int = 200) -> web.Response:
     # Durations of the settings are numbers that also know how they were written.
     text = json.dumps(msgspec.to_builtins(document, enc_hook=float), ensure_ascii=False, indent=1)
+    return _answer(text.encode(errors="replace"), "application/json", status)
+
+
+def _answer(body: bytes, content_type: str, code: int) -> web.Response:
     return web.Response(
-        body=text.encode(errors="replace"),
-        status=status,
-        content_type="application/json",
-        charset="utf-8",
-        headers=HEADERS,
+        body=body, status=code, content_type=content_type, charset="utf-8", headers=HEADERS
     )

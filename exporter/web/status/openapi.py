@@ -1,6 +1,5 @@
 """The OpenAPI document of the JSON API, made from the types that it serves."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -9,81 +8,62 @@ from exporter.web.status.filters import FILTERS
 from exporter.web.status.query import LARGEST_PAGE, LONGEST, WINDOWS
 from exporter.web.status.views import StatusView, VmDetailView
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorAnswer:
-    """Why a request is refused."""
-
-    error: str
-
-
 _TEXT = {"type": "string", "maxLength": LONGEST}
-_NUMBER = {"type": "integer", "minimum": 1, "maximum": 999_999}
-_QUERY: dict[str, tuple[str, dict[str, Any]]] = {
-    "q": ("Part of the name of a VM or of one of its snapshots, ignoring case.", _TEXT),
-    "cluster": ("Part of the cluster's name, or its uid.", _TEXT),
-    "namespace": ("Part of the namespace's name.", _TEXT),
-    "owner": ("Part of the owner's name.", _TEXT),
-    "state": ("Only VMs in this state.", {"type": "string", "enum": ["", *FILTERS]}),
-    "since": (
-        "Only VMs with a problem that began within this time.",
-        {"type": "string", "enum": ["", *WINDOWS]},
-    ),
-    "page": ("Page of the VMs, from 1.", _NUMBER),
-    "size": ("VMs on one page.", _NUMBER | {"maximum": LARGEST_PAGE, "default": 20}),
-}
-
-
-def openapi(version: str) -> dict[str, Any]:
-    """Return the document."""
-    (status, vm, error), components = msgspec.json.schema_components(
-        [StatusView, VmDetailView, ErrorAnswer], ref_template="#/components/schemas/{name}"
-    )
-    names = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in ("cluster", "namespace", "vm")
-    ]
-    query = [
-        {"name": name, "in": "query", "description": text, "schema": schema}
-        for name, (text, schema) in _QUERY.items()
-    ]
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "palette-snapshot-exporter", "version": version},
-        "servers": [{"url": "../.."}],
-        "paths": {
-            "/api/v1/status": {
-                "get": {
-                    "summary": "The fleet, its clusters, and one page of its VMs, worst first.",
-                    "parameters": query,
-                    "responses": {
-                        "200": _answer("The status.", status),
-                        "400": _answer("A parameter is unknown or invalid.", error),
-                        **_REFUSALS,
-                    },
-                }
-            },
-            "/api/v1/vms/{cluster}/{namespace}/{vm}": {
-                "get": {
-                    "summary": "One VM with all of its snapshots, newest first.",
-                    "parameters": names,
-                    "responses": {
-                        "200": _answer("The VM.", vm),
-                        "404": _answer("No such VM is known.", error),
-                        **_REFUSALS,
-                    },
-                }
-            },
-        },
-        "components": {"schemas": components},
-    }
-
-
+_NUMBER = {"type": "integer", "minimum": 1}
+_QUERY = (
+    ("q", _TEXT, "Part of the name of a VM or of one of its snapshots, ignoring case."),
+    ("cluster", _TEXT, "Part of the cluster's name, or its uid."),
+    ("namespace", _TEXT, "Part of the namespace's name."),
+    ("owner", _TEXT, "Part of the owner's name."),
+    ("state", {"enum": ["", *FILTERS]}, "Only VMs in this state."),
+    ("since", {"enum": ["", *WINDOWS]}, "Only VMs with a problem that began within this time."),
+    ("page", _NUMBER | {"maximum": 999_999}, "Page of the VMs, from 1."),
+    ("size", _NUMBER | {"maximum": LARGEST_PAGE, "default": 20}, "VMs on one page."),
+)
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _REFUSALS = {
     "401": {"description": "A user and password, or a client certificate, is required."},
     "429": {"description": "More requests than the web configuration allows."},
     "503": {"description": "Too many requests at the same time."},
 }
+
+
+def openapi(version: str) -> dict[str, Any]:
+    """Return the document."""
+    (status, vm), components = msgspec.json.schema_components(
+        [StatusView, VmDetailView], ref_template="#/components/schemas/{name}"
+    )
+    path = [_parameter(name, "path", {"type": "string"}) for name in ("cluster", "namespace", "vm")]
+    query = [_parameter(name, "query", schema, text) for name, schema, text in _QUERY]
+    fleet = "The fleet, its clusters, and one page of its VMs, worst first."
+    one_vm = "One VM with all of its snapshots, newest first."
+    invalid, missing = "A parameter is unknown or invalid.", "No such VM is known."
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "palette-snapshot-exporter", "version": version},
+        "servers": [{"url": "../.."}],
+        "paths": {
+            "/api/v1/status": _operation(fleet, query, status, {"400": invalid}),
+            "/api/v1/vms/{cluster}/{namespace}/{vm}": _operation(
+                one_vm, path, vm, {"404": missing}
+            ),
+        },
+        "components": {"schemas": components},
+    }
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], text: str = "") -> dict[str, Any]:
+    described = {"name": name, "in": place, "description": text, "schema": schema}
+    return described | {"required": place == "path"}
+
+
+def _operation(
+    summary: str, parameters: list[dict[str, Any]], schema: dict[str, Any], errors: dict[str, str]
+) -> dict[str, Any]:
+    answers = {"200": _answer(summary, schema)}
+    answers |= {code: _answer(text, _ERROR) for code, text in errors.items()}
+    operation = {"summary": summary, "parameters": parameters, "responses": answers | _REFUSALS}
+    return {"get": operation}
 
 
 def _answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from exporter.web.status import words
 from exporter.web.status.filters import FILTERS
 from exporter.web.status.query import WINDOWS
 from exporter.web.status.stages import STAGES
+from exporter.wording import count
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -46,9 +47,13 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    names = ("ago", "count", "cut", "exact", "rfc3339", "seconds", "since", "span")
+    names = ("ago", "cut", "exact", "rfc3339", "seconds", "since", "span")
     environment.filters |= {name: getattr(words, name) for name in names}
-    environment.filters |= {"page": lambda path: path.removeprefix("/api/v1/"), "shell": quote}
+    environment.filters |= {
+        "count": count,
+        "page": lambda path: path.removeprefix("/api/v1/"),
+        "shell": quote,
+    }
     environment.globals |= {
         "filters": FILTERS,
         "readings": READINGS,

@@ -62,7 +62,17 @@ class ExporterView(View, frozen=True, kw_only=True):
     rate_in_use: float
 
 
-class ClusterView(View, frozen=True, kw_only=True):
+class VmCounts(View, frozen=True, kw_only=True):
+    """How many VMs there are of each verdict."""
+
+    vms: int | None
+    vms_protected: int | None
+    vms_not_protected: int | None
+    vms_unknown: int | None
+    vms_exempt: int | None
+
+
+class ClusterView(VmCounts, frozen=True, kw_only=True):
     """A cluster. palette_state: as Palette's dashboard calls it.
 
     state: read, stale (the last refresh failed; older data is shown), unreadable (nothing was ever
@@ -83,11 +93,6 @@ class ClusterView(View, frozen=True, kw_only=True):
     refresh_duration_seconds: float | None
     requests: int | None
     last_error: ErrorView | None
-    vms: int | None
-    vms_protected: int | None
-    vms_not_protected: int | None
-    vms_unknown: int | None
-    vms_exempt: int | None
     snapshots: int | None
 
     @property
@@ -117,7 +122,7 @@ class ChangeView(View, frozen=True, kw_only=True):
     clusters_unknown: int
 
 
-class FleetView(View, frozen=True, kw_only=True):
+class FleetView(VmCounts, frozen=True, kw_only=True):
     """Numbers of the whole fleet, whatever the filter.
 
     clusters_read: of those, the last refresh succeeded; clusters_never_read: no data at all.
@@ -128,11 +133,6 @@ class FleetView(View, frozen=True, kw_only=True):
     clusters_read: int
     clusters_stale: int
     clusters_never_read: int
-    vms: int | None
-    vms_protected: int | None
-    vms_not_protected: int | None
-    vms_unknown: int | None
-    vms_exempt: int | None
     vms_without_restorable_snapshot: int | None
     objectives_missed: int | None
     snapshots: int | None
@@ -213,6 +213,13 @@ class VmView(View, frozen=True, kw_only=True):
     unprotected_volumes: Mapping[str, Sequence[str]] | None
 
 
+class SnapshotErrorView(View, frozen=True, kw_only=True):
+    """The last error of a snapshot; it can be old."""
+
+    message: str
+    time: Instant | None
+
+
 class ConditionView(View, frozen=True, kw_only=True):
     """A condition of a snapshot."""
 
@@ -220,13 +227,6 @@ class ConditionView(View, frozen=True, kw_only=True):
     status: str
     reason: str
     since: Instant | None
-
-
-class SnapshotErrorView(View, frozen=True, kw_only=True):
-    """The last error of a snapshot; it can be old."""
-
-    message: str
-    time: Instant | None
 
 
 class SnapshotView(View, frozen=True, kw_only=True):

@@ -56,11 +56,6 @@ def exact(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: ``1 snapshot``, ``2,000 snapshots``."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
 def cut(text: str, longest: int) -> str:
     """Return the text in one line, with an ellipsis where it is longer than so many characters."""
     line = " ".join(text[: longest + 1].split())
