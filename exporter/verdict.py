@@ -10,44 +10,20 @@ from typing import Literal
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
-READY_WITHIN = 30 * MINUTE
-"""Seconds from the time of its data after which a snapshot that succeeded should be ready."""
-
-CLOCK_SLACK = MINUTE
-"""Seconds by which a later Ready transition or error must follow the time of the data."""
-
-PAST_DEADLINE = 5 * MINUTE
-"""Seconds past ``spec.failureDeadline`` after which an unfinished snapshot hangs."""
-
-WITHOUT_DEADLINE = HOUR
-"""Seconds from its request after which a snapshot without a deadline hangs."""
-
-DELETED_WITHIN = 30 * MINUTE
-"""Seconds from its deletion timestamp after which a snapshot should be gone."""
-
-NEW_VM = DAY
-"""Seconds from its creation in which a VM without an objective needs no snapshot."""
-
-MOST_SNAPSHOTS = 31
-"""Snapshots of one VM, where no objective sets ``max_snapshots``."""
-
-OLDEST_SNAPSHOT = 30 * DAY
-"""Seconds of age of a snapshot, where no objective sets ``max_snapshot_age``."""
-
-MISSED_INTERVALS = 3
-"""Usual intervals of a VM's scheduled snapshots that may pass without a new one."""
-
-SCHEDULE_STOPPED = 2 * DAY
-"""Seconds that may pass without a scheduled snapshot, however short the interval is."""
-
-UNREAD_FOR = 5 * MINUTE
-"""Seconds for which refreshes of a cluster may fail."""
-
-STALE_AFTER = HOUR
-"""Seconds since the last success after which nothing of a cluster is believed."""
-
-NOTHING_READ_FOR = 15 * MINUTE
-"""Seconds for which an exporter may know no cluster, or have read none."""
+# Seconds, unless the name says otherwise.
+READY_WITHIN = 30 * MINUTE  # from the time of the data until a snapshot that succeeded is ready
+CLOCK_SLACK = MINUTE  # by which a Ready transition or an error must follow the data
+PAST_DEADLINE = 5 * MINUTE  # past spec.failureDeadline until an unfinished snapshot hangs
+WITHOUT_DEADLINE = HOUR  # from the request until a snapshot without a deadline hangs
+DELETED_WITHIN = 30 * MINUTE  # from the deletion timestamp until a snapshot is gone
+NEW_VM = DAY  # from its creation, a VM without an objective needs no snapshot
+MOST_SNAPSHOTS = 31  # of one VM, if no objective sets max_snapshots
+OLDEST_SNAPSHOT = 30 * DAY  # if no objective sets max_snapshot_age
+MISSED_INTERVALS = 3  # of scheduled snapshots, that may pass without a new one
+SCHEDULE_STOPPED = 2 * DAY  # without a scheduled snapshot, however short the interval is
+UNREAD_FOR = 5 * MINUTE  # for which refreshes of a cluster may fail
+STALE_AFTER = HOUR  # since the last success, until nothing of a cluster is believed
+NOTHING_READ_FOR = 15 * MINUTE  # for which an exporter may know no cluster, or have read none
 
 
 class Severity(StrEnum):
@@ -83,11 +59,11 @@ class Problem:
     """
 
     name: str
-    scope: Literal["vm", "cluster", "exporter"]
-    severity: Severity
+    scope: Literal["vm", "cluster", "exporter"] = "vm"
+    severity: Severity = Severity.WARNING
     severity_with_objective: Severity | None = None
     threshold: float | None = None
-    unit: Literal["seconds", "snapshots", ""] = ""
+    unit: Literal["seconds", "snapshots"] = "seconds"
     title: str
     meaning: str
     look_at: str
@@ -109,7 +85,6 @@ _TABLE = (
         scope="exporter",
         severity=Severity.CRITICAL,
         threshold=NOTHING_READ_FOR,
-        unit="seconds",
         title="Nothing is read",
         meaning="The exporter has not read a single cluster: no snapshot is watched.",
         look_at="The API key, the URL of Palette, and the error of discovery.",
@@ -120,7 +95,6 @@ _TABLE = (
         scope="cluster",
         severity=Severity.CRITICAL,
         threshold=STALE_AFTER,
-        unit="seconds",
         title="Cluster is stale",
         meaning="The cluster was not read for an hour. New problems in it go unnoticed.",
         look_at="The cluster's last error, and the cluster's state in Palette.",
@@ -128,10 +102,8 @@ _TABLE = (
     ),
     Problem(
         name="data_lost",
-        scope="vm",
         severity=Severity.CRITICAL,
         threshold=READY_WITHIN,
-        unit="seconds",
         title="Data lost",
         meaning="A snapshot that succeeded can no longer be restored: its data is lost. Other "
         "snapshots on the same storage may be lost too.",
@@ -140,7 +112,6 @@ _TABLE = (
     ),
     Problem(
         name="objective_missed",
-        scope="vm",
         severity=Severity.CRITICAL,
         title="Objective missed",
         meaning="The newest restorable snapshot is older than the objective allows, or none "
@@ -150,8 +121,6 @@ _TABLE = (
     ),
     Problem(
         name="unprotected_volumes",
-        scope="vm",
-        severity=Severity.WARNING,
         severity_with_objective=Severity.CRITICAL,
         title="Unprotected volumes",
         meaning="Data volumes of the VM are not in its newest restorable snapshot. A restore "
@@ -162,10 +131,7 @@ _TABLE = (
     ),
     Problem(
         name="no_restorable",
-        scope="vm",
-        severity=Severity.WARNING,
         threshold=NEW_VM,
-        unit="seconds",
         title="No restorable snapshot",
         meaning="The VM has no snapshot that can be restored.",
         look_at="The VM's snapshots and their errors; if there are none, its schedule.",
@@ -173,8 +139,6 @@ _TABLE = (
     ),
     Problem(
         name="last_failed",
-        scope="vm",
-        severity=Severity.WARNING,
         title="Last snapshot failed",
         meaning="The newest snapshot failed. KubeVirt does not retry it.",
         look_at="The error of the snapshot.",
@@ -182,10 +146,7 @@ _TABLE = (
     ),
     Problem(
         name="schedule_stopped",
-        scope="vm",
-        severity=Severity.WARNING,
         threshold=SCHEDULE_STOPPED,
-        unit="seconds",
         title="Schedule stopped",
         meaning="The VM had scheduled snapshots and gets no new ones.",
         look_at="The snapshot schedule of the VM in Palette.",
@@ -193,8 +154,6 @@ _TABLE = (
     ),
     Problem(
         name="too_few",
-        scope="vm",
-        severity=Severity.WARNING,
         title="Too few snapshots",
         meaning="The VM has fewer restorable snapshots than its objective requires.",
         look_at="The schedule and the retention of the VM's snapshots.",
@@ -202,8 +161,6 @@ _TABLE = (
     ),
     Problem(
         name="not_quiesced",
-        scope="vm",
-        severity=Severity.WARNING,
         title="Not quiesced",
         meaning="The newest restorable snapshot was taken without frozen file systems, and the "
         "objective requires them. A restored VM starts as after a power cut.",
@@ -212,8 +169,6 @@ _TABLE = (
     ),
     Problem(
         name="without_disks",
-        scope="vm",
-        severity=Severity.WARNING,
         title="Without disks",
         meaning="The newest ready snapshot holds no data volume. A restore brings back the VM's "
         "configuration and no data.",
@@ -222,8 +177,6 @@ _TABLE = (
     ),
     Problem(
         name="state_left_out",
-        scope="vm",
-        severity=Severity.WARNING,
         title="TPM state left out",
         meaning="The newest restorable snapshot does not hold the TPM or EFI state of the VM. "
         "A restored VM starts with an empty state: encrypted disks may stay locked.",
@@ -232,10 +185,7 @@ _TABLE = (
     ),
     Problem(
         name="hanging",
-        scope="vm",
-        severity=Severity.WARNING,
         threshold=WITHOUT_DEADLINE,
-        unit="seconds",
         title="Snapshot hangs",
         meaning="A snapshot is neither complete nor failed after its deadline.",
         look_at="The conditions of the snapshot, and its VolumeSnapshots in the cluster.",
@@ -243,10 +193,7 @@ _TABLE = (
     ),
     Problem(
         name="not_ready_yet",
-        scope="vm",
-        severity=Severity.WARNING,
         threshold=READY_WITHIN,
-        unit="seconds",
         title="Not ready yet",
         meaning="A snapshot succeeded and is still not ready. The storage may be uploading it.",
         look_at="The VolumeSnapshots of the snapshot in the cluster.",
@@ -254,8 +201,6 @@ _TABLE = (
     ),
     Problem(
         name="named_missing",
-        scope="vm",
-        severity=Severity.WARNING,
         title="Snapshot missing",
         meaning="The configuration names a snapshot that does not exist.",
         look_at="The name in the targets; otherwise, who deleted the snapshot.",
@@ -264,9 +209,7 @@ _TABLE = (
     Problem(
         name="cluster_unread",
         scope="cluster",
-        severity=Severity.WARNING,
         threshold=UNREAD_FOR,
-        unit="seconds",
         title="Cluster not read",
         meaning="The cluster cannot be read. What is shown of it is its last known state.",
         look_at="The cluster's last error.",
@@ -274,10 +217,7 @@ _TABLE = (
     ),
     Problem(
         name="deletion_hangs",
-        scope="vm",
-        severity=Severity.WARNING,
         threshold=DELETED_WITHIN,
-        unit="seconds",
         title="Deletion hangs",
         meaning="The deletion of a snapshot does not complete. Its storage is still in use.",
         look_at="The finalizers of the snapshot and of its VolumeSnapshots.",
@@ -285,7 +225,6 @@ _TABLE = (
     ),
     Problem(
         name="volumes_unknown",
-        scope="vm",
         severity=Severity.INFO,
         title="Volumes unknown",
         meaning="Palette does not say which volumes the VM has, so nobody knows whether its "
@@ -295,7 +234,6 @@ _TABLE = (
     ),
     Problem(
         name="crash_consistent",
-        scope="vm",
         severity=Severity.INFO,
         title="Crash-consistent",
         meaning="All restorable snapshots were taken of the running VM without frozen file "
@@ -305,7 +243,6 @@ _TABLE = (
     ),
     Problem(
         name="predecessor",
-        scope="vm",
         severity=Severity.INFO,
         title="Older than its VM",
         meaning="The newest restorable snapshot is older than the VM: it may hold the data of "
@@ -315,7 +252,6 @@ _TABLE = (
     ),
     Problem(
         name="piling_up",
-        scope="vm",
         severity=Severity.INFO,
         threshold=MOST_SNAPSHOTS,
         unit="snapshots",
@@ -327,10 +263,8 @@ _TABLE = (
     ),
     Problem(
         name="too_old",
-        scope="vm",
         severity=Severity.INFO,
         threshold=OLDEST_SNAPSHOT,
-        unit="seconds",
         title="Old snapshots",
         meaning="Snapshots are older than they need to be. They cost storage.",
         look_at="Whether somebody still needs them.",
@@ -338,7 +272,6 @@ _TABLE = (
     ),
     Problem(
         name="orphaned",
-        scope="vm",
         severity=Severity.INFO,
         title="VM deleted",
         meaning="The VM of these snapshots no longer exists. A snapshot with TPM or EFI state "
@@ -348,7 +281,6 @@ _TABLE = (
     ),
     Problem(
         name="older_failure",
-        scope="vm",
         severity=Severity.INFO,
         title="Older failure",
         meaning="An older snapshot failed, and a newer one did not. The failed one stays until "

@@ -59,6 +59,6 @@ def test_every_problem_of_a_vm_has_its_function_and_every_entry_its_texts() -> N
         assert problem.look_at.endswith(".")
         assert problem.alert.startswith("Palette")
         assert problem.runbook == problem.alert.lower()
-        assert (problem.threshold is None) == (problem.unit == "")
+        assert problem.threshold is None or problem.threshold > 0
     severities = [each.severity for each in PROBLEMS.values()]
     assert severities == sorted(severities, key=list(Severity).index)
