@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine
+from exporter.volumes import Volume
 
 DAY = 86_400.0
 """Seconds. A time that is further off than this is a wrong clock, and not believed."""
@@ -143,6 +144,8 @@ def row_of(
     ages = [at for each in counted if (at := _known_since(each)) is not None]
     recovery_point = None if newest is None else data_time(newest)
     created = believed(vm.created_at, read_at)
+    missing = _missing(vm, newest, objective)
+    state = (each.name for each in missing if each.is_state and (newest or each.enabled is False))
     return VirtualMachineRow(
         vm=vm,
         objective=objective,
@@ -154,8 +157,8 @@ def row_of(
         recovery_point=recovery_point,
         oldest=min(ages, default=None),
         last_failed=failed > 0 and any(each.failed for each in newest_requests(counted)),
-        unprotected=unprotected_volumes(vm, newest, objective),
-        unprotected_state=_unprotected_state(vm, newest, objective),
+        unprotected=None if vm.volumes is None else _unprotected(missing, newest),
+        unprotected_state=None if vm.volumes is None else tuple(state),
         deadline=_deadline(objective, created if recovery_point is None else recovery_point),
     )
 
@@ -201,49 +204,28 @@ def newest_requests(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return [each for each in found if each.requested_at in (None, last)]
 
 
-def unprotected_volumes(
-    vm: VirtualMachine, newest: Snapshot | None, objective: Objective
-) -> UnprotectedVolumes | None:
-    """Return the VM's data volumes that its newest restorable snapshot does not hold.
-
-    None while the VM's volumes are not known. Without a snapshot, only those that none could hold.
-    """
-    if vm.data_volumes is None:
-        return None
-    included, excluded = _lists(newest)
-    missing = [
+def _missing(vm: VirtualMachine, newest: Snapshot | None, objective: Objective) -> list[Volume]:
+    """Return the VM's volumes that a snapshot does not hold, without the ignored ones."""
+    volumes = newest.volumes if newest else None
+    included = (volumes.included if volumes else None) or ()
+    return [
         volume
-        for volume in vm.data_volumes
+        for volume in vm.volumes or ()
         if volume.name not in included and not objective.ignores(volume.name)
     ]
-    others = [volume.name for volume in missing if newest and not volume.unsnapshottable]
+
+
+def _unprotected(missing: Iterable[Volume], newest: Snapshot | None) -> UnprotectedVolumes:
+    """Sort missing data volumes by reason; without a snapshot, only what none could hold counts."""
+    volumes = newest.volumes if newest else None
+    excluded = (volumes.excluded if volumes else None) or ()
+    data = [volume for volume in missing if volume.holds_data]
+    others = [volume.name for volume in data if newest and not volume.unsnapshottable]
     return UnprotectedVolumes(
-        unsnapshottable=tuple(volume.name for volume in missing if volume.unsnapshottable),
+        unsnapshottable=tuple(volume.name for volume in data if volume.unsnapshottable),
         excluded=tuple(name for name in others if name in excluded),
         newer=tuple(name for name in others if name not in excluded),
     )
-
-
-def _unprotected_state(
-    vm: VirtualMachine, newest: Snapshot | None, objective: Objective
-) -> tuple[str, ...] | None:
-    if vm.volumes is None:
-        return None
-    included, _ = _lists(newest)
-    return tuple(
-        volume.name
-        for volume in vm.volumes
-        if volume.is_state
-        and (newest or volume.enabled is False)
-        and volume.name not in included
-        and not objective.ignores(volume.name)
-    )
-
-
-def _lists(snapshot: Snapshot | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of a snapshot's included and excluded volumes that are known."""
-    volumes = snapshot.volumes if snapshot else None
-    return ((volumes.included or ()), (volumes.excluded or ())) if volumes else ((), ())
 
 
 def _order(snapshot: Snapshot) -> tuple[float, float, str]:

@@ -178,13 +178,6 @@ class VirtualMachine:
     unreadable: tuple[str, ...] = ()
 
     @property
-    def data_volumes(self) -> tuple[Volume, ...] | None:
-        """The volumes that hold data; None while the volumes are not known."""
-        if self.volumes is None:
-            return None
-        return tuple(volume for volume in self.volumes if volume.holds_data)
-
-    @property
     def unsnapshottable_volumes(self) -> tuple[str, ...]:
         """The names of the data volumes that cannot be snapshotted."""
         return tuple(volume.name for volume in self.volumes or () if volume.unsnapshottable)

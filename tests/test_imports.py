@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"snapshot"},
     "metrics": {"rollup", "snapshot"},
     "findings": {"rollup", "verdict", "snapshot"},
-    "rollup": {"snapshot"},
+    "rollup": {"snapshot", "volumes"},
     "snapshot": {"volumes"},
     "verdict": set(),
     "settings": set(),
