@@ -257,6 +257,8 @@ async def test_a_cluster_that_was_never_read_has_no_numbers() -> None:
         assert west["vms"] is west["snapshots"] is west["vms_protected"] is None
         assert "1 cluster has never been read" in found["headline"]
         assert found["verdict"] != "protected"
+        page = (await get(running, "/"))[1]
+        assert '<span class="badge unknown">unknown at risk</span>' in page
 
 
 async def discovered(running: Running) -> tuple[Any, str]:
