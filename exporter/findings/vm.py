@@ -41,10 +41,8 @@ _AROUND_VOLUMES = frozenset({"spec", "spec.template", "spec.template.spec", "sta
 Since = Callable[[Snapshot], float | None]
 
 
-def _due(
-    snapshots: Sequence[Snapshot], since: Since, now: float, text: Callable[[int], str]
-) -> Found | None:
-    """Return what is found of the snapshots for which a time is known and has passed."""
+def _due(snapshots: Sequence[Snapshot], since: Since, now: float, text: str) -> Found | None:
+    """Return the snapshots for which a time has passed; text: about their number, as ``{}``."""
     due = [(at, each) for each in snapshots if (at := since(each)) is not None and at <= now]
     if not due:
         return None
@@ -52,7 +50,7 @@ def _due(
     first = due[0][1]
     quote = first.error.message if first.error else ""
     names = tuple(each.name for _, each in due)
-    return Found(due[0][0], text(len(due)), quote, names)
+    return Found(due[0][0], text.format(count(len(due), "snapshot")), quote, names)
 
 
 def _data_lost(subject: Subject, now: float) -> Found | None:
@@ -60,7 +58,7 @@ def _data_lost(subject: Subject, now: float) -> Found | None:
         subject.unsettled,
         lambda each: lost_since(each, now),
         now,
-        lambda n: f"{count(n, 'snapshot')} succeeded and can no longer be restored.",
+        "{} succeeded and can no longer be restored.",
     )
 
 
@@ -202,10 +200,7 @@ def _state_left_out(subject: Subject, now: float) -> Found | None:
 
 
 def _hanging(subject: Subject, now: float) -> Found | None:
-    def text(number: int) -> str:
-        return f"{count(number, 'snapshot')} did not finish in time."
-
-    return _due(subject.unsettled, hangs_since, now, text)
+    return _due(subject.unsettled, hangs_since, now, "{} did not finish in time.")
 
 
 def _not_ready_yet(subject: Subject, now: float) -> Found | None:
@@ -213,7 +208,7 @@ def _not_ready_yet(subject: Subject, now: float) -> Found | None:
         subject.unsettled,
         lambda each: None if lost_since(each, now) is not None else not_ready_since(each),
         now,
-        lambda n: f"{count(n, 'snapshot')} succeeded and did not become ready.",
+        "{} succeeded and did not become ready.",
     )
 
 
@@ -227,12 +222,7 @@ def _named_missing(subject: Subject, now: float) -> Found | None:
 
 
 def _deletion_hangs(subject: Subject, now: float) -> Found | None:
-    return _due(
-        subject.unsettled,
-        deletion_hangs_since,
-        now,
-        lambda n: f"The deletion of {count(n, 'snapshot')} hangs.",
-    )
+    return _due(subject.unsettled, deletion_hangs_since, now, "The deletion of {} hangs.")
 
 
 def _volumes_unknown(subject: Subject, now: float) -> Found | None:
@@ -270,13 +260,9 @@ def _predecessor(subject: Subject, now: float) -> Found | None:
 
 
 def _piling_up(subject: Subject, now: float) -> Found | None:
-    objective = subject.row.objective
-    most = objective.max_snapshots or MOST_SNAPSHOTS
-    if subject.row.snapshots <= most:
-        return None
-    return Found(
-        UNKNOWN, f"The VM has {count(subject.row.snapshots, 'snapshot')}; the limit is {most}."
-    )
+    number, most = subject.row.snapshots, subject.row.objective.max_snapshots or MOST_SNAPSHOTS
+    text = f"The VM has {count(number, 'snapshot')}; the limit is {most}."
+    return Found(UNKNOWN, text) if number > most else None
 
 
 def _too_old(subject: Subject, now: float) -> Found | None:
@@ -294,15 +280,15 @@ def _too_old(subject: Subject, now: float) -> Found | None:
         taken = data_time(each)
         return None if taken is None else taken + most
 
-    return _due(old, since, now, lambda n: f"Older than {span(most)}: {count(n, 'snapshot')}.")
+    return _due(old, since, now, f"Older than {span(most)}: {{}}.")
 
 
 def _orphaned(subject: Subject, now: float) -> Found | None:
     if not (subject.orphan and subject.snapshots):
         return None
-    number = len(subject.snapshots)
     names = tuple(each.name for each in subject.snapshots)
-    return Found(UNKNOWN, f"The VM was deleted and left {count(number, 'snapshot')}.", "", names)
+    text = f"The VM was deleted and left {count(len(names), 'snapshot')}."
+    return Found(UNKNOWN, text, "", names)
 
 
 FINDERS: dict[str, Callable[[Subject, float], Found | None]] = {
