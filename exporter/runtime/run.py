@@ -140,6 +140,7 @@ class Exporter:
             StatusHandlers(
                 facts=lambda: facts(publication, fleet, reloader, started=started),
                 wall=wall,
+                secrets=lambda: fleet.connection.client.transport.access.secrets(),
                 configuration=lambda: reloader.settings.effective_yaml(),
                 version=__version__,
                 telemetry_path=path,

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import msgspec
@@ -40,12 +41,14 @@ class StatusHandlers:
     """Answers with the page, its parts, and the same as JSON.
 
     facts: what is known now; wall: seconds since the epoch.
+    secrets: of the credential, which Palette could repeat in the error of a snapshot.
     configuration: the active settings as text, without secrets.
     Everything is worked out when somebody looks, in a thread; the fleet for one request at a time.
     """
 
     facts: Callable[[], Facts]
     wall: Callable[[], float]
+    secrets: Callable[[], Iterable[str]]
     configuration: Callable[[], str]
     version: str
     telemetry_path: str
@@ -136,8 +139,9 @@ class StatusHandlers:
         return web.Response(text=STYLE, content_type="text/css", headers=headers)
 
     async def _work(self, answer: Callable[[], web.Response]) -> web.Response:
+        secrets = [*filter(None, self.secrets())]
         async with self._one_at_a_time:
-            return await asyncio.to_thread(answer)
+            return await asyncio.to_thread(lambda: _without(answer(), secrets))
 
     def _project(self, facts: Facts, query: Query) -> StatusView:
         vms = self._assessments.of_all(facts.published, facts.objectives, facts.now)
@@ -204,6 +208,18 @@ def _json(document: object, *, status: int = 200) -> web.Response:
     # Durations of the settings are numbers that also know how they were written.
     text = json.dumps(msgspec.to_builtins(document, enc_hook=float), ensure_ascii=False, indent=1)
     return _answer(text.encode(errors="replace"), "application/json", status)
+
+
+def _without(answer: web.Response, secrets: Iterable[str]) -> web.Response:
+    """Return an answer in which no secret is shown, as it is or escaped."""
+    body = answer.body
+    assert isinstance(body, bytes)
+    for secret in secrets:
+        escaped = escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+        for form in {secret, escaped, json.dumps(secret, ensure_ascii=False)[1:-1]}:
+            body = body.replace(form.encode(errors="replace"), b"(secret)")
+    answer.body = body
+    return answer
 
 
 def _answer(body: bytes, content_type: str, code: int) -> web.Response:

@@ -405,6 +405,22 @@ async def test_the_documents_have_anchors_and_lead_to_each_other() -> None:
                 assert not anchor or f'id="{anchor}"' in pages[file or name], f"{name}: {link}"
 
 
+async def test_a_key_that_palette_repeats_in_an_error_is_not_shown() -> None:
+    key, found = "k3y/\"with<odd>'&signs", world()
+    document_ = requested(name="echo", vm="db-01", namespace="vms", at=NOW - 600)
+    found.put_snapshot(EAST, failed(started(document_, NOW - 590, None), NOW - 300, f"key {key}"))
+    demo = {"api_keys": {key}}
+    async with exporting(
+        found, targets=[target(EAST)], palette={"api_key": key}, demo=demo
+    ) as running:
+        await running.refresh()
+        for path in ("/", f"/vms/{EAST}/vms/db-01"):
+            for text in (await get(running, path), await get(running, f"/api/v1{path}")):
+                assert "with<odd>" not in unescape(text[1])
+        assert "key (secret)" in (await get(running, f"/vms/{EAST}/vms/db-01"))[1]
+        assert "key (secret)" in (await get(running, f"/api/v1/vms/{EAST}/vms/db-01"))[1]
+
+
 async def test_the_configuration_shows_no_secret() -> None:
     async with exporting(world(), targets=[target(EAST)]) as running:
         _, page, _ = await get(running, "/config")
