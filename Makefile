@@ -14,9 +14,10 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # To run takes only what requirements.lock pins; the tools for development come on top.
-$(READY): requirements.lock pyproject.toml
+# What builds the wheel comes along: a checkout renders its documents as the wheel does.
+$(READY): requirements.lock requirements-build.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
 	@touch $@
 
 $(DEV_READY): $(READY) requirements-dev.lock
