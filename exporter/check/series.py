@@ -17,13 +17,7 @@ from exporter.snapshot import (
 SNAPSHOTS, VMS = 1_000, 333
 """The fleet that is counted: three snapshots for each virtual machine."""
 
-USED_BY_NOTHING = frozenset(
-    {
-        "palette_vm_info",
-        "palette_cluster_info",
-        "palette_vm_oldest_snapshot_timestamp_seconds",
-    }
-)
+USED_BY_NOTHING = frozenset({"palette_cluster_info", "palette_vm_info"})
 """Families that no shipped rule and no shipped dashboard needs."""
 
 
