@@ -1,4 +1,4 @@
-# Every target sets up .venv by itself; the stamp makes the second time instant.
+# Every target sets up .venv first; the stamp makes the second run instant.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CONFIG ?= config.yaml
+EXPORTER_PORT ?= 10180
+PROMETHEUS_PORT ?= 9090
+ALERTMANAGER_PORT ?= 9093
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test lint docs fuzz soak bench lock sbom release clean stack rules manifests dashboards
@@ -13,9 +16,13 @@ CONFIG ?= config.yaml
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-# To run takes only what requirements.lock pins; the tools for development come on top.
-# What builds the wheel comes along: a checkout renders its documents as the wheel does.
+# `make demo` needs only what requirements.lock pins; development adds its tools.
+# The build tools are included because a checkout renders its documents as the wheel does.
 $(READY): requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'make: $(PYTHON) is missing or older than 3.11. Install Python 3.11 or later, or: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'make: $(PYTHON) has no venv. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
 	@touch $@
@@ -25,14 +32,15 @@ $(DEV_READY): $(READY) requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## run against the built-in simulated Palette, http://127.0.0.1:10180/
-	$(BIN)/python -m exporter --demo --web.listen-address=127.0.0.1:10180
+demo: $(READY) ## run against the built-in simulated Palette, http://127.0.0.1:10180/ (EXPORTER_PORT)
+	$(BIN)/python -m exporter --demo --web.listen-address=127.0.0.1:$(EXPORTER_PORT)
 
 run: $(READY) ## run with CONFIG (config.yaml)
 	$(BIN)/python -m exporter --config.file=$(CONFIG)
 
 stack: $(READY) ## demo, Prometheus and Alertmanager on this machine, without containers
-	$(BIN)/python deploy/stack/run.py
+	$(BIN)/python deploy/stack/run.py --exporter-port=$(EXPORTER_PORT) \
+	  --prometheus-port=$(PROMETHEUS_PORT) --alertmanager-port=$(ALERTMANAGER_PORT)
 
 rules: $(DEV_READY) ## generate the alert and recording rules
 	$(BIN)/python deploy/prometheus/generate_rules.py
@@ -43,23 +51,23 @@ manifests: $(DEV_READY) rules ## render the kustomize manifests from the Helm ch
 dashboards: $(DEV_READY) ## generate the Grafana dashboards
 	$(BIN)/python deploy/grafana/build.py
 
-# More at a time than there are cores, as most tests wait for processes that they started.
+# More workers than cores: most tests wait for processes that they started.
 test: $(DEV_READY) lint ## lint, types and all tests
 	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-lint: $(DEV_READY) ## ruff, mypy --strict, and whether generated documents are up to date
+lint: $(DEV_READY) ## ruff, mypy --strict, and check that generated documents are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python docs/generate.py --check
 
-docs: $(DEV_READY) ## write the generated documents anew
+docs: $(DEV_READY) ## generate the generated documents
 	$(BIN)/python docs/generate.py
 
 fuzz: $(DEV_READY) ## 200,000 spoiled payloads through the decoder, 20,000 through the whole path
 	$(BIN)/python -m tests.fuzz
 
-soak: $(DEV_READY) ## ten minutes (SOAK_SECONDS) of changes and faults: does it grow, leak or err?
+soak: $(DEV_READY) ## ten minutes (SOAK_SECONDS) of changes and faults; fails on growth, leaks and errors
 	$(BIN)/python -m tests.soak
 
 bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes next to nginx
@@ -68,7 +76,7 @@ bench: $(DEV_READY) ## figures: requests within the API's limits, scrapes next t
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.sizing
 
-lock: ## resolve requirements*.lock anew from pyproject.toml (needs uv)
+lock: ## resolve requirements*.lock from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -63,6 +63,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--job", default=shipped["job"], help="name of the scrape job")
     parser.add_argument("--runbook-url", default=shipped["runbook_url"])
     parser.add_argument("--status-url", default=shipped["status_url"])
+    parser.add_argument("--for-all", metavar="DURATION", help="of all alerts; --for overrides it")
     for flag, what in (
         ("--threshold", "NAME=NUMBER: " + ", ".join(THRESHOLDS)),
         ("--severity", "KEY=SEVERITY of an alert: " + ", ".join(sorted(_keys()))),
@@ -86,6 +87,11 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _waits(given: argparse.Namespace) -> dict[str, str]:
+    shared = dict.fromkeys(_keys(), given.for_all) if given.for_all else {}
+    return shared | dict(getattr(given, "for"))
+
+
 def _keys() -> set[str]:
     made = groups(Options())
     return {rule.key for group in made.values() for rule in group.rules if isinstance(rule, Alert)}
@@ -107,7 +113,7 @@ def main() -> int:
         status_url=given.status_url,
         thresholds=dict(given.threshold),
         severities=dict(given.severity),
-        waits=dict(getattr(given, "for")),
+        waits=_waits(given),
         labels=dict(given.label),
     )
     rules = given.output or HERE / "rules"

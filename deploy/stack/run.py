@@ -1,6 +1,7 @@
 """Runs a demo of the exporter, Prometheus and Alertmanager on this machine, until Ctrl-C.
 
-What the containers of deploy/compose.yaml do, from the programs that are installed here.
+It is deploy/compose.yaml without containers, and its alerts fire after 30 s instead of the shipped
+minutes.
 """
 
 import argparse
@@ -24,16 +25,22 @@ PROMETHEUS = ROOT / "deploy" / "prometheus"
 ALERTMANAGER = ROOT / "deploy" / "alertmanager"
 HOST = "127.0.0.1"
 PORTS: Mapping[str, int] = {"exporter": 10180, "prometheus": 9090, "alertmanager": 9093}
-"""The ports unless told otherwise, as the shipped configuration of Prometheus has them."""
+"""The default ports, those of the shipped configuration of Prometheus."""
+
+WAIT = "30s"
+"""How long the condition of each alert has to hold, so that all fire within two minutes."""
+
+INTERVAL = "10s"
+"""Between scrapes, and between evaluations of the rules."""
 
 PACKAGES = (
     ("prometheus", ("prometheus",)),
     ("prometheus-alertmanager", ("prometheus-alertmanager", "alertmanager")),
 )
-"""Debian's packages, and what the program in each is called."""
+"""Debian's packages, and the names of the program in each."""
 
 PATIENCE = 10.0
-"""Seconds that a program has for ending by itself."""
+"""Seconds that a program has to end after SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +52,11 @@ class Program:
 
 
 class CannotStartError(Exception):
-    """What is missing, in a sentence."""
+    """The sentence says what is missing and what to do."""
 
 
 def main() -> int:
-    """Run everything until Ctrl-C or SIGTERM; 1 where something is missing, or ended by itself."""
+    """Run everything until Ctrl-C or SIGTERM; return 1 if a program is missing or has ended."""
     ports = _ports()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,7 +84,7 @@ def _programs(folder: Path, ports: Mapping[str, int]) -> list[Program]:
     _check_free(ports)
     at = {name: f"{HOST}:{port}" for name, port in ports.items()}
     configuration = folder / "prometheus.yml"
-    configuration.write_text(_configuration(at))
+    configuration.write_text(_configuration(at, _rules(folder)))
     exporter = [sys.executable, "-m", "exporter", "--demo"]
     return [
         Program(name="exporter", command=[*exporter, f"--web.listen-address={at['exporter']}"]),
@@ -99,17 +106,29 @@ def _programs(folder: Path, ports: Mapping[str, int]) -> list[Program]:
                 f"--storage.path={folder / 'alertmanager'}",
                 f"--web.listen-address={at['alertmanager']}",
                 f"--web.external-url=http://{at['alertmanager']}/",
-                # There is only one, and nobody else is to find it.
+                # A single Alertmanager needs no port for a cluster.
                 "--cluster.listen-address=",
             ],
         ),
     ]
 
 
-def _configuration(at: Mapping[str, str]) -> str:
-    """Return the shipped configuration of Prometheus, at these addresses."""
+def _rules(folder: Path) -> Path:
+    """Generate the shipped rules with short waits and return their directory."""
+    rules = folder / "rules"
+    generate = [sys.executable, str(PROMETHEUS / "generate_rules.py")]
+    options = [f"--output={rules}", f"--for-all={WAIT}"]
+    environ = _environment() | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([*generate, *options], env=environ, check=True)
+    (rules / "prometheusrule.yaml").unlink()  # for Kubernetes
+    return rules
+
+
+def _configuration(at: Mapping[str, str], rules: Path) -> str:
+    """Return the shipped configuration of Prometheus with these addresses and rules."""
     shipped = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
-    shipped["rule_files"] = [str(PROMETHEUS / name) for name in shipped["rule_files"]]
+    shipped["global"] |= {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL}
+    shipped["rule_files"] = [f"{rules}/*.yaml"]
     (server,) = shipped["alerting"]["alertmanagers"]
     server["static_configs"] = [{"targets": [at["alertmanager"]]}]
     (job,) = shipped["scrape_configs"]
@@ -123,8 +142,8 @@ def _found() -> list[str]:
     missing = [package for package, path in paths.items() if path is None]
     if missing:
         raise CannotStartError(
-            f"{' and '.join(missing)} cannot be found. On Debian: "
-            f"apt install {' '.join(missing)}; with Docker there is deploy/compose.yaml instead"
+            f"{' and '.join(missing)} cannot be found. On Debian: apt install "
+            f"{' '.join(missing)}. With Docker: docker compose -f deploy/compose.yaml up"
         )
     return [path for path in paths.values() if path]
 
@@ -140,10 +159,10 @@ def _check_free(ports: Mapping[str, int]) -> None:
             try:
                 probe.bind((HOST, port))
             except OSError as error:
-                # Debian starts its services by themselves as soon as they are installed.
+                # Debian starts the services of its packages when they are installed.
                 raise CannotStartError(
-                    f"port {port} for {name} is taken; is there a service of it to be stopped? "
-                    f"Or choose another: python deploy/stack/run.py --{name}-port=..."
+                    f"port {port} ({name}) is in use. Stop the program that uses it, or: "
+                    f"make stack {name.upper()}_PORT={port + 1}"
                 ) from error
 
 
@@ -162,7 +181,7 @@ def _run(programs: Sequence[Program], folder: Path, welcome: str, stop: threadin
 
 def _start(program: Program, folder: Path, running: ExitStack) -> "subprocess.Popen[bytes]":
     log = running.enter_context((folder / f"{program.name}.log").open("wb"))
-    # In a session of its own, so that Ctrl-C reaches only us and each is ended in turn.
+    # A new session, so that Ctrl-C reaches only this process, which ends the others in order.
     process = subprocess.Popen(
         [*map(str, program.command)],
         cwd=ROOT,
@@ -176,7 +195,7 @@ def _start(program: Program, folder: Path, running: ExitStack) -> "subprocess.Po
 
 
 def _environment() -> dict[str, str]:
-    """Return this environment without settings of the exporter, which a demo does not heed."""
+    """Return this environment without settings of the exporter, which the demo refuses."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -200,11 +219,13 @@ def _tail(log: Path) -> str:
 def _welcome(ports: Mapping[str, int]) -> str:
     at = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     return f"""\
-exporter      {at["exporter"]}/metrics
+Status page   {at["exporter"]}/
+Metrics       {at["exporter"]}/metrics
 Prometheus    {at["prometheus"]}/
 Alertmanager  {at["alertmanager"]}/
               amtool --alertmanager.url={at["alertmanager"]} alert (Debian's has no web page)
-Ctrl-C ends all of them; nothing is kept."""
+Alerts fire after {WAIT} in this demo; the shipped rules wait for minutes.
+Press Ctrl-C to stop everything. Nothing is kept."""
 
 
 if __name__ == "__main__":

@@ -154,8 +154,9 @@ def test_the_stack_runs_until_it_is_interrupted(tmp_path: Path) -> None:
     binary("prometheus-alertmanager", "alertmanager")
     with stack(TMPDIR=str(tmp_path)) as process:
         assert process.stdout
-        urls = [re.search(r"http://\S+", process.stdout.readline()) for _ in PROGRAMS]
-        exporter, prometheus, alertmanager = (found[0] for found in urls if found)
+        urls = [re.search(r"http://\S+", process.stdout.readline()) for _ in ("page", *PROGRAMS)]
+        page, exporter, prometheus, alertmanager = (found[0] for found in urls if found)
+        assert exporter == f"{page}metrics"
         eventually_answers(f"{alertmanager}api/v2/status")
         found = eventually_answers(f"{prometheus}api/v1/alertmanagers", "activeAlertmanagers")
         assert found["activeAlertmanagers"][0]["url"].startswith(alertmanager)
@@ -169,6 +170,8 @@ def test_the_stack_runs_until_it_is_interrupted(tmp_path: Path) -> None:
             "alerting",
             "recording",
         }
+        waits = {rule.get("duration", 0) for group in rules for rule in group["rules"]}
+        assert max(waits) == 30, "alerts of the demo fire within two minutes"
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
         assert process.stderr
@@ -211,5 +214,6 @@ def test_the_stack_says_which_port_is_taken(tmp_path: Path) -> None:
             timeout=SECONDS,
         )
     assert done.returncode == 1
-    assert f"port {port} for exporter is taken" in done.stderr
+    assert f"port {port} (exporter) is in use" in done.stderr
+    assert f"make stack EXPORTER_PORT={port + 1}" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""A checkout of one's own, a simulated Palette and an exporter, for what documents tell to do."""
+"""A copy of the checkout, a simulated Palette and an exporter, for the commands in the docs."""
 
 import shutil
 import sys
@@ -13,7 +13,10 @@ from exporter.demo.api import API_KEY
 from tests.docs.sandbox import Sandbox, answers, serving
 from tests.process import ROOT, environment
 
-_LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__")
+_LEFT_OUT = shutil.ignore_patterns(
+    *(".git", ".venv", "venv", "env", "build", ".*_cache", ".hypothesis", "__pycache__"),
+    "*.egg-info",
+)
 
 EXPORTED = {
     "discovery": {"enabled": True},
@@ -27,7 +30,7 @@ EXPORTED = {
         }
     ],
 }
-"""What the exporter watches that documents ask: all clusters, and a snapshot that is not there."""
+"""The configuration of the exporter for the docs: all clusters, and a snapshot that is missing."""
 
 
 @pytest.fixture(scope="session")
