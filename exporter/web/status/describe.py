@@ -57,7 +57,7 @@ def path(each: Assessed) -> str | None:
 
 def vm_view(each: Assessed, owner_label: str) -> VmView:
     """Return a VM as the list shows it."""
-    return VmView(**_fields(each, owner_label, quotes=False))
+    return VmView(**_fields(each, owner_label))
 
 
 def vm_detail(each: Assessed, owner_label: str, now: float) -> VmDetailView:
@@ -70,7 +70,7 @@ def vm_detail(each: Assessed, owner_label: str, now: float) -> VmDetailView:
     )
     vm = subject.vm
     return VmDetailView(
-        **_fields(each, owner_label, quotes=True),
+        **_fields(each, owner_label),
         time=moment(now),
         uid=vm.uid if vm else "",
         created=instant(vm.created_at) if vm else None,
@@ -86,8 +86,7 @@ def owner_of(each: Assessed, owner_label: str) -> str | None:
     return dict(vm.labels).get(owner_label) if vm and owner_label else None
 
 
-def _fields(each: Assessed, owner_label: str, *, quotes: bool) -> dict[str, Any]:
-    # Lists quote no error text: it is Palette's, and can be long or repeat what it was sent.
+def _fields(each: Assessed, owner_label: str) -> dict[str, Any]:
     subject = each.subject
     row, vm = subject.row, subject.vm
     point, max_age, deadline = row.recovery_point, row.objective.max_age, row.deadline
@@ -104,7 +103,7 @@ def _fields(each: Assessed, owner_label: str, *, quotes: bool) -> dict[str, Any]
         "status": vm.status if vm else "",
         "verdict": each.verdict.value,
         "reasons": each.judgement.reasons,
-        "problems": [_problem(each, found, quotes=quotes) for found in each.findings],
+        "problems": [_problem(each, found) for found in each.findings],
         "as_of": instant(subject.read_at),
         "stale": each.stale,
         "snapshots": row.snapshots,
@@ -136,7 +135,7 @@ def _unprotected(found: UnprotectedVolumes | None) -> dict[str, Sequence[str]] |
     return None if found is None else found._asdict()
 
 
-def _problem(each: Assessed, found: Finding, *, quotes: bool) -> ProblemView:
+def _problem(each: Assessed, found: Finding) -> ProblemView:
     subject = each.subject
     labels = {
         "cluster_uid": subject.cluster.uid,
@@ -151,7 +150,7 @@ def _problem(each: Assessed, found: Finding, *, quotes: bool) -> ProblemView:
         severity=found.severity.value,
         since=instant(found.since),
         text=found.text,
-        quote=found.quote if quotes else "",
+        quote=found.quote,
         runbook=f"docs/runbooks.md?{urlencode(labels, errors='replace')}#{found.problem.runbook}",
     )
 
