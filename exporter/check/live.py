@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from exporter.check.hints import hint
-from exporter.check.round import Discovered, Round
+from exporter.check.round import Round
 from exporter.check.text import plural, printable, some, table
 from exporter.snapshot import ClusterState, Unread
 
@@ -36,11 +36,10 @@ def unreadable_lines(found: Round) -> Iterator[str]:
 
 
 def _discovery(found: Round) -> Iterator[str]:
-    if isinstance(found.discovery, Discovered):
-        selected = f"{found.discovery.selected} of {found.discovery.found} clusters selected"
-        yield f"Discovery: {selected}."
-    elif found.discovery is not None:
-        yield f"Discovery: failed, {found.discovery.reason}."
+    if found.discovery_failure:
+        yield f"Discovery: failed, {found.discovery_failure.reason}."
+    elif state := found.discovery:
+        yield f"Discovery: {state.selected} of {state.found} clusters selected."
 
 
 def _clusters(found: Round) -> Iterator[str]:
@@ -79,9 +78,8 @@ def _why(state: ClusterState) -> str:
 def _failures(found: Round) -> Iterator[str]:
     """Yield each kind of failure once, with its first message and the clusters that have it."""
     kinds: defaultdict[tuple[str, str], list[tuple[str, Unread]]] = defaultdict(list)
-    if isinstance(found.discovery, Unread):
-        kinds[found.discovery.reason, found.discovery.kind].append(("discovery", found.discovery))
-    for name, why in found.failures:
+    undiscovered = [("discovery", found.discovery_failure)] if found.discovery_failure else []
+    for name, why in (*undiscovered, *found.failures):
         kinds[why.reason, why.kind].append((name, why))
     for failures in kinds.values():
         names, (_, why) = [name for name, _ in failures], failures[0]
@@ -99,7 +97,7 @@ def _result(found: Round) -> str:
         return f"Result: everything could be read {requests}."
     failed, missing = len(found.failures), len(found.unmatched)
     reasons = [
-        *(["discovery failed"] if isinstance(found.discovery, Unread) else []),
+        *(["discovery failed"] if found.discovery_failure else []),
         *([f"{failed} of {plural(len(found.states), 'cluster')} not read"] if failed else []),
         *([f"{missing} without a match"] if missing else []),
     ]

@@ -14,7 +14,7 @@ from exporter.check.live import unreadable_lines
 from exporter.check.round import Round
 from exporter.check.text import plural, printable, table
 from exporter.findings import Subject, findings, judge, subjects
-from exporter.snapshot import ClusterState, Unread
+from exporter.snapshot import ClusterState
 from exporter.verdict import Verdict
 
 WORST_FIRST = (Verdict.NOT_PROTECTED, Verdict.UNKNOWN, Verdict.PROTECTED, Verdict.EXEMPT)
@@ -69,8 +69,10 @@ class Report:
     @property
     def summary(self) -> dict[str, Any]:
         """What the rows amount to, as the JSON has it."""
-        counts = Counter(row.verdict for row in self.vms)
-        discovery = self.found.discovery
+        counts, undiscovered = (
+            Counter(row.verdict for row in self.vms),
+            self.found.discovery_failure,
+        )
         return {
             "time": _time(self.found.now),
             "complete": self.found.complete and not self.found.unreadable,
@@ -83,7 +85,7 @@ class Report:
                 row.objective_seconds is None and row.verdict != Verdict.EXEMPT for row in self.vms
             ),
             "unreadable_values": list(self.found.unreadable),
-            "discovery_error": discovery.message if isinstance(discovery, Unread) else None,
+            "discovery_error": undiscovered.message if undiscovered else None,
             "failures": [
                 {"what": name, "reason": why.reason, "error": why.message}
                 for name, why in self.found.failures

@@ -3,18 +3,11 @@
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from exporter.refresh.discovery import DiscoveryState
 from exporter.refresh.targets import ClusterTargets, Target
 from exporter.rollup import Objective
 from exporter.snapshot import ClusterState, Listing, Unread
-
-
-class Discovered(NamedTuple):
-    """What discovery found: clusters on the dashboard, and those that the settings select."""
-
-    found: int
-    selected: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +24,7 @@ class Round:
     targets: Sequence[Target] = ()
     objectives: Sequence[Objective] = ()
     clusters: Sequence[tuple[ClusterTargets, ClusterState]] = ()
-    discovery: Discovered | Unread | None = None
+    discovery: DiscoveryState | None = None
     requests: int = 0
     unreadable: Sequence[str] = ()
     sharded: bool = False
@@ -41,6 +34,12 @@ class Round:
     def states(self) -> list[ClusterState]:
         """The state of each cluster."""
         return [state for _, state in self.clusters]
+
+    @property
+    def discovery_failure(self) -> Unread | None:
+        """Why the clusters could not be discovered; None where they were, or discovery is off."""
+        failure = self.discovery and self.discovery.last_failure
+        return failure[0] if failure else None
 
     @property
     def failures(self) -> list[tuple[str, Unread]]:
@@ -57,7 +56,7 @@ class Round:
             if target.cluster_uid in states
             and (sentence := _unmatched(target, states[target.cluster_uid]))
         ]
-        if isinstance(self.discovery, Discovered) and not self.discovery.selected:
+        if self.discovery and self.discovery.up and not self.discovery.selected:
             found.append(
                 f"discovery: selects none of {self.discovery.found} clusters. Check "
                 "discovery.clusters, exclude_clusters, and the project of the credential."
@@ -79,7 +78,7 @@ class Round:
     @property
     def complete(self) -> bool:
         """Whether everything that is wanted exists and was read."""
-        return not (isinstance(self.discovery, Unread) or self.failures or self.unmatched)
+        return not (self.discovery_failure or self.failures or self.unmatched)
 
 
 def _vms(state: ClusterState) -> int:

@@ -9,6 +9,7 @@ from exporter.clock import Alarm, Clock
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.errors import PaletteError
+from exporter.refresh.reader import unread
 from exporter.refresh.targets import ClusterTargets, Names, with_discovered
 from exporter.snapshot import Cluster, Unread
 
@@ -106,7 +107,7 @@ class Discovery:
         try:
             found = await search.directory.ask(search.project_uid, retry_for=search.retry_for)
         except PaletteError as error:
-            self._failed(Unread(error.reason, str(error)))
+            self._failed(unread(error))
             return False
         self._succeeded(found)
         return True

@@ -76,7 +76,7 @@ class ClusterReader:
                 snapshots = group.create_task(self._snapshots(plan.snapshots))
                 machines = group.create_task(self._machines(plan.virtual_machines))
         except* PaletteError as errors:
-            failure = _unread(_first(errors))
+            failure = unread(_first(errors))
         if failure:
             return Reading(
                 outcomes=dict.fromkeys(plan.listed, failure),
@@ -104,9 +104,9 @@ class ClusterReader:
                 # A list that names a deleted VM can answer 500, as the call for one
                 # snapshot does: read one by one, that VM hinders no other.
                 if not isinstance(error, ServerError) or error.retryable:
-                    failure = _unread(error)
-                    unread = dict.fromkeys(plan.one_by_one, failure)
-                    return Reading(outcomes=unread, failure=failure, requests=len(plan.named))
+                    failure = unread(error)
+                    outcomes = dict.fromkeys(plan.one_by_one, failure)
+                    return Reading(outcomes=outcomes, failure=failure, requests=len(plan.named))
             else:
                 return Reading(
                     outcomes=listed(plan.one_by_one, found), requests=count, named_pages=count
@@ -136,7 +136,7 @@ class ClusterReader:
         except NotFound:
             return MISSING
         except PaletteError as error:
-            return _unread(error)
+            return unread(error)
 
     async def _snapshots(
         self, filters: Iterable[Filter]
@@ -188,7 +188,8 @@ def _overall(plan: Plan, named: Reading) -> Unread | None:
     return next(outcome for outcome in unread if outcome.reason == most)
 
 
-def _unread(error: PaletteError) -> Unread:
+def unread(error: PaletteError) -> Unread:
+    """Return why something could not be read."""
     return Unread(error.reason, str(error), type(error).__name__)
 
 

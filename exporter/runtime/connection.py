@@ -1,7 +1,9 @@
-"""The connection to Palette as the settings describe it."""
+"""The connection to Palette as the settings describe it, or to a simulated one."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import NamedTuple
@@ -10,6 +12,7 @@ import structlog
 from yarl import URL
 
 from exporter import __version__
+from exporter.metrics.telemetry import Telemetry
 from exporter.palette import auth
 from exporter.palette.budget import Budget
 from exporter.palette.client import Palette
@@ -25,7 +28,26 @@ USER_AGENT = f"palette-snapshot-exporter/{__version__}"
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
+REMEMBERED_FAULTS = 10_000
+"""How many unreadable values are logged; further ones are only counted."""
+
 log = structlog.get_logger()
+
+
+class FaultLog:
+    """Counts the values of Palette's answers that cannot be read, and logs each of them once."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._seen: set[Fault] = set()
+
+    def __call__(self, fault: Fault) -> None:
+        """Record a value that could not be read."""
+        self._telemetry.decode_error(fault.field)
+        if fault in self._seen or len(self._seen) >= REMEMBERED_FAULTS:
+            return
+        self._seen.add(fault)
+        log.warning("unreadable value", field=fault.field, where=fault.where, problem=fault.problem)
 
 
 class _Read(NamedTuple):
@@ -126,3 +148,14 @@ def warn_of_dangers(settings: Settings) -> None:
         log.warning("the credential travels unencrypted", palette=settings.palette.url)
     if settings.palette.tls.insecure_skip_verify:
         log.warning("Palette's certificate is not verified", palette=settings.palette.url)
+
+
+@asynccontextmanager
+async def simulated() -> AsyncIterator[Callable[[Settings], Settings]]:
+    """Run a simulated Palette and yield what points settings at it."""
+    # Here rather than at the top: only --demo needs it.
+    from exporter.demo.api import API_KEY, DemoPalette
+    from exporter.demo.world import World
+
+    async with DemoPalette(World.demo(now=time.time())) as palette:
+        yield lambda settings: settings.with_demo(url=palette.url, api_key=API_KEY)

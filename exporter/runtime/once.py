@@ -7,21 +7,18 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from exporter import __version__, revision
-from exporter.check.round import Discovered, Round
+from exporter.check.round import Round
 from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
-from exporter.palette.errors import PaletteError
 from exporter.palette.wire import Fault
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
-from exporter.refresh.discovery import Search
 from exporter.refresh.targets import ClusterTargets
 from exporter.runtime import from_settings
-from exporter.runtime.connection import Connection
-from exporter.runtime.demo import simulated
+from exporter.runtime.connection import Connection, simulated
 from exporter.runtime.fleet import Fleet
 from exporter.settings import Settings
-from exporter.snapshot import ClusterState, Unread
+from exporter.snapshot import ClusterState
 from exporter.store import Store
 
 PATIENCE = 5.0
@@ -67,31 +64,22 @@ async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -
     for part in (connection, fleet):
         (await part.prepare(settings))()
     context = replace(fleet.plan.context, interval=PATIENCE)
-    wanted, discovery = await _discover(fleet.plan.configured, fleet.plan.search)
+    wanted, discovery = fleet.plan.configured, fleet.discovery
+    if discovery:
+        await discovery.ask()
+        wanted = discovery.wanted
     ours = [each for each in wanted if each.uid in context.share]
     states = await _states(ours, context, progress)
     return Round(
         targets=from_settings.targets(settings),
         objectives=tuple(map(from_settings.objective, settings.objectives)),
         clusters=tuple(zip(ours, states, strict=True)),
-        discovery=discovery,
+        discovery=discovery.state if discovery else None,
         requests=tally.requests,
         unreadable=sorted(f"{each.where}: {each.field} {each.problem}" for each in faults),
         sharded=settings.shard.total > 1,
         now=time.time(),
     )
-
-
-async def _discover(
-    configured: tuple[ClusterTargets, ...], search: Search | None
-) -> tuple[tuple[ClusterTargets, ...], Discovered | Unread | None]:
-    if search is None:
-        return configured, None
-    try:
-        found = await search.directory.ask(search.project_uid, retry_for=search.retry_for)
-    except PaletteError as error:
-        return configured, Unread(error.reason, str(error), type(error).__name__)
-    return search.wanted(found), Discovered(len(found), len(search.selected(found)))
 
 
 async def _states(

@@ -25,57 +25,38 @@ FIXED = (("web", "listen_address"), ("web", "telemetry_path"))
 """Section and key of what stays as it was at the start."""
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(slots=True)
-class Fixed:
-    """The settings that cannot change while the exporter runs."""
+class Process:
+    """What concerns the process as a whole: its address, its log, and who can read its secrets.
 
-    _first: Settings | None = field(default=None, init=False)
+    first: the settings of the start. config_file: where they are from.
+    """
+
+    first: Settings
+    config_file: Path | None
+    _warned: set[Path] = field(default_factory=set, init=False)
+    _log: Log = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._log = self.first.log
 
     async def prepare(self, settings: Settings) -> Commit:
-        """Refuse values that differ from those of the start."""
-        first = self._first = self._first or settings
+        """Refuse changes that need a restart; warn, once a file, of secrets that all can read."""
         changed = [
             f"{section}.{key}: cannot change while the exporter runs; it stays {before} until a "
             "restart"
             for section, key in FIXED
-            if (before := getattr(getattr(first, section), key))
+            if (before := getattr(getattr(self.first, section), key))
             != getattr(getattr(settings, section), key)
         ]
         if changed:
             raise SettingsError(changed)
-        return _nothing
-
-
-@dataclass(slots=True)
-class SecretFiles:
-    """Warns about secrets that every user of the machine can read, once for each file."""
-
-    config_file: Path | None
-    _warned: set[Path] = field(default_factory=set, init=False)
-
-    async def prepare(self, settings: Settings) -> Commit:
-        """Warn at once; that is as true where the settings are refused."""
         await asyncio.to_thread(warn_world_readable, settings, self.config_file, self._warned)
-        return _nothing
-
-
-@dataclass(slots=True)
-class Logs:
-    """Level and format of the log."""
-
-    active: Log | None = None
-
-    async def prepare(self, settings: Settings) -> Commit:
-        """Change both where they differ from the active ones."""
 
         def commit() -> None:
-            if settings.log != self.active:
+            if settings.log != self._log:
                 configure(level=settings.log.level, log_format=settings.log.format)
-            self.active = settings.log
+            self._log = settings.log
 
         return commit
 

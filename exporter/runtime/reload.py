@@ -16,6 +16,9 @@ from exporter.settings import Settings, SettingsError
 
 STOPPING = "the exporter is stopping"
 
+NO_THREAD = "can't start new thread"
+"""What Python's RuntimeError says where the system allows no more threads."""
+
 PAUSE = 1.0
 """Seconds between two reloads: each of them asks Palette for the clusters."""
 
@@ -99,7 +102,8 @@ class Reloader:
             settings = await asyncio.to_thread(self.read)
             commits = await self._prepare(settings)
         except (SettingsError, OSError, RuntimeError) as error:
-            # A RuntimeError is how Python reports that it cannot start a thread.
+            if isinstance(error, RuntimeError) and str(error) != NO_THREAD:
+                raise
             self._refuse(_reason(error))
             return self.refused
         self._commit(settings, commits)

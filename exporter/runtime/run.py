@@ -12,12 +12,9 @@ from exporter import __version__, revision
 from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
-from exporter.palette.wire import Fault
-from exporter.runtime.connection import Connection
-from exporter.runtime.demo import simulated
+from exporter.runtime.connection import Connection, FaultLog, simulated
 from exporter.runtime.fleet import Fleet
-from exporter.runtime.page import facts
-from exporter.runtime.parts import Fixed, Logs, Probes, Publication, SecretFiles
+from exporter.runtime.parts import Probes, Process, Publication
 from exporter.runtime.reload import Reloadable, Reloader
 from exporter.runtime.signals import Signals
 from exporter.runtime.web_config import WebConfigLoader
@@ -29,27 +26,9 @@ from exporter.web.probe import ProbeHandler
 from exporter.web.reload import ReloadHandler
 from exporter.web.scrapes import Scrapes
 from exporter.web.status.handlers import StatusHandlers
-
-REMEMBERED_FAULTS = 10_000
-"""How many unreadable values are logged; further ones are only counted."""
+from exporter.web.status.project import Facts
 
 log = structlog.get_logger()
-
-
-class FaultLog:
-    """Counts the values of Palette's answers that cannot be read, and logs each of them once."""
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
-        self._seen: set[Fault] = set()
-
-    def __call__(self, fault: Fault) -> None:
-        """Record a value that could not be read."""
-        self._telemetry.decode_error(fault.field)
-        if fault in self._seen or len(self._seen) >= REMEMBERED_FAULTS:
-            return
-        self._seen.add(fault)
-        log.warning("unreadable value", field=fault.field, where=fault.where, problem=fault.problem)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,13 +93,11 @@ class Exporter:
     def _parts(self, settings: Settings) -> Sequence[Reloadable]:
         # Publication comes last: what is published while others prepare has to be rendered too.
         return (
-            Fixed(),
+            Process(settings, self.source.config_file),
             self.connection,
             self.fleet,
             self.probes,
             self.web_config,
-            Logs(settings.log),
-            SecretFiles(self.source.config_file),
             self.publication,
         )
 
@@ -138,7 +115,7 @@ class Exporter:
             ),
             ProbeHandler(probing=lambda: self.probes.probing, wall=wall, slices=slices),
             StatusHandlers(
-                facts=lambda: facts(publication, fleet, reloader, started=started),
+                facts=lambda: self._facts(started),
                 wall=wall,
                 secrets=lambda: fleet.connection.client.transport.access.secrets(),
                 configuration=lambda: reloader.settings.effective_yaml(),
@@ -147,6 +124,27 @@ class Exporter:
             ),
             ReloadHandler(reload=reloader.reload, enabled=lambda: guard.config().enable_lifecycle),
             guard,
+        )
+
+    def _facts(self, started: float) -> Facts:
+        """Return what the status page is made from; started: seconds since the epoch."""
+        fleet, render = self.fleet, self.publication.scrape_options.render
+        context = fleet.plan.context
+        return Facts(
+            published=self.publication.store.view(),
+            known=fleet.loops.clusters,
+            objectives=render.objectives,
+            owner_label=render.owner_label,
+            discovery=fleet.discovery.state if fleet.discovery else None,
+            ready=fleet.ready,
+            version=__version__,
+            shard=(context.share.ordinal, context.share.total),
+            reload_error=self.reloader.refused,
+            round_seconds=fleet.loops.requests / context.rate,
+            interval=context.interval,
+            rate_in_use=fleet.connection.client.budget.rate_in_use(),
+            started=started,
+            now=self.clock.wall(),
         )
 
     async def run(self, *, demo: bool = False) -> None:
