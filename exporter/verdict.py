@@ -19,11 +19,11 @@ DELETED_WITHIN = 30 * MINUTE  # from the deletion timestamp until a snapshot is 
 NEW_VM = DAY  # from its creation, a VM without an objective needs no snapshot
 MOST_SNAPSHOTS = 31  # of one VM, if no objective sets max_snapshots
 OLDEST_SNAPSHOT = 30 * DAY  # if no objective sets max_snapshot_age
-MISSED_INTERVALS = 3  # of scheduled snapshots, that may pass without a new one
+MISSED_INTERVALS = 3  # of scheduled snapshots that can pass without a new one
 SCHEDULE_STOPPED = 2 * DAY  # without a scheduled snapshot, however short the interval is
-UNREAD_FOR = 5 * MINUTE  # for which refreshes of a cluster may fail
+UNREAD_FOR = 5 * MINUTE  # for which refreshes of a cluster can fail
 STALE_AFTER = HOUR  # since the last success, until nothing of a cluster is believed
-NOTHING_READ_FOR = 15 * MINUTE  # for which an exporter may know no cluster, or have read none
+NOTHING_READ_FOR = 15 * MINUTE  # for which an exporter can know no cluster, or have read none
 
 
 class Severity(StrEnum):
@@ -106,7 +106,7 @@ _TABLE = (
         threshold=READY_WITHIN,
         title="Data lost",
         meaning="A snapshot that succeeded can no longer be restored: its data is lost. Other "
-        "snapshots on the same storage may be lost too.",
+        "snapshots on the same storage might be lost too.",
         look_at="The error of the snapshot, and its VolumeSnapshots in the cluster.",
         alert="PaletteSnapshotDataLost",
     ),
@@ -179,7 +179,7 @@ _TABLE = (
         name="state_left_out",
         title="TPM state left out",
         meaning="The newest restorable snapshot does not hold the TPM or EFI state of the VM. "
-        "A restored VM starts with an empty state: encrypted disks may stay locked.",
+        "A restored VM starts with an empty state: encrypted disks can stay locked.",
         look_at="The StorageClass of the VM's persistent state.",
         alert="PaletteSnapshotIncomplete",
     ),
@@ -195,7 +195,7 @@ _TABLE = (
         name="not_ready_yet",
         threshold=READY_WITHIN,
         title="Not ready yet",
-        meaning="A snapshot succeeded and is still not ready. The storage may be uploading it.",
+        meaning="A snapshot succeeded and is still not ready. The storage might be uploading it.",
         look_at="The VolumeSnapshots of the snapshot in the cluster.",
         alert="PaletteSnapshotDataLost",
     ),
@@ -227,7 +227,7 @@ _TABLE = (
         name="volumes_unknown",
         severity=Severity.INFO,
         title="Volumes unknown",
-        meaning="Palette does not say which volumes the VM has, so nobody knows whether its "
+        meaning="Palette does not say which volumes the VM has, so it is not known whether its "
         "snapshots hold all of them.",
         look_at="The VM's spec, and the exporter's log for values that it could not read.",
         alert="PaletteVMVolumesUnknown",
@@ -245,7 +245,7 @@ _TABLE = (
         name="predecessor",
         severity=Severity.INFO,
         title="Older than its VM",
-        meaning="The newest restorable snapshot is older than the VM: it may hold the data of "
+        meaning="The newest restorable snapshot is older than the VM: it can hold the data of "
         "an earlier VM of the same name.",
         look_at="Whether the VM was created again, or restored from a backup.",
         alert="PaletteVMOnlyPredecessorSnapshots",
@@ -256,7 +256,7 @@ _TABLE = (
         threshold=MOST_SNAPSHOTS,
         unit="snapshots",
         title="Many snapshots",
-        meaning="The VM has very many snapshots. They cost storage, and the storage may refuse "
+        meaning="The VM has very many snapshots. They cost storage, and the storage can refuse "
         "the next one.",
         look_at="The retention of the VM's snapshots.",
         alert="PaletteVMSnapshotsPilingUp",

@@ -152,5 +152,7 @@ def _word(annotation: Any) -> str:
         return "|".join(map(str, get_args(annotation)))
     if get_origin(annotation) in (Union, UnionType):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
-        annotation = getattr(annotation, "__origin__", annotation)
+    if get_origin(annotation) in (tuple, list):
+        annotation = get_args(annotation)[0]
+    annotation = getattr(annotation, "__origin__", annotation)  # of Annotated
     return _WORDS.get(annotation, "list")
