@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signals = Signals()
     printing = ("--config.check", "--config.print", "--health", "--report")
     if not any(argument.startswith(printing) for argument in arguments):
-        # Early: what is imported from here on takes a while, in which a signal may come.
+        # Early: what is imported from here on takes a while, in which a signal can come.
         signals.install()
     try:
         return _run(arguments, signals)
@@ -106,7 +106,7 @@ def _check(settings: "Settings", flags: "Flags") -> int:
         _print(_meaning(settings, demo=flags.demo))
         return _check_live(settings, flags) if flags.config_check_live else OK
     except BrokenPipeError:
-        # The reader has gone, as head does; Python would complain as it flushes at its end.
+        # The reader closed the pipe, as head does; Python would report that when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 

@@ -151,7 +151,7 @@ class Snapshot:
         if not self.ready_to_use or self.deleting or self.failed:
             return False
         if "status.phase" in self.unreadable:
-            return False  # it may be Failed
+            return False  # it might be Failed
         return self.volumes is None or self.volumes.hold_data_of(vm)
 
 
@@ -260,10 +260,10 @@ class ClusterState:
     refreshed_at: seconds since the epoch at which the last refresh ended; None before the first.
     refresh_duration: seconds that the last refresh took.
     requests: how many requests a refresh takes.
-    last_failure: why a refresh failed last, be it long ago, and the seconds since the epoch.
-    listing: what the lists told last; None where targets only name snapshots.
+    last_failure: why a refresh failed last, however long ago, and the seconds since the epoch.
+    listing: the result of the last lists; None where targets only name snapshots.
     named: what became of the snapshots that targets name.
-    due_within: seconds in which the next refresh should have read anew what this one read.
+    due_within: seconds within which the next refresh should have replaced this one's data.
     expires_at: seconds on the monotonic clock at which something in here has been kept too
         long; None where that never comes.
     """

@@ -46,7 +46,7 @@ def hangs_since(snapshot: Snapshot) -> float | None:
 
 
 def _unready(snapshot: Snapshot) -> bool:
-    """Return True if a snapshot was taken and is not ready, be it not yet or not any more."""
+    """Return True if a snapshot was taken and is not ready, either not yet or no longer."""
     if snapshot.ready_to_use or snapshot.deleting:
         return False
     phase = snapshot.counted_phase

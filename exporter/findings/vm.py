@@ -267,7 +267,7 @@ def _piling_up(subject: Subject, now: float) -> Found | None:
 
 def _too_old(subject: Subject, now: float) -> Found | None:
     most = subject.row.objective.max_snapshot_age or OLDEST_SNAPSHOT
-    # The newest restorable snapshot may be the only one.
+    # The newest restorable snapshot can be the only one.
     old = [
         each
         for each in subject.counted

@@ -26,7 +26,7 @@ _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
 
 class Headers(dict[str, str]):
-    """Request headers that may hold a secret, and do not show it."""
+    """Request headers that can hold a secret, and do not show it."""
 
     def __repr__(self) -> str:
         return f"<headers {', '.join(self)}>"
@@ -138,7 +138,7 @@ class Login:
         return True
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the password, and the tokens that requests in flight may carry."""
+        """Return the password, and the tokens that requests in flight can carry."""
         return (self._password, self._token, self._previous)
 
     async def _log_in(self, send: Send) -> str:

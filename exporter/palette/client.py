@@ -29,7 +29,7 @@ class Palette:
     report: called with each value that could not be read.
     queue: where requests wait for the budget.
     Every call takes the uid of the project whose scope it uses (None: the tenant) and the
-    seconds in which each of its requests may be retried, and raises PaletteError.
+    seconds in which each of its requests can be retried, and raises PaletteError.
     """
 
     transport: Transport

@@ -33,7 +33,7 @@ class Decoder:
         """Return what ``decode`` makes of a body.
 
         Raises InvalidResponse, before decoding, if there are more values than any page has, and
-        for any exception of ``decode``: nothing that Palette sends may end the process.
+        for any exception of ``decode``: nothing that Palette sends can end the process.
         """
         try:
             if body.count(b",") >= MOST_VALUES:
@@ -46,7 +46,7 @@ class Decoder:
                     loop = asyncio.get_running_loop()
                     outcome = await loop.run_in_executor(self._thread, _outcome, body, decode)
         finally:
-            # A traceback may keep this frame until the next pass of the garbage collector.
+            # A traceback can keep this frame until the next pass of the garbage collector.
             del body
         if isinstance(outcome, PaletteError):
             raise outcome

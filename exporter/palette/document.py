@@ -216,7 +216,7 @@ def raw_items(answer: List[Any]) -> list[Any]:
     """Return the items of a page; raises InvalidResponse if it does not look like a list."""
     if answer.items is not UNSET:
         return answer.items or []
-    # Servers written in Go may leave an empty list out. An error that was sent with status 200,
+    # Servers written in Go can leave an empty list out. An error that was sent with status 200,
     # or a single document, must not pass for an empty list.
     called_list = str(answer.kind).endswith("List")
     nameless = answer.kind is None and answer.metadata is not None
@@ -226,7 +226,7 @@ def raw_items(answer: List[Any]) -> list[Any]:
 
 
 def is_single(body: bytes) -> bool:
-    """Return True if an answer may be one document: neither a list nor a Kubernetes Status."""
+    """Return True if an answer can be one document: neither a list nor a Kubernetes Status."""
     try:
         envelope = _decoder(_Envelope).decode(body)
     except _UNDECODABLE:

@@ -9,7 +9,7 @@
     ├── Timeout             no whole answer in time; 408
     ├── ConnectionFailed    network, or an answer that broke off
     │   ├── Unresolved      the host name is not known
-    │   ├── Refused         nobody listens there
+    │   ├── Refused         no process listens on the address
     │   ├── Untrusted       the certificate is not accepted
     │   ├── TlsFailed       no TLS connection for another reason
     │   └── ProxyFailed     the proxy cannot be reached, or does not let us through (407 too)
@@ -33,7 +33,7 @@ import msgspec
 class PaletteError(Exception):
     """Any failure of a call; ``reason`` is its word in metrics.
 
-    retryable: the same request may well succeed when sent again.
+    retryable: the same request might succeed when sent again.
     retry_after: seconds Palette asked to wait before that; None where it did not say.
     """
 
@@ -54,13 +54,13 @@ class Unauthorized(PaletteError):
 
 
 class Forbidden(PaletteError):
-    """The credential is good, and not for this."""
+    """The credential has no access to this."""
 
     reason = "forbidden"
 
 
 class NotFound(PaletteError):
-    """It isn't there."""
+    """The object does not exist."""
 
     reason = "not_found"
 
@@ -94,7 +94,7 @@ class Unresolved(ConnectionFailed):
 
 
 class Refused(ConnectionFailed):
-    """Nobody listens there."""
+    """No process listens on the address."""
 
 
 class Untrusted(ConnectionFailed):
@@ -102,15 +102,15 @@ class Untrusted(ConnectionFailed):
 
 
 class TlsFailed(ConnectionFailed):
-    """No TLS connection came about, whatever the certificate."""
+    """The TLS handshake failed, for another reason than the certificate."""
 
 
 class ProxyFailed(ConnectionFailed):
-    """The proxy cannot be reached, or does not let us through."""
+    """The proxy cannot be reached, or refuses the request."""
 
 
 class InvalidResponse(PaletteError):
-    """An answer came and cannot be used."""
+    """The answer cannot be used."""
 
     reason = "invalid_response"
 

@@ -18,7 +18,7 @@ class Item(Protocol):
 
     @property
     def key(self) -> Hashable:
-        """What tells it from the others."""
+        """Its identity within the list."""
 
 
 T = TypeVar("T", bound=Item)
@@ -49,7 +49,7 @@ async def whole_list(fetch: Fetch[T], *, restarts: int = 1) -> tuple[T, ...]:
         if not items or not restarts:
             raise
     finally:
-        # A traceback may keep this frame until the next pass of the garbage collector.
+        # A traceback can keep this frame until the next pass of the garbage collector.
         items.clear()
     return await whole_list(fetch, restarts=restarts - 1)
 

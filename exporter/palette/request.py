@@ -50,7 +50,7 @@ class Request:
 
     method: str
     endpoint: str
-    # After a redirect it is what the server wrote, which may repeat the credential.
+    # After a redirect it is what the server wrote, which can repeat the credential.
     url: URL = field(repr=False)
     access: Access
     headers: Headers

@@ -89,7 +89,7 @@ async def body_of(
             chunks.append(chunk)
         return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
     finally:
-        # A traceback may keep this frame until the next pass of the garbage collector.
+        # A traceback can keep this frame until the next pass of the garbage collector.
         chunks.clear()
 
 
@@ -161,7 +161,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _why(error: BaseException | None) -> str:
-    """Return the system's words; an exception's own text may contain anything."""
+    """Return the system's words; an exception's own text can contain anything."""
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
     number = getattr(error, "errno", None) or 0
@@ -224,7 +224,7 @@ def _lost(error: BaseException, host: str) -> PaletteError:
 
 
 def _unexpected(error: BaseException, host: str) -> PaletteError:
-    # Nothing that Palette sends may end the process.
+    # Nothing that Palette sends can end the process.
     return InvalidResponse(f"an answer of {host} cannot be read ({type(error).__name__})")
 
 

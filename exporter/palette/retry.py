@@ -13,7 +13,7 @@ _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 class Patience:
-    """The time in which a call may be sent again: ``seconds``, without waits for the budget."""
+    """The time in which a call can be sent again: ``seconds``, without waits for the budget."""
 
     def __init__(
         self, seconds: float, clock: Callable[[], float], throttled: Callable[[float], None]
@@ -48,7 +48,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return min(float(value), LONGEST_PAUSE)
     try:
         due = _epoch(value)
-        # By the server's clock if it sends one: the local clock may be wrong.
+        # By the server's clock if it sends one: the local clock might be wrong.
         now = _epoch(headers["Date"]) if "Date" in headers else time.time()
     except (ValueError, OverflowError):  # OverflowError: a year that no clock has
         return None

@@ -20,7 +20,7 @@ LIFETIME = 240.0
 five minutes old."""
 
 MOST_INFORMATIONAL = 32
-"""Answers with a status of 1xx that may precede an answer."""
+"""Answers with a status of 1xx that can precede an answer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +35,7 @@ class _Pool:
 class Session:
     """Sends requests over pooled connections; an asynchronous context manager.
 
-    A failure that may be that of an address, and the end of a period, open a new pool: the next
+    A failure that might be that of an address, and the end of a period, open a new pool: the next
     request asks DNS again and uses a fresh connection. clock: seconds.
     """
 
@@ -60,7 +60,7 @@ class Session:
     async def request(
         self, method: str, url: object, *, seconds: float, **options: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send one request; seconds: the time-out, until the caller has read the answer.
+        """Send one request; seconds: the timeout, until the caller has read the answer.
 
         Raises TimeoutError, aiohttp.ClientError and OSError. Follows no redirect.
         """
@@ -120,7 +120,7 @@ class _Response(aiohttp.ClientResponse):
     """An answer that not more than a few informational ones precede."""
 
     def __repr__(self) -> str:
-        # aiohttp's own shows the reason and the headers, which may repeat the credential.
+        # aiohttp's own shows the reason and the headers, which can repeat the credential.
         return f"<response {self.status}>"
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:

@@ -28,10 +28,10 @@ from exporter.palette.session import Session
 
 ATTEMPTS = 4
 RETRY_FOR = 30.0
-"""Seconds from the first request in which another one may begin, without waits for the budget."""
+"""Seconds from the first request in which another one can begin, without waits for the budget."""
 
 LARGE_ANSWERS = 2
-"""Answers above 1 MiB that may be in memory and not decoded at the same time."""
+"""Answers above 1 MiB that can be in memory and not decoded at the same time."""
 
 REDIRECTS = 3
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -54,7 +54,7 @@ class _Attempt:
     """One attempt of a call; tail: encoded path and query; memory: what its answer reserves."""
 
     endpoint: str
-    tail: str = field(repr=False)  # a continue token may repeat the credential
+    tail: str = field(repr=False)  # a continue token can repeat the credential
     headers: Headers
     queue: str
     patience: Patience
@@ -100,7 +100,7 @@ class Transport:
         """Return what ``decode`` makes of the answer's body, which is never empty.
 
         endpoint: the path's template, in which ``path`` replaces the names, unencoded.
-        retry_for: seconds in which a failed request may be sent again; at most 30.
+        retry_for: seconds in which a failed request can be sent again; at most 30.
         queue: where the requests wait for the budget; queues alternate.
         """
         tail, headers = tail_of(endpoint, path, query), common_headers(project_uid)
@@ -141,7 +141,7 @@ class Transport:
             try:
                 body = await self._follow(request, attempt)
             except Unauthorized:
-                # A credential that was replaced in the meantime may have been revoked.
+                # A credential that was replaced in the meantime might have been revoked.
                 if last or not (credential.refused(signature) or access is not self.access):
                     raise
             else:
@@ -165,7 +165,7 @@ class Transport:
             headers=Headers(common_headers(None) | {"Content-Type": "application/json"}),
             body=body,
         )
-        # A log-in is shared, and may take longer than the call that began it.
+        # A log-in is shared, and can take longer than the call that began it.
         async with AsyncExitStack() as memory:
             return _good(request, await self._exchange(request, replace(attempt, memory=memory)))
 

@@ -184,7 +184,7 @@ class ClusterLoop:
         named = {SnapshotTarget(n.namespace, n.vm, n.name): n for n in last.named}
         up, last_success = reading.failure is None, last.last_success
         if not whole and targets.coverage:
-            # The lists may still fail.
+            # The lists can still fail.
             up = last.up
         elif up:
             last_success = clock.wall()
@@ -219,6 +219,6 @@ def _listing(
     kept = last.listing if targets.coverage else None
     if reading.listing or kept is None:
         return reading.listing
-    # The targets may cover less than when it was read.
+    # The targets can cover less than when it was read.
     kept = still_wanted(kept, targets.coverage)
     return replace(kept, current=kept.current and not whole)

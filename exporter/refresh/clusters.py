@@ -35,7 +35,7 @@ class ClusterLoops:
 
     @property
     def ready(self) -> bool:
-        """Whether every cluster's first refresh has ended, well or badly."""
+        """True once every cluster's first refresh has ended, with or without success."""
         return all(loop.ended for loop in self._loops.values())
 
     @property

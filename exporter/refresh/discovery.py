@@ -76,7 +76,7 @@ class Discovery:
 
     @property
     def ended(self) -> bool:
-        """Whether the first attempt has ended, well or badly."""
+        """Whether the first attempt has ended, with or without success."""
         return self.state.up is not None
 
     @property

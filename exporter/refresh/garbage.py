@@ -14,7 +14,7 @@ EVERY = 3600.0
 """Seconds between full passes."""
 
 GROWTH = 64 * 1024 * 1024
-"""Bytes by which the process may grow between full passes, once the first round is complete."""
+"""Bytes by which the process can grow between full passes, once the first round is complete."""
 
 NEVER = 1_000_000_000
 

@@ -77,7 +77,7 @@ class RoundLog:
         log.info("no longer watching clusters", count=len(names), names=_some(names))
 
     def undiscovered(self, names: Sequence[str]) -> None:
-        """Log clusters that discovery lost: nobody configured that."""
+        """Log clusters that discovery no longer finds."""
         log.warning("clusters no longer discovered", count=len(names), names=_some(names))
 
     def plan(self, *, clusters: int, requests: int, seconds: float) -> None:
@@ -97,7 +97,7 @@ class RoundLog:
         )
 
     def first_round_complete(self, *, clusters: int, requests: int) -> None:
-        """Log that each cluster's first refresh has ended, well or badly."""
+        """Log that each cluster's first refresh has ended, with or without success."""
         log.info("first round complete", clusters=clusters, requests=requests)
 
     def round_takes(self, seconds: float, interval: float) -> None:

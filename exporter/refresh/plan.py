@@ -11,7 +11,7 @@ from exporter.refresh.targets import ClusterTargets, SnapshotTarget
 Names = TypeVar("Names", bound=tuple[str, ...])
 
 FILTER_CHARACTERS = 4096
-"""How long the names in one list call may be together, as a URL writes them; proxies refuse
+"""How long the names in one list call can be together, as a URL writes them; proxies refuse
 URLs past 8 KiB."""
 
 
@@ -88,7 +88,7 @@ def _named_filters(named: Sequence[SnapshotTarget], named_pages: int) -> tuple[F
 
 
 def _can_be_listed(named: Iterable[SnapshotTarget]) -> bool:
-    """Tell whether all names can stand in a filter, whose values a comma separates."""
+    """Return True if all names can be in a filter, whose values a comma separates."""
     return not any("," in name for target in named for name in target.vm_key)
 
 

@@ -90,7 +90,7 @@ class Prober:
             palette=replace(self.palette, queue=QUEUE),
             uid=request.cluster.uid,
             project_uid=request.cluster.project_uid,
-            # Whoever has less time leaves earlier, and with the last one the request ends.
+            # A probe with less time leaves earlier. When the last one leaves, the request ends.
             retry_for=RETRY_FOR,
             now=self.monotonic,
         )

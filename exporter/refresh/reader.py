@@ -38,7 +38,7 @@ class Reading:
 class ClusterReader:
     """Reads a cluster in the scope of its project ("": the tenant).
 
-    retry_for: seconds during which each request may be retried.
+    retry_for: seconds during which each request can be retried.
     now: seconds on the monotonic clock.
     """
 

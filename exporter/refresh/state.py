@@ -114,7 +114,7 @@ def keep(
 def next_read_within(duration: float, interval: float, stale_after: float) -> float:
     """Return the seconds after which a refresh that has not ended counts as one that fails.
 
-    duration: of the last one. Rounds that are stretched take their time: a refresh may be as slow
+    duration: of the last one. Rounds that are stretched take their time: a refresh can be as slow
     again.
     """
     return max(stale_after, 2 * (interval + duration))

@@ -22,14 +22,14 @@ from exporter.snapshot import ClusterState
 from exporter.store import Store
 
 PATIENCE = 5.0
-"""Seconds for which a request is retried: somebody waits at a terminal."""
+"""Seconds for which a request is retried: a user waits at a terminal."""
 
 Progress = Callable[[int, int], object]
 """Called with the number of clusters that were read, and of all."""
 
 
 class _Tally(Telemetry):
-    """Telemetry that nobody scrapes, which counts requests."""
+    """Telemetry that is not scraped; it counts requests."""
 
     requests = 0
 

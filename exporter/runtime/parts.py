@@ -119,7 +119,7 @@ class Publication:
 
 @dataclass(slots=True, kw_only=True)
 class Probes:
-    """What probes may read, and what reads it."""
+    """What probes can read, and what reads it."""
 
     connection: Connection
     clock: Clock

@@ -64,7 +64,7 @@ def end_within(seconds: float, code: int) -> None:
     """End the process after so many seconds, unless it ends earlier."""
     import threading
 
-    # What may hang is a thread that asks a dead name server, or reads from a dead file system:
+    # What can hang is a thread that asks a dead name server, or reads from a dead file system:
     # the interpreter would wait for it.
     timer = threading.Timer(seconds, os._exit, (code,))
     timer.daemon = True

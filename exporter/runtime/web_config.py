@@ -50,7 +50,7 @@ class WebConfigLoader:
         return commit
 
     async def _settled(self, settings: Settings, watch: Watch) -> WebConfig:
-        """Read files that have been the same for a second: half a file may well be valid."""
+        """Read files that have been the same for a second: half a file can be valid."""
         last, watch.seen = self._watch.seen, await asyncio.to_thread(watch.look)
         while self._settings and watch.seen != last:
             await self.clock.sleep(SETTLED_AFTER)

@@ -60,7 +60,7 @@ def verify_as_curl_does(context: ssl.SSLContext) -> None:
 def load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes | None) -> None:
     """Give a context its certificate, with the chain behind it, and the private key.
 
-    key: None where it stands beside the certificate. Raises PemError.
+    key: None if it is in the file of the certificate. Raises PemError.
     """
     with _as_file(certificate) as certificate_file, _as_file(key or certificate) as key_file:
         try:
@@ -122,7 +122,7 @@ def _memory_file() -> IO[bytes] | None:
 
 def _temporary_file() -> IO[bytes]:
     try:
-        return tempfile.NamedTemporaryFile()  # only its owner may read it
+        return tempfile.NamedTemporaryFile()  # only its owner can read it
     except OSError as error:
         raise PemError(
             "certificate",

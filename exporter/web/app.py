@@ -26,7 +26,7 @@ KEEP_ALIVE = 75.0
 """Seconds in which the next request of a connection must be complete."""
 
 PROBES = 0.75
-"""The part of web.max_requests that probes may take: they wait for Palette, scrapes do not."""
+"""The part of web.max_requests that probes can take: they wait for Palette, scrapes do not."""
 
 MOST_HEADERS, LONGEST_LINE = 100, 8190
 """Lines of a request's header, and bytes of each; a request with more is 400."""

@@ -1,1 +1,1 @@
-"""Who may connect: TLS, users, limits."""
+"""Access to the port: TLS, users, limits."""

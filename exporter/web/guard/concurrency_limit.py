@@ -20,7 +20,7 @@ class ConcurrencyLimit:
     def limited(self, handler: Handler, *, share: float = 1.0) -> Handler:
         """Return a handler whose answers count, until they are sent.
 
-        share: the part of the limit that this handler may take.
+        share: the part of the limit that this handler can take.
         """
         answering = 0
 

@@ -1,4 +1,4 @@
-"""The open connections: how many there are, and what one of them may hold and for how long."""
+"""The open connections: how many there are, and what one of them can hold and for how long."""
 
 import asyncio
 import resource
@@ -10,13 +10,13 @@ import structlog
 from aiohttp import web
 
 MOST_CONNECTIONS = 512
-"""Open at the same time; fewer where the process may open only few files."""
+"""Open at the same time; fewer where the process can open only few files."""
 
 MOST_UNANSWERED = 64 * 1024
-"""Bytes that a connection may send before the requests in them are answered."""
+"""Bytes that a connection can send before the requests in them are answered."""
 
 NOT_HTTP = b"\0"
-"""What no part of a request's head may contain."""
+"""Characters that a request's head must not contain."""
 
 FIRST_REQUEST_WITHIN = 10.0
 """Seconds in which the first request of a connection must be complete."""
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 def most_connections() -> int:
-    """Return how many connections may be open: they take half of the files at most."""
+    """Return how many connections can be open: they take half of the files at most."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = files == resource.RLIM_INFINITY
     return MOST_CONNECTIONS if unlimited else min(MOST_CONNECTIONS, files // 2)
@@ -140,7 +140,7 @@ class Connection(web.RequestHandler):
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("request failed", path=request.path, exc_info=exc)
         if exc is not None:
-            exc.__traceback__ = None  # else a ring of references keeps the request in memory
+            exc.__traceback__ = None  # otherwise a cycle of references keeps the request in memory
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer was sent already")
         text = f"{status} {HTTPStatus(status).phrase}\n"

@@ -1,4 +1,4 @@
-"""Which names a browser may use for the exporter: a defence against pages of other sites."""
+"""The host names under which pages answer: a defence against pages of other sites."""
 
 import ipaddress
 from collections.abc import Callable, Collection

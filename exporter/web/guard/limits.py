@@ -1,4 +1,4 @@
-"""How large the body of a request may be, and how often requests may come."""
+"""How large the body of a request can be, and how often requests can come."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What the web configuration means: TLS, users, headers, and who may ask for what."""
+"""What the web configuration means: TLS, users, headers, and access to paths."""
 
 import ipaddress
 import ssl
@@ -17,10 +17,10 @@ class WebConfig:
     headers: of every answer.
     context: None without TLS.
     allowed_names: a client's certificate must have one of them; None allows every certificate.
-    interval, burst: seconds per request, and how many may come at once; interval 0 is no limit.
+    interval, burst: seconds per request, and how many can come at once; interval 0 is no limit.
     open_health_paths: whether the health paths need no password.
     max_requests: answers at the same time.
-    allowed_hosts: names that the pages may be asked for by, in addition to localhost.
+    allowed_hosts: host names under which the pages answer, in addition to localhost.
     enable_lifecycle: whether /-/reload works.
     """
 
