@@ -59,7 +59,7 @@ async def measure(running: Exporter, refreshed: Callable[[], Awaitable[None]]) -
     rows["all: first byte after a refresh that changed all"] = f"{max(cold) * 1e3:.1f} ms"
     async with running.watched() as longest:
         await load(running.url, 4.0)
-    rows["longest stall while pages are asked for"] = f"{longest[0] * 1e3:.1f} ms"
+    rows["longest stall while pages are requested"] = f"{longest[0] * 1e3:.1f} ms"
     async with running.watched() as longest:
         await refreshed()
     rows["longest stall while all changes"] = f"{longest[0] * 1e3:.1f} ms"

@@ -1,4 +1,4 @@
-"""The programs that a benchmark needs beside it; all end with it, however it ends."""
+"""The programs that a benchmark starts; all end with it, however it ends."""
 
 import asyncio
 import importlib.metadata
@@ -68,7 +68,7 @@ def fetch(url: str) -> bytes:
 
 
 async def curl(url: str, *options: str) -> float:
-    """Fetch a URL and return the seconds that took, as curl tells them."""
+    """Fetch a URL and return the seconds that took, as curl measures it."""
     process = await asyncio.create_subprocess_exec(
         *("curl", "--silent", "--fail", "--output", "/dev/null", "--write-out", "%{time_total}"),
         *options,

@@ -108,8 +108,8 @@ def refreshed(fleet: list[Answers], store: Store[Any]) -> Seconds:
         vms = [
             item for body in each.machines for item in wire.virtual_machine_page(body, ignore).items
         ]
-        told = listing(EVERYTHING, found, vms, namespaces=(), now=0.0)
-        state = ClusterState(cluster=each.cluster, up=True, listing=told, refreshed_at=time.time())
+        read = listing(EVERYTHING, found, vms, namespaces=(), now=0.0)
+        state = ClusterState(cluster=each.cluster, up=True, listing=read, refreshed_at=time.time())
         before = time.process_time()
         for _ in store.publishing(state):
             now = time.process_time()

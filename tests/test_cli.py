@@ -151,7 +151,7 @@ def test_bad_yaml_is_one_line_with_its_place(check: Sequence[str], tmp_path: Pat
     assert done.stderr.endswith(f": {path}\n")
 
 
-def test_faults_of_all_sources_are_told_at_once(tmp_path: Path) -> None:
+def test_faults_of_all_sources_are_reported_at_once(tmp_path: Path) -> None:
     flag = config(
         tmp_path,
         refresh={"interval": "0s"},
@@ -223,9 +223,9 @@ async def test_a_signal_ends_it_well(
         url = await exporter.url()
         await eventually(lambda: ready(url))
         assert await exporter.stop(number) == 0
-        # In development mode asyncio tells of steps that a busy machine made slow.
-        told = [line for line in exporter.log if not line["msg"].startswith("Executing <")]
-        assert [line["level"] for line in told] == ["info"] * len(told)
+        # In development mode asyncio logs steps that a busy machine made slow.
+        reported = [line for line in exporter.log if not line["msg"].startswith("Executing <")]
+        assert [line["level"] for line in reported] == ["info"] * len(reported)
         assert exporter.log[-1]["msg"] == "stopping"
         assert exporter.stdout.read_text() == ""
 
@@ -270,7 +270,7 @@ async def test_an_answer_in_flight_is_finished(tmp_path: Path) -> None:
         assert all("palette_exporter_build_info" in text for text in texts)
 
 
-async def test_an_api_that_is_down_at_the_start_is_told_once_and_waited_for(
+async def test_an_api_that_is_down_at_the_start_is_logged_once_and_waited_for(
     tmp_path: Path,
 ) -> None:
     port = free_port()
@@ -345,10 +345,10 @@ async def test_log_lines_parse_whatever_palette_calls_its_things(
             whole, _, _ = exporter.stderr.read_bytes().decode().rpartition("\n")
             return [parse(line) for line in whole.split("\n") if line]
 
-        async def told() -> list[dict[str, Any]]:
+        async def reported() -> list[dict[str, Any]]:
             return [line for line in lines() if line["msg"] == "snapshot not read"]
 
-        (line,) = await eventually(told)
+        (line,) = await eventually(reported)
         assert line["cluster"] == names["cluster_name"]
         assert [line[key] for key in ("namespace", "vm", "snapshot")] == [
             names[key] for key in ("namespace", "vm", "snapshot")
@@ -389,7 +389,7 @@ def command_line(pid: int) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-async def test_a_key_is_told_to_palette_and_to_nobody_else(tmp_path: Path) -> None:
+async def test_a_key_is_sent_to_palette_only(tmp_path: Path) -> None:
     """Refused by Palette, which repeats it in its answer: not logged, shown, or in the metrics."""
     (tmp_path / "key").write_text(CANARY)
     async with PaletteServer(world(), api_keys=[CANARY], limits=None) as palette:

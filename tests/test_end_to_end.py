@@ -93,13 +93,13 @@ def of_snapshots(found: Series) -> Series:
     }
 
 
-async def test_a_living_fleet_is_told_truly(watched: tuple[Running, str]) -> None:
+async def test_a_changing_fleet_is_reported_correctly(watched: tuple[Running, str]) -> None:
     """One start for all that is to be seen of it."""
     exporter, url = watched
     text = await scrape(url)
     found = series(text)
-    tells_enough(found)
-    tells_which_field(text)
+    reports_enough(found)
+    names_the_field(text)
     await both_formats_agree(url)
 
     async def changed() -> bool:
@@ -112,7 +112,7 @@ async def test_a_living_fleet_is_told_truly(watched: tuple[Running, str]) -> Non
     assert not [line for line in exporter.log if line["level"] == "error"]
 
 
-def tells_enough(found: Series) -> None:
+def reports_enough(found: Series) -> None:
     ready = labels_of(found, "palette_vm_snapshot_ready")
     assert len({each["cluster_uid"] for each in ready}) >= 3
     assert len({each["cluster_name"] for each in ready}) >= 3
@@ -133,7 +133,7 @@ def tells_enough(found: Series) -> None:
     assert unread in (set(), {each.name for each in CLUSTER_CASES})
 
 
-def tells_which_field(text: str) -> None:
+def names_the_field(text: str) -> None:
     """Every family has one header, and a snapshot's names the field that it comes from."""
     helps = dict(re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE))
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
@@ -168,7 +168,7 @@ def prints_nothing_in_promtool(text: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-async def test_the_demo_tells_its_log_as_json_too(tmp_path: Path) -> None:
+async def test_the_demo_logs_as_json_too(tmp_path: Path) -> None:
     flags = ("--demo", LISTEN, "--log.format=json", "--log.level=debug")
     async with running(*flags, directory=tmp_path) as exporter:
 

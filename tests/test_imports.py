@@ -83,7 +83,7 @@ def test_nothing_is_imported_against_the_flow() -> None:
     } == {}
 
 
-def test_no_row_grants_what_nobody_uses() -> None:
+def test_no_row_grants_an_unused_import() -> None:
     assert not {name: unused for name, may in MAY_IMPORT.items() if (unused := may - used()[name])}
 
 

@@ -89,7 +89,7 @@ def test_the_oldest_counts_by_its_data_or_else_by_its_request() -> None:
     assert row(replace(untaken, requested_at=None)).oldest is None
 
 
-def test_the_last_one_is_the_one_asked_for_last() -> None:
+def test_the_last_snapshot_is_the_one_requested_last() -> None:
     failed = replace(GOOD, name="b", phase="Failed", requested_at=1e9 + 60)
     later = replace(GOOD, name="c", requested_at=1e9 + 120, creation_time=None)
     assert row(GOOD, failed).last_failed
@@ -167,7 +167,7 @@ def test_the_first_objective_all_of_whose_expressions_fit_whole_names_counts(
     assert found.max_age == expected
 
 
-def test_the_objective_stands_in_the_row_of_its_machine_only() -> None:
+def test_the_objective_is_in_the_row_of_its_machine_only() -> None:
     other = replace(DB, name="web-01", labels=())
     gold = Objective(max_age=60.0, labels=(("tier", re.compile("gold")),))
     rows = list(roll_up(state(machines=(DB, other)), [gold]))

@@ -41,7 +41,7 @@ async def test_all_who_ask_at_the_same_time_share_one_search() -> None:
     assert search.calls == 1
 
 
-async def test_another_question_and_a_later_one_are_searched_anew() -> None:
+async def test_another_question_and_a_later_one_search_again() -> None:
     search = Search()
     search.ends.set_result(1)
     flights = Ours()

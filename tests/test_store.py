@@ -121,7 +121,7 @@ def test_a_good_state_is_shown_however_old() -> None:
     assert seen.state.listing is not None
 
 
-def test_views_between_which_nothing_happens_render_nothing_anew() -> None:
+def test_views_without_a_change_between_them_render_nothing_again() -> None:
     clock = Clock()
     shelf = store(clock)
     shelf.publish(state(read_at=clock.monotonic(), up=False))

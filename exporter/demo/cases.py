@@ -93,7 +93,7 @@ _TOOLS = of_no_claim("virtio-tools", "containerDisk")
 
 CASES: tuple[Case, ...] = (
     # A data disk that no snapshot holds. KubeVirt 1.9 marks the snapshot as partial; before, only
-    # the names of the volumes tell.
+    # the names of the volumes show it.
     Case(name="nfs-01", cluster=0, namespace="erp", volumes=(ROOT, _NFS, _TOOLS)),
     Case(name="nfs-02", cluster=1, namespace="erp", volumes=(ROOT, _NFS, _TOOLS)),
     Case(

@@ -236,7 +236,7 @@ def self_signed() -> ssl.SSLContext:
     return context
 
 
-async def test_a_certificate_that_nobody_vouches_for_has_its_hint(tmp_path: Path) -> None:
+async def test_an_untrusted_certificate_has_its_hint(tmp_path: Path) -> None:
     async with palette_of(ssl_context=self_signed()) as palette:
         done = await check(tmp_path, palette.url, targets=[target(EAST, cluster_name="east")])
     failed(done, errors.Untrusted)
@@ -318,7 +318,7 @@ def test_a_reader_that_leaves_gets_no_traceback() -> None:
         assert process.wait(30) == 1
 
 
-async def test_whoever_interrupts_it_gets_no_traceback(tmp_path: Path) -> None:
+async def test_an_interrupt_shows_no_traceback(tmp_path: Path) -> None:
     async with palette_of() as palette:
         palette.faults.add(None, faults.hang())
         (tmp_path / "config.yaml").write_text(yaml.safe_dump({"palette": {"url": palette.url}}))

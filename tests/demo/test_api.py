@@ -68,7 +68,7 @@ async def test_a_snapshot_belongs_to_the_vm_that_it_names(client: Client, world:
 @pytest.mark.parametrize(
     "name", ["a/b", "snapshot", 'qu"ote', "line\nbreak", "ünï-☃", "100%", "a b+c", "../x", "?#&;"]
 )
-async def test_any_name_can_be_asked_for(client: Client, world: World, name: str) -> None:
+async def test_any_name_can_be_requested(client: Client, world: World, name: str) -> None:
     world.put_vm(WEST, vm_document(name=name, namespace=name))
     world.put_snapshot(WEST, snapshot_document(name=name, vm=name, namespace=name))
     part = quote(name, safe="")

@@ -76,7 +76,7 @@ async def test_a_case_has_its_verdict(name: str, found: Round) -> None:
     assert (verdict, VERDICTS[name][1] in reasons) == (VERDICTS[name][0], True)
 
 
-async def test_clusters_that_cannot_be_read_are_told_apart(found: Round) -> None:
+async def test_clusters_that_cannot_be_read_have_different_reasons(found: Round) -> None:
     unread = {state.cluster.name: state for state in found.states if not state.up}
     assert unread.keys() == {each.name for each in CLUSTER_CASES}
     assert {each.name: each.state for each in CLUSTER_CASES} == {

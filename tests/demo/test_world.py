@@ -284,7 +284,7 @@ def test_what_is_taken_away_by_hand_hinders_no_life() -> None:
     assert world.snapshots(third) == []
 
 
-def test_an_empty_world_holds_what_it_is_given_and_stands_still() -> None:
+def test_an_empty_world_holds_what_it_is_given_and_never_changes() -> None:
     world = World.empty(now=NOW)
     world.add_cluster("c", "name", "p")
     given = snapshot_document()
@@ -318,7 +318,7 @@ def test_lists_are_ordered_by_namespace_and_name() -> None:
             assert all(one < other for one, other in pairwise(keys))
 
 
-def test_a_large_fleet_has_the_size_asked_for() -> None:
+def test_a_large_fleet_has_the_requested_size() -> None:
     world = World.fleet(clusters=4, vms=660, snapshots=2_000, now=NOW)
     assert counts(world) == (4, 660, 2_000)
     for document in snapshots(world):

@@ -86,21 +86,21 @@ DOWN = alert("PaletteExporterDown", "critical", job=JOB)
 
 @dataclass(slots=True)
 class Receiver:
-    """Notes what Alertmanager sends; told: (receiver, alert, status), in the order of arrival."""
+    """Records what Alertmanager sends; reported: (receiver, alert, status), in that order."""
 
-    told: list[tuple[str, Alert, str]] = field(default_factory=list)
+    reported: list[tuple[str, Alert, str]] = field(default_factory=list)
 
     async def note(self, request: web.BaseRequest) -> web.Response:
         for each in (await request.json())["alerts"]:
             labels = frozenset(each["labels"].items())
             if labels == WATCHDOG:
                 continue
-            self.told.append((request.path.strip("/"), labels, each["status"]))
+            self.reported.append((request.path.strip("/"), labels, each["status"]))
         return web.Response()
 
     def heard(self, status: str) -> dict[Alert, str]:
         """The alerts that arrived with this status, and who heard of them."""
-        return {labels: name for name, labels, said in self.told if said == status}
+        return {labels: name for name, labels, said in self.reported if said == status}
 
 
 @asynccontextmanager
@@ -231,7 +231,7 @@ async def test_who_is_paged_of_what(tmp_path: Path) -> None:
         mend_everything(running.palette, time.time())
         await what_is_mended_is_resolved(running)
         await running.exporter.stop()
-        await nothing_but_the_missing_exporter_is_told(running)
+        await only_the_missing_exporter_is_reported(running)
 
 
 async def only_old_snapshots_are_found(running: Operation) -> None:
@@ -240,52 +240,52 @@ async def only_old_snapshots_are_found(running: Operation) -> None:
     assert await running.alerts() == {OLD_IN_THE_EAST, OLD_IN_THE_WEST}
     found = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
     assert found == {"PaletteSnapshotTooOld"}
-    assert running.receiver.told == []
+    assert running.receiver.reported == []
 
 
 async def each_trouble_arrives_and_what_is_inhibited_does_not(running: Operation) -> None:
     """That of the west fired together with that of the east, before the west was unreadable."""
-    told = running.receiver.heard
+    reported = running.receiver.heard
     expected = {**TROUBLES, OLD_IN_THE_EAST: "digest"}
 
     async def held_back() -> bool:
         return await running.inhibited() == {OLD_IN_THE_WEST, EXPLAINED}
 
     async def all_arrived() -> bool:
-        return told("firing").keys() >= expected.keys()
+        return reported("firing").keys() >= expected.keys()
 
     await eventually(held_back, within=PATIENCE)
     await eventually(all_arrived, within=PATIENCE)
-    assert told("firing") == expected
-    assert told("resolved") == {}
+    assert reported("firing") == expected
+    assert reported("resolved") == {}
     firing = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
     assert firing == {dict(each)["alertname"] for each in (*expected, EXPLAINED)}
 
 
 async def what_is_mended_is_resolved(running: Operation) -> None:
-    told = running.receiver.heard
+    reported = running.receiver.heard
 
     async def all_resolved() -> bool:
-        return told("resolved").keys() >= TROUBLES.keys()
+        return reported("resolved").keys() >= TROUBLES.keys()
 
     async def heard_now() -> bool:
-        return OLD_IN_THE_WEST in told("firing")
+        return OLD_IN_THE_WEST in reported("firing")
 
     await eventually(all_resolved, within=PATIENCE)
-    assert told("resolved") == TROUBLES
+    assert reported("resolved") == TROUBLES
     await eventually(heard_now, within=PATIENCE)
-    assert told("firing") == {
+    assert reported("firing") == {
         **TROUBLES,
         **dict.fromkeys((OLD_IN_THE_EAST, OLD_IN_THE_WEST), "digest"),
     }
 
 
-async def nothing_but_the_missing_exporter_is_told(running: Operation) -> None:
+async def only_the_missing_exporter_is_reported(running: Operation) -> None:
     receiver = running.receiver
-    receiver.told.clear()
+    receiver.reported.clear()
 
-    async def told() -> bool:
-        return bool(receiver.told)
+    async def reported() -> bool:
+        return bool(receiver.reported)
 
-    await eventually(told, within=PATIENCE)
-    assert receiver.told == [("on-call", DOWN, "firing")]
+    await eventually(reported, within=PATIENCE)
+    assert receiver.reported == [("on-call", DOWN, "firing")]

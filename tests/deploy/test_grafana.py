@@ -183,7 +183,7 @@ def test_a_pair_of_exporters_counts_once(
     [each for each in QUERIES if not each.name.startswith("exporter/")],
     ids=lambda query: query.name,
 )
-def test_no_series_is_told_by_its_exporter(
+def test_no_series_is_named_after_its_exporter(
     query: Query, prometheus: Prometheus, variables: dict[str, str]
 ) -> None:
     for series in ask(prometheus, query, variables):

@@ -52,12 +52,12 @@ class Shard:
     asked: set[str]
     process: Running
 
-    async def told(self) -> Series:
+    async def reported(self) -> Series:
         return of_clusters(series(await scrape(self.url)))
 
 
 def of_clusters(found: Series) -> Series:
-    """What is told of clusters and all they hold; what passes by itself counts as 0."""
+    """The samples of clusters and all they hold; values that change with time count as 0."""
     return {
         key: 0.0 if key[0].endswith(VOLATILE) else value
         for key, value in found.items()
@@ -66,7 +66,7 @@ def of_clusters(found: Series) -> Series:
 
 
 class Asked:
-    """Who asked for which clusters, told apart by their keys."""
+    """Which key requested which clusters."""
 
     def __init__(self) -> None:
         self.by_key: dict[str, set[str]] = defaultdict(set)
@@ -118,7 +118,7 @@ async def test_four_shards_are_one_exporter_and_one_of_them_is_missed(tmp_path: 
         palette = await stack.enter_async_context(PaletteServer(world))
         palette.faults.add(asked.note, palette_never_fails)
         async with AsyncExitStack() as alone:
-            whole = await (await exporter(alone, palette, asked, tmp_path, *ALONE)).told()
+            whole = await (await exporter(alone, palette, asked, tmp_path, *ALONE)).reported()
         palette.forget_requests()
         began = time.monotonic()
         shards = await asyncio.gather(
@@ -127,15 +127,15 @@ async def test_four_shards_are_one_exporter_and_one_of_them_is_missed(tmp_path: 
                 for ordinal in range(SHARDS)
             )
         )
-        told = [await shard.told() for shard in shards]
-        together_they_tell_what_one_tells(told, whole)
-        none_asks_for_anothers_clusters(shards, told)
+        reported = [await shard.reported() for shard in shards]
+        together_they_report_what_one_reports(reported, whole)
+        none_asks_for_anothers_clusters(shards, reported)
         targets = [shard.url.removeprefix("http://") for shard in shards]
         config = hurried.scraping(tmp_path, targets)
         server = await prometheus_with_rules(stack, tmp_path, config)
         await prometheus_has_all_of_it_once(server, len(whole))
         shards[KILLED].process.process.kill()
-        await only_its_share_is_lost(server, shards, told)
+        await only_its_share_is_lost(server, shards, reported)
         they_stayed_within_the_limit(palette, time.monotonic() - began)
 
 
@@ -143,16 +143,16 @@ async def palette_never_fails(_: object) -> None:
     raise AssertionError("a call that is only noted was to be spoiled")
 
 
-def together_they_tell_what_one_tells(told: list[Series], whole: Series) -> None:
-    union = {key: value for each in told for key, value in each.items()}
+def together_they_report_what_one_reports(reported: list[Series], whole: Series) -> None:
+    union = {key: value for each in reported for key, value in each.items()}
     assert union == whole
-    assert sum(map(len, told)) == len(whole)
-    assert all(told)
+    assert sum(map(len, reported)) == len(whole)
+    assert all(reported)
 
 
-def none_asks_for_anothers_clusters(shards: list[Shard], told: list[Series]) -> None:
+def none_asks_for_anothers_clusters(shards: list[Shard], reported: list[Series]) -> None:
     assert sum(len(shard.asked) for shard in shards) == CLUSTERS
-    for shard, found in zip(shards, told, strict=True):
+    for shard, found in zip(shards, reported, strict=True):
         assert shard.asked == clusters(found)
 
 
@@ -179,11 +179,11 @@ async def prometheus_has_all_of_it_once(server: str, wanted: int) -> None:
     assert not await query(server, OPERATION)
 
 
-async def only_its_share_is_lost(server: str, shards: list[Shard], told: list[Series]) -> None:
+async def only_its_share_is_lost(server: str, shards: list[Shard], reported: list[Series]) -> None:
     async def noticed() -> bool:
         return bool(await query(server, "up == 0"))
 
-    lost = clusters(told[KILLED])
+    lost = clusters(reported[KILLED])
 
     async def fires() -> bool:
         return len(await query(server, OPERATION)) == 2 + len(lost)
@@ -191,9 +191,9 @@ async def only_its_share_is_lost(server: str, shards: list[Shard], told: list[Se
     left = [each for each in range(SHARDS) if each != KILLED]
     await eventually(noticed, within=PATIENCE)
     up = {each["metric"]["cluster_uid"] for each in await query(server, "palette_cluster_up == 1")}
-    assert up == set().union(*(clusters(told[each]) for each in left))
+    assert up == set().union(*(clusters(reported[each]) for each in left))
     for each in left:
-        assert await shards[each].told() == told[each]
+        assert await shards[each].reported() == reported[each]
     await eventually(fires, within=PATIENCE)
     found = {each["metric"]["alertname"]: each["metric"] for each in await query(server, OPERATION)}
     assert found["PaletteExporterShardMissing"]["severity"] == "critical"

@@ -22,7 +22,7 @@ def test_every_key_has_one_row_with_its_meaning() -> None:
 
 
 @pytest.mark.parametrize("section", ["targets", "objectives"])
-def test_the_keys_of_lists_stand_in_a_table_of_their_own(section: str) -> None:
+def test_the_keys_of_lists_have_their_own_table(section: str) -> None:
     item = item_of(Settings.model_fields[section])
     assert item
     _, _, below = PAGE.partition(f"\n## {section}\n")

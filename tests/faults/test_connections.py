@@ -42,7 +42,7 @@ async def behind(
         (Front.is_silent, "timeout"),
     ],
 )
-async def test_a_palette_that_cannot_be_reached_is_told_and_got_over(
+async def test_a_palette_that_cannot_be_reached_is_reported_until_it_recovers(
     fault: Callable[[Front], Awaitable[None]], reason: str
 ) -> None:
     front = Front()
@@ -63,7 +63,7 @@ class NameServer:
         return await self.ask(HOST if host == NAME else host, *args, **kwargs)
 
 
-async def test_a_name_that_cannot_be_resolved_is_told_and_got_over(
+async def test_a_name_that_cannot_be_resolved_is_reported_until_it_recovers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop, front = asyncio.get_running_loop(), Front()
@@ -121,7 +121,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("why", [*BAD, "self-signed"])
-async def test_a_certificate_that_is_not_accepted_is_told_and_got_over(
+async def test_a_certificate_that_is_not_accepted_is_reported_until_it_recovers(
     why: str, authority: trustme.CA, tmp_path: Path
 ) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -68,7 +68,7 @@ LOG_INS = [
 
 
 @pytest.mark.parametrize(("fault", "reason"), LOG_INS)
-async def test_a_log_in_that_fails_is_told_and_got_over(
+async def test_a_failed_log_in_is_reported_until_it_recovers(
     fault: Fault, reason: str, login: Login
 ) -> None:
     async with watching(
@@ -84,7 +84,7 @@ async def test_a_log_in_that_fails_is_told_and_got_over(
         await course.run(begin, exporter.palette.faults.clear)
 
 
-async def test_a_wrong_password_is_sent_once_an_interval_whoever_else_would_log_in(
+async def test_a_wrong_password_is_sent_once_an_interval_for_all_callers(
     login: Login,
 ) -> None:
     async with watching(fleet(), palette=login, demo=DEMO) as exporter:
@@ -93,8 +93,8 @@ async def test_a_wrong_password_is_sent_once_an_interval_whoever_else_would_log_
         exporter.palette.forget_requests()
         await exporter.pass_time(10 * INTERVAL)
         assert 10 <= exporter.counted()["authenticate"] <= 11
-        assert_tells_once(exporter)
+        assert_logs_once(exporter)
 
 
-def assert_tells_once(exporter: Running) -> None:
+def assert_logs_once(exporter: Running) -> None:
     assert exporter.said("warning") == ["refresh failing"] * len(ALL)

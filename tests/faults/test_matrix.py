@@ -89,7 +89,9 @@ def _fewer_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("way", "row"), CASES)
-async def test_a_fault_of_one_cluster_is_told_kept_apart_and_got_over(way: str, row: Row) -> None:
+async def test_a_fault_of_one_cluster_is_reported_and_leaves_the_others_alone(
+    way: str, row: Row
+) -> None:
     async with watching(fleet(), way, request_timeout=request_timeout(row.reason)) as exporter:
         book = exporter.palette.faults
         course = Course(exporter=exporter, failing=frozenset({EAST}), reason=row.reason)

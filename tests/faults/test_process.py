@@ -70,19 +70,19 @@ async def test_every_fault_at_once_neither_holds_the_process_nor_stales_what_is_
             url = await exporter.url()
             await eventually(lambda: ready(url))
 
-            async def told() -> Scrape:
+            async def reported() -> Scrape:
                 return Scrape.of(await scrape(url))
 
             async def up() -> set[str]:
-                rows = (await told()).rows(UP, "cluster_uid")
+                rows = (await reported()).rows(UP, "cluster_uid")
                 return {uid for uid, value in rows.items() if value}
 
             async def last_success() -> float:
-                rows = (await told()).rows(LAST_SUCCESS, "cluster_uid")
+                rows = (await reported()).rows(LAST_SUCCESS, "cluster_uid")
                 return min(rows[uid] for uid in GOOD)
 
             async def only_the_good_are_left() -> bool:
-                left = {row[0] for row in (await told()).rows(VMS, "cluster_uid", "vm")}
+                left = {row[0] for row in (await reported()).rows(VMS, "cluster_uid", "vm")}
                 return left == {*GOOD} >= await up() - ENDLESS
 
             assert await up() == {*GOOD, *BAD}

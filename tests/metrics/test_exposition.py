@@ -137,7 +137,7 @@ def test_both_formats_hold_what_prometheus_client_prints(states: list[ClusterSta
 
 
 @given(cluster_states())
-def test_names_of_any_kind_parse_back_to_the_same_and_no_series_stands_twice(
+def test_names_of_any_kind_survive_a_parser_and_no_series_is_repeated(
     state: ClusterState,
 ) -> None:
     expected = {
@@ -173,7 +173,7 @@ def one(snapshot: Snapshot) -> ClusterState:
     return ClusterState(cluster=Cluster(uid="c1", name="prod"), up=True, named=(named,))
 
 
-def test_an_age_is_told_for_the_moment_of_the_scrape_and_never_below_zero() -> None:
+def test_an_age_is_that_at_the_scrape_and_never_below_zero() -> None:
     rendered = [render(one(Snapshot(namespace="n", vm="v", name="s", creation_time=1000.0)), None)]
 
     def line(now: float) -> str:

@@ -73,7 +73,7 @@ def samples(lines: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
-async def test_a_document_by_itself_gives_its_golden_series(name: str) -> None:
+async def test_a_single_document_gives_its_golden_series(name: str) -> None:
     document = payload(name)
     text = await exposed([document], [named(document)], "get_snapshot")
     if UPDATE:
@@ -99,7 +99,7 @@ async def test_all_documents_of_one_list_give_the_same_together() -> None:
     assert sorted(samples(text)) == sorted(expected)
 
 
-async def test_what_is_not_there_is_not_up_and_nothing_else() -> None:
+async def test_a_missing_snapshot_is_not_up_and_has_no_other_series() -> None:
     """By the call for one, and by a list that holds only its neighbour."""
     there, gone = payload("just-requested"), payload("succeeded-online")
     machine_only = world_of([gone])

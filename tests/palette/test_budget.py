@@ -112,7 +112,7 @@ def test_the_configured_rate_is_kept_up_while_there_is_work() -> None:
     assert 4000 / times[-1] >= 0.95 * 40
 
 
-def test_whoever_came_first_goes_first_even_when_the_price_changes() -> None:
+def test_requests_are_admitted_in_order_even_when_their_price_changes() -> None:
     async def main() -> list[int]:
         budget, order = Budget(10, 1), list[int]()
 
@@ -171,7 +171,7 @@ def test_waits_are_reported_and_only_those() -> None:
     assert run(main()) == [pytest.approx(0.1, abs=1e-3), pytest.approx(0.2, abs=1e-3)]
 
 
-def test_one_who_gives_up_waiting_blocks_nobody() -> None:
+def test_a_cancelled_wait_blocks_no_other() -> None:
     async def main() -> tuple[float, list[float]]:
         budget, waits = Budget(1, 1), list[float]()
         await granted(budget, 1)
@@ -314,7 +314,7 @@ class PaletteLimit:
         return True
 
 
-async def beside_another_client(seconds: float, retry_after: float | None) -> tuple[float, float]:
+async def next_to_another_client(seconds: float, retry_after: float | None) -> tuple[float, float]:
     """Send all we may while another takes half; return what we got through per second, and the
     part of ours that was refused."""
     limit, budget, chance = PaletteLimit(), Budget(40, 50), random.Random(7)
@@ -340,10 +340,10 @@ async def beside_another_client(seconds: float, retry_after: float | None) -> tu
 
 
 @pytest.mark.parametrize("retry_after", [None, 1.0])
-def test_beside_a_client_that_takes_half_we_use_the_rest_and_are_hardly_ever_refused(
+def test_next_to_a_client_that_takes_half_we_use_the_rest_and_are_rarely_refused(
     retry_after: float | None,
 ) -> None:
-    through, refused = run(beside_another_client(900, retry_after))
+    through, refused = run(next_to_another_client(900, retry_after))
     assert through >= 0.9 * 25
     assert refused <= 0.02
 

@@ -36,7 +36,7 @@ def page(*names: str, token: str | None = None, **more: Any) -> Callable[[], web
     return ok(json.dumps({"metadata": metadata, "items": items}).encode())
 
 
-async def test_one_snapshot_is_asked_for_by_its_whole_path(
+async def test_one_snapshot_is_requested_by_its_whole_path(
     serve: Serve, palette_at: Callable[[str], Palette]
 ) -> None:
     handler, seen = answers(ok(json.dumps(document("before upgrade")).encode()))

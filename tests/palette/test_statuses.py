@@ -118,7 +118,7 @@ async def test_an_empty_body_is_an_error_and_no_empty_list(
     assert len(seen) == 1
 
 
-async def test_an_error_tells_code_and_reference_but_never_the_message(
+async def test_an_error_shows_code_and_reference_but_never_the_message(
     serve: Serve, transport_to: MakeTransport
 ) -> None:
     body = b'{"code":"ResourceNotFound","ref":"9f-12ab","message":"key %s","details":"x"}'

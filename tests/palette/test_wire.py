@@ -263,7 +263,7 @@ def test_what_is_no_snapshot_is_an_invalid_answer(body: bytes) -> None:
         wire.snapshot(body, lambda _: None, **ASKED)
 
 
-def test_another_snapshot_than_the_one_asked_for_is_no_answer() -> None:
+def test_another_snapshot_than_the_requested_one_is_no_answer() -> None:
     with pytest.raises(InvalidResponse):
         decode(payload("in-progress"))
 

@@ -109,7 +109,7 @@ async def test_another_reason_for_failing_is_said_too(world: World) -> None:
         assert reasons == ["server_error", "forbidden", "server_error"]
 
 
-async def test_ready_is_told_once_every_first_refresh_has_ended(world: World) -> None:
+async def test_it_is_ready_once_every_first_refresh_has_ended(world: World) -> None:
     async with exporting(world, targets=BOTH) as exporter:
         exporter.palette.faults.add(Match(cluster_uid=WEST), faults.status(500))
         async with exporter.loops(settled=False):
@@ -118,7 +118,7 @@ async def test_ready_is_told_once_every_first_refresh_has_ended(world: World) ->
             assert await exporter.status("/-/ready") == 200
 
 
-async def test_a_name_that_no_target_gives_is_asked_for_once_for_all_clusters(
+async def test_a_name_that_no_target_gives_is_requested_once_for_all_clusters(
     world: World,
 ) -> None:
     targets = [target(EAST), target(WEST)]
@@ -131,7 +131,7 @@ async def test_a_name_that_no_target_gives_is_asked_for_once_for_all_clusters(
         assert exporter.counted()["list_clusters"] == 1
 
 
-async def test_a_name_given_by_a_target_is_not_asked_for(world: World) -> None:
+async def test_a_name_given_by_a_target_is_not_requested(world: World) -> None:
     async with exporting(world, targets=[target(EAST, cluster_name="mine")]) as exporter:
         scrape = await exporter.refresh()
         assert scrape.rows("palette_cluster_info", "cluster_name") == {"mine": 1}
@@ -158,7 +158,7 @@ async def test_a_cluster_that_is_not_listed_keeps_its_uid_for_a_name(world: Worl
         assert scrape.counted(FAILURES, "reason") == {"not_found": 1}
 
 
-async def test_a_name_that_was_not_known_is_asked_for_again_after_a_good_refresh(
+async def test_an_unknown_name_is_requested_again_after_a_good_refresh(
     world: World,
 ) -> None:
     """Otherwise the exporters of a pair could show one cluster under two names for good."""
@@ -207,7 +207,7 @@ def errors_of(kind: type[PaletteError]) -> list[type[PaletteError]]:
     return below or [kind]
 
 
-async def test_while_nothing_answers_the_name_is_asked_for_with_every_refresh(
+async def test_while_nothing_answers_the_name_is_requested_with_every_refresh(
     world: World,
 ) -> None:
     async with exporting(world, up=False, targets=[target(EAST)]) as exporter:
@@ -263,7 +263,7 @@ async def test_a_project_that_may_not_be_read_is_reported_and_hinders_nobody(wor
         assert scrape.counted(FAILURES, "cluster_uid", "reason") == {(WEST, "forbidden"): 1}
 
 
-async def test_times_of_the_last_refresh_are_told(world: World) -> None:
+async def test_times_of_the_last_refresh_are_exported(world: World) -> None:
     async with exporting(world, targets=BOTH[:1]) as exporter:
         slowly = meanwhile(lambda: exporter.clock.advance(1.5))
         exporter.palette.faults.add("list_vms", slowly, times=1)

@@ -131,7 +131,7 @@ async def test_overlapping_targets_read_no_snapshot_and_make_no_request_twice(
         assert exporter.cluster(EAST).requests == lists
 
 
-async def test_a_named_snapshot_beside_covered_machines_makes_no_row_of_its_machine(
+async def test_a_named_snapshot_next_to_covered_machines_makes_no_row_of_its_machine(
     world: World,
 ) -> None:
     async with covering(world, f"{EAST}/shop/db-01", f"{EAST}/erp/web-01/d1") as exporter:
@@ -184,7 +184,7 @@ async def test_a_deleted_machine_leaves_its_snapshots_as_orphans(world: World) -
         assert after.value("palette_cluster_up") == 1
 
 
-async def test_orphans_are_told_where_only_one_machine_is_covered(world: World) -> None:
+async def test_orphans_are_reported_where_only_one_machine_is_covered(world: World) -> None:
     world.delete_vm(EAST, "shop", "db-01")
     async with covering(world, f"{EAST}/shop/db-01") as exporter:
         scrape = await exporter.refresh()

@@ -325,7 +325,7 @@ async def test_it_is_shown_how_many_clusters_are_listed_and_selected(world: Worl
         assert scrape.value(DISCOVERY_UP) == 1
 
 
-async def test_without_discovery_nothing_is_told_of_it(world: World) -> None:
+async def test_without_discovery_nothing_is_exported_about_it(world: World) -> None:
     async with exporting(world, targets=[target(EAST, cluster_name="e")]) as exporter:
         scrape = await exporter.refresh()
         assert not [name for name in scrape.lines if name.startswith("palette_discovery_")]

@@ -219,7 +219,7 @@ async def test_an_item_on_two_pages_counts_once(
 
 
 @LISTS
-async def test_items_that_nobody_asked_for_make_no_series(world: World, endpoint: str) -> None:
+async def test_items_that_were_not_requested_make_no_series(world: World, endpoint: str) -> None:
     """Of a foreign machine not all snapshots may have been listed: it must not look uncovered."""
     put(world, "web-01", "web", namespace="shop")
     put(world, "web-02", namespace="shop")

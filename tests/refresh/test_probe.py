@@ -54,7 +54,7 @@ def of_vm(scrape: Scrape, vm: str) -> set[str]:
     return {line for line in scrape.everything() if f'vm="{vm}"' in line}
 
 
-async def test_a_snapshot_is_told_as_metrics_tell_it_for_one_request(world: World) -> None:
+async def test_a_probe_of_a_snapshot_has_the_same_series_for_one_request(world: World) -> None:
     targets = [target(f"{EAST}/vms/db-01/nightly", cluster_name="prod-east")]
     async with probing(world, targets=targets) as exporter:
         answer = await probe(exporter.url, SNAPSHOT)
@@ -66,7 +66,7 @@ async def test_a_snapshot_is_told_as_metrics_tell_it_for_one_request(world: Worl
     assert 0 < (answer.scrape.value(DURATION) or 0) < 10
 
 
-async def test_without_a_snapshot_the_whole_machine_is_told_and_no_other(world: World) -> None:
+async def test_without_a_snapshot_the_whole_machine_is_returned_and_no_other(world: World) -> None:
     objectives = [{"max_age": "26h"}]
     async with probing(world, targets=WHOLE_CLUSTER, objectives=objectives) as exporter:
         answer = await probe(exporter.url, VM)
@@ -89,7 +89,7 @@ async def test_a_machine_without_snapshots_is_a_row_of_zeros(world: World) -> No
     assert answer.scrape.rows("palette_vm_restorable_snapshots", "vm") == {"db-03": 0}
 
 
-async def test_lists_that_ignore_their_filters_tell_nothing_of_others(world: World) -> None:
+async def test_lists_that_ignore_their_filters_show_no_other_machines(world: World) -> None:
     put(world, "db-01", "twin", namespace="elsewhere")
     async with probing(world, targets=WHOLE_CLUSTER) as exporter:
         exporter.palette.faults.add(None, faults.foreign_items())
@@ -102,7 +102,7 @@ async def test_lists_that_ignore_their_filters_tell_nothing_of_others(world: Wor
     }
 
 
-async def test_every_page_is_read_or_nothing_is_told(world: World) -> None:
+async def test_every_page_is_read_or_nothing_is_returned(world: World) -> None:
     put(world, "big", *(f"s{number:03}" for number in range(120)))
     big = {**VM, "vm": "big"}
     async with probing(world, targets=WHOLE_CLUSTER) as exporter:
@@ -117,7 +117,7 @@ async def test_every_page_is_read_or_nothing_is_told(world: World) -> None:
     assert failed.success == 0
 
 
-async def test_what_is_gone_is_no_success_and_leaves_nothing_of_before(world: World) -> None:
+async def test_a_deleted_snapshot_is_no_success_and_leaves_no_old_series(world: World) -> None:
     async with probing(world, targets=WHOLE_CLUSTER) as exporter:
         assert (await probe(exporter.url, SNAPSHOT)).success == 1
         world.delete_snapshot(EAST, "vms", "nightly")

@@ -33,7 +33,7 @@ def test_shares_are_about_equal() -> None:
     assert all(850 < size < 1150 for size in sizes)
 
 
-async def test_four_exporters_together_tell_what_one_tells_and_ask_no_more() -> None:
+async def test_four_exporters_together_report_what_one_reports_for_the_same_requests() -> None:
     def world() -> World:
         return World.fleet(clusters=12, vms=60, snapshots=120, now=NOW)
 

@@ -32,7 +32,7 @@ def test_a_list_answers_for_a_named_snapshot_under_its_own_machine_only() -> Non
     assert outcomes[gone] is MISSING
 
 
-def test_a_listed_snapshot_that_names_no_machine_is_of_the_one_that_was_asked_for() -> None:
+def test_a_listed_snapshot_that_names_no_machine_belongs_to_the_requested_one() -> None:
     nameless = Snapshot(namespace="vms", vm="", name="nightly")
     assert listed([TARGET], {SnapshotKey("vms", "nightly"): nameless}) == {TARGET: READ}
 

@@ -96,7 +96,7 @@ async def test_settings_that_became_invalid_make_no_exporter_unhealthy(tmp_path:
         assert await asyncio.to_thread(health, *flags, **environ) == 0
 
 
-def test_a_port_that_nobody_knows_is_said() -> None:
+def test_an_unknown_port_is_reported() -> None:
     done = finished("--health", "--demo", "--web.listen-address=127.0.0.1:0")
     assert done.returncode == 1
     assert done.stderr == "web.listen_address: port 0 is unknown from outside. Set a port.\n"

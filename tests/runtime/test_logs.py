@@ -88,7 +88,7 @@ async def test_each_change_of_a_cluster_is_one_line_with_its_reason(world: World
         assert told[3]["snapshot"] == "not-there"
 
 
-async def test_clusters_that_are_found_and_go_are_told_by_name(world: World) -> None:
+async def test_clusters_that_are_found_and_lost_are_logged_by_name(world: World) -> None:
     async with exporting(world, discovery=DISCOVERY) as exporter, exporter.loops():
         (found,) = exporter.events("watching clusters")
         assert (found["count"], found["names"]) == (2, "prod-east, prod-west")
@@ -128,7 +128,7 @@ def progress(exporter: Running) -> list[tuple[int, str]]:
     ]
 
 
-async def test_a_first_round_that_takes_long_tells_how_far_it_is(world: World) -> None:
+async def test_a_long_first_round_logs_its_progress(world: World) -> None:
     east, west = asyncio.Event(), asyncio.Event()
     async with exporting(world, targets=BOTH) as exporter:
         exporter.palette.faults.add(Match(cluster_uid=EAST), until_set(east))

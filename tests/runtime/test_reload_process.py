@@ -123,15 +123,15 @@ async def by_signal(exporter: Running, url: str) -> None:
     exporter.process.send_signal(signal.SIGHUP)
 
 
-async def by_itself(exporter: Running, url: str) -> None:
+async def automatically(exporter: Running, url: str) -> None:
     """Its files are watched."""
 
 
-WAYS = [(by_request, ()), (by_put, ()), (by_signal, ()), (by_itself, (AUTO,))]
+WAYS = [(by_request, ()), (by_put, ()), (by_signal, ()), (automatically, (AUTO,))]
 
 
 @pytest.mark.parametrize(("ask", "flags"), WAYS)
-async def test_every_way_puts_a_new_file_into_force(
+async def test_every_way_to_reload_applies_a_new_file(
     ask: Callable[[Running, str], Awaitable[None]], flags: tuple[str, ...], tmp_path: Path
 ) -> None:
     async with exporting(tmp_path, *flags) as (palette, mount, exporter, url):
@@ -226,7 +226,7 @@ async def test_a_reload_without_file_descriptors_is_refused(tls: bool, tmp_path:
         assert "Traceback" not in exporter.stderr.read_text()
 
 
-async def test_a_working_directory_that_is_gone_ends_no_exporter(tmp_path: Path) -> None:
+async def test_a_removed_working_directory_ends_no_exporter(tmp_path: Path) -> None:
     """As after the swap of a release, or of a worktree."""
     gone = tmp_path / "gone"
     gone.mkdir()

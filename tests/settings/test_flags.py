@@ -69,7 +69,7 @@ def test_every_scalar_that_is_no_secret_has_a_flag(capsys: pytest.CaptureFixture
         assert (f"  {leaf.flag} " in text) is has_a_flag, leaf.flag
 
 
-def test_the_help_fits_80_columns_and_tells_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_fits_80_columns_and_shows_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["-h"])
     text = capsys.readouterr().out

@@ -641,7 +641,7 @@ def test_a_key_in_the_wrong_place_comes_with_the_right_one(home: Home) -> None:
     )
 
 
-def test_all_faults_are_told_at_once(home: Home) -> None:
+def test_all_faults_are_reported_at_once(home: Home) -> None:
     faults = home.refused(
         {
             "palette": {"timeout": "x", "tls": {"ca_file": "none"}},
@@ -718,7 +718,9 @@ def leaks(config: object, environ: Mapping[str, str], directory: Path) -> Iterat
         (TARGETS, KEY | {"PALETTE_EXPORTER_PALETTE__KEY": CANARY}),
     ],
 )
-def test_no_secret_is_ever_told(tmp_path: Path, config: object, environ: Mapping[str, str]) -> None:
+def test_no_secret_is_ever_shown(
+    tmp_path: Path, config: object, environ: Mapping[str, str]
+) -> None:
     (tmp_path / "canary").write_text(CANARY)
     (tmp_path / "canaries").write_text(f"{CANARY}\n{CANARY}\n")
     (tmp_path / "latin").write_bytes(f"{CANARY}\xff".encode("latin-1"))

@@ -92,7 +92,7 @@ def test_an_empty_file_guards_nothing(home: Home, text: str) -> None:
     assert (found.tls_server_config.enabled, found.basic_auth_users) == (False, {})
 
 
-def test_certificates_may_stand_in_the_file_itself(home: Home) -> None:
+def test_certificates_can_be_inline(home: Home) -> None:
     texts = {key: (home.directory / f"a.{end}").read_text() for key, end in PARTS.items()}
     found = read(home, {"tls_server_config": texts})
     assert found.tls_server_config.context()
@@ -172,7 +172,7 @@ def test_what_tls_should_be_is_what_the_context_is(home: Home) -> None:
         ({**TLS, "certfile": "a.pem"}, "certfile: unknown key; did you mean 'cert_file'?"),
     ],
 )
-def test_tls_that_cannot_work_is_refused_where_it_stands(
+def test_tls_that_cannot_work_is_refused_with_its_key(
     home: Home, tls: Mapping[str, object], fault: str
 ) -> None:
     (found,) = refused(home, {"tls_server_config": tls})
@@ -232,9 +232,7 @@ def test_every_curve_of_the_toolkit_can_be_chosen(home: Home, curve: str) -> Non
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused_where_it_stands(
-    home: Home, tree: object, fault: str
-) -> None:
+def test_an_invalid_value_is_refused_with_its_key(home: Home, tree: object, fault: str) -> None:
     (found,) = refused(home, tree)
     assert found.startswith(fault)
 

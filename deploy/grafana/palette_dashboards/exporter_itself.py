@@ -142,8 +142,7 @@ def _now() -> list[AnyPanel]:
         stats(
             About(
                 title="Discovery",
-                description="Whether the last look for clusters succeeded; nothing where "
-                "discovery is off.",
+                description="Whether the last discovery succeeded; nothing where discovery is off.",
                 width=3,
                 height=4,
                 runbook="PaletteClusterUnreadable",
@@ -155,7 +154,7 @@ def _now() -> list[AnyPanel]:
             About(
                 title="Configuration good",
                 description="Whether the configuration was accepted when it was last read. After "
-                "a refusal the old one stays in force.",
+                "a refusal the old one stays active.",
                 width=3,
                 height=4,
                 runbook="PaletteExporterConfigReloadFailed",

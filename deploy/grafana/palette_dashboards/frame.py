@@ -18,7 +18,7 @@ RUNBOOK_PAGE = "https://runbooks.example.com/docs/runbooks.md"
 ALL = model.VariableOption(selected=True, text="All", value="$__all")
 
 VM_SERIES = '__name__=~"palette_vm_snapshots|palette_vm_snapshot_ready"'
-"""Series that tell of namespaces and machines; the latter where single snapshots are watched."""
+"""Series with namespaces and machines; the latter where single snapshots are watched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

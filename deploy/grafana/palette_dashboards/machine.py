@@ -90,7 +90,7 @@ def _now() -> list[AnyPanel]:
 
     return [
         stats(
-            small("Status", "What the virtual machine is doing, as KubeVirt tells it."),
+            small("Status", "Status of the virtual machine, as KubeVirt reports it."),
             Query(expr=THIS_STATUS, legend="{{status}}"),
             show=BigValueTextMode.NAME,
         ),

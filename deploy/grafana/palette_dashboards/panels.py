@@ -36,7 +36,7 @@ AnyPanel = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a panel is called, what it tells, its size on a grid 24 wide, and its runbook."""
+    """The title of a panel, its description, its size on a grid 24 wide, and its runbook."""
 
     title: str
     description: str

@@ -111,7 +111,7 @@ class Snapshots:
 
     @property
     def deleting(self) -> str:
-        """Return the snapshots whose deletion was asked for."""
+        """Return the snapshots whose deletion was requested."""
         return self("deletion_timestamp_seconds")
 
     @property

@@ -165,7 +165,7 @@ class Connection(web.RequestHandler):
 
 
 async def note_sending(request: web.Request, response: web.StreamResponse) -> None:
-    """Tell the connection that its answer is being sent, as a signal of aiohttp's."""
+    """Note on the connection that its answer is being sent; a signal handler of aiohttp."""
     del response
     assert isinstance(request.protocol, Connection)
     request.protocol.begin_sending()

@@ -88,7 +88,7 @@ def course() -> list[AnyPanel]:
         bars(
             About(
                 title="Phases",
-                description="How many snapshots are in each phase, as KubeVirt tells it.",
+                description="How many snapshots are in each phase, as KubeVirt reports it.",
                 width=4,
             ),
             *(Query(expr=count(SNAPSHOTS.in_phase(phase)), legend=phase) for phase in PHASES),
