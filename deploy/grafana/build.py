@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -44,7 +45,18 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 
 def _text(board: Dashboard) -> str:
-    return json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    plain = json.loads(json.dumps(board, cls=JSONEncoder))
+    for panel in plain["panels"]:
+        _without_pages(panel)
+    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _without_pages(panel: dict[str, Any]) -> None:
+    """Turn off the pages of tables as Grafana 12.2 spells it, which the SDK does not know."""
+    if panel["type"] == "table":
+        panel["options"]["enablePagination"] = False
+    for inner in panel.get("panels") or []:
+        _without_pages(inner)
 
 
 def _alerts() -> list[str]:

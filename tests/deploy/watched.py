@@ -77,14 +77,22 @@ def running(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
                 process.wait()
 
 
-def configuration(exporter: int) -> str:
-    """The shipped scrape configuration, hurried, and with every exporter there twice."""
+def configuration(exporter: int, itself: int) -> str:
+    """The shipped scrape configuration, hurried, and with every exporter there twice.
+
+    Beside it are two jobs of others: Prometheus itself, and one that is down.
+    """
     shipped = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     (job,) = shipped["scrape_configs"]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter}", f"localhost:{exporter}"]}]
+    others = [
+        {"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+        for name, port in (("prometheus", itself), ("down", 1))
+    ]
     hurried = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     rules = [str(PROMETHEUS / "rules" / "*.yaml")]
-    return yaml.safe_dump({"global": hurried, "rule_files": rules, "scrape_configs": [job]})
+    scraped = [job, *others]
+    return yaml.safe_dump({"global": hurried, "rule_files": rules, "scrape_configs": scraped})
 
 
 @pytest.fixture(scope="package")
@@ -93,7 +101,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     folder = tmp_path_factory.mktemp("prometheus")
     exporter, port = free_port(), free_port()
     config = folder / "prometheus.yml"
-    config.write_text(configuration(exporter))
+    config.write_text(configuration(exporter, port))
     with ExitStack() as stack:
         demo = running(
             folder / "exporter.log",

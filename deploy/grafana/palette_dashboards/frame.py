@@ -23,10 +23,14 @@ VM_SERIES = '__name__=~"palette_vm_snapshots|palette_vm_snapshot_ready"'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Panels below a heading."""
+    """Panels below a heading, which the first section has none of.
+
+    opened: whether its panels are there, and ask Prometheus, as soon as the dashboard is.
+    """
 
     title: str
     panels: Sequence[AnyPanel]
+    opened: bool = True
 
 
 def build(
@@ -56,10 +60,34 @@ def build(
     for link in _links():
         board = board.link(link)
     for section in sections:
-        board = board.with_row(dashboard.Row(section.title))
+        board = _added(board, section)
+    return _numbered(_closed_up(board.build()))
+
+
+def _closed_up(board: model.Dashboard) -> model.Dashboard:
+    """Move each heading up by what the closed ones before it hide."""
+    hidden = 0
+    for heading in board.panels or []:
+        if isinstance(heading, model.RowPanel) and heading.grid_pos:
+            places = [panel.grid_pos for panel in heading.panels if panel.grid_pos]
+            height = max((place.y + place.h for place in places), default=heading.grid_pos.y + 1)
+            height -= heading.grid_pos.y + 1
+            for place in (heading.grid_pos, *places):
+                place.y -= hidden
+            hidden += height
+    return board
+
+
+def _added(board: dashboard.Dashboard, section: Section) -> dashboard.Dashboard:
+    row = dashboard.Row(section.title)
+    if not section.opened:
         for panel in section.panels:
-            board = board.with_panel(panel)
-    return _numbered(board.build())
+            row = row.with_panel(panel)
+        return board.with_row(row)
+    board = board.with_row(row) if section.title else board
+    for panel in section.panels:
+        board = board.with_panel(panel)
+    return board
 
 
 def choice(
@@ -69,8 +97,12 @@ def choice(
     description: str,
     *,
     many: bool = True,
+    everything: str = ".+",
 ) -> dashboard.QueryVariable:
-    """A variable whose values come from Prometheus; `many`: also several, and all."""
+    """A variable whose values come from Prometheus; `many`: also several, and all.
+
+    everything: the regular expression that all of them are.
+    """
     variable = (
         dashboard.QueryVariable(name)
         .label(label)
@@ -82,32 +114,38 @@ def choice(
         .multi(many)
         .include_all(many)
     )
-    return variable.all_value(".+").current(ALL) if many else variable
+    return variable.all_value(everything).current(ALL) if many else variable
 
 
-def cluster() -> dashboard.QueryVariable:
-    """Which clusters."""
+def cluster(*, many: bool = True) -> dashboard.QueryVariable:
+    """Which clusters; those too that are not read any more."""
     query = "label_values(palette_cluster_up, cluster_name)"
-    return choice("cluster", "Cluster", query, "Clusters, by their names in Palette.")
+    return choice("cluster", "Cluster", query, "Clusters, by their names in Palette.", many=many)
 
 
-def namespace() -> dashboard.QueryVariable:
+def namespace(*, many: bool = True) -> dashboard.QueryVariable:
     """Which namespaces of the clusters."""
-    query = f'label_values({{{VM_SERIES}, cluster_name=~"$cluster"}}, namespace)'
-    return choice("namespace", "Namespace", query, "Namespaces of the virtual machines.")
+    where = 'cluster_name=~"$cluster"' if many else 'cluster_name="$cluster"'
+    query = f"label_values({{{VM_SERIES}, {where}}}, namespace)"
+    description = "Namespaces of the virtual machines."
+    return choice("namespace", "Namespace", query, description, many=many)
+
+
+def owner() -> dashboard.QueryVariable:
+    """Whose virtual machines, where the setting labels.owner is used."""
+    query = f'label_values({{{VM_SERIES}, cluster_name=~"$cluster"}}, owner)'
+    description = (
+        "Owners of the virtual machines, where the setting labels.owner is used. Shares of the "
+        "recording rules do not depend on it."
+    )
+    return choice("owner", "Owner", query, description, everything=".*")
 
 
 def machine() -> dashboard.QueryVariable:
-    """Which virtual machine of the namespaces."""
-    where = 'cluster_name=~"$cluster", namespace=~"$namespace"'
+    """Which virtual machine of the namespace."""
+    where = 'cluster_name="$cluster", namespace="$namespace"'
     query = f"label_values({{{VM_SERIES}, {where}}}, vm)"
-    return choice(
-        "vm",
-        "VM",
-        query,
-        "The virtual machine. Where several have the same name, choose its cluster and namespace.",
-        many=False,
-    )
+    return choice("vm", "VM", query, "The virtual machine.", many=False)
 
 
 def most() -> dashboard.CustomVariable:
@@ -135,12 +173,13 @@ def _datasource() -> dashboard.DatasourceVariable:
     )
 
 
-def _runbooks() -> dashboard.ConstantVariable:
+def _runbooks() -> dashboard.TextBoxVariable:
     return (
-        dashboard.ConstantVariable("runbooks")
+        dashboard.TextBoxVariable("runbooks")
         .label("Runbooks")
-        .description("Where docs/runbooks.md is served.")
-        .value(RUNBOOK_PAGE)
+        .description("Where docs/runbooks.md is served; the exporter does at /docs/runbooks.")
+        .default_value(RUNBOOK_PAGE)
+        .current(model.VariableOption(selected=True, text=RUNBOOK_PAGE, value=RUNBOOK_PAGE))
     )
 
 
@@ -165,7 +204,11 @@ def _links() -> Sequence[dashboard.DashboardLink]:
 
 def _numbered(board: model.Dashboard) -> model.Dashboard:
     """Give every panel its number, so that a link to one stays good."""
-    for number, panel in enumerate(board.panels or [], start=1):
-        if isinstance(panel, model.Panel | model.RowPanel):
-            panel.id_val = number
+    shown = [panel for panel in board.panels or [] if isinstance(panel, model.Panel)]
+    headings = [panel for panel in board.panels or [] if isinstance(panel, model.RowPanel)]
+    hidden = (panel for heading in headings for panel in heading.panels)
+    inner = [panel for panel in hidden if isinstance(panel, model.Panel)]
+    every: list[model.Panel | model.RowPanel] = [*shown, *headings, *inner]
+    for number, panel in enumerate(every, start=1):
+        panel.id_val = number
     return board

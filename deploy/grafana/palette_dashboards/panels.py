@@ -13,25 +13,36 @@ from grafana_foundation_sdk.builders import (
     stat,
     statetimeline,
     table,
-    text,
     timeseries,
 )
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
-from grafana_foundation_sdk.models.text import TextMode
+
+from exporter.verdict import PROBLEMS, Severity
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 RUNBOOKS = "${runbooks:raw}"
 
-GOOD, NOTICE, WARN, BAD, NEUTRAL = "green", "yellow", "orange", "red", "blue"
+GOOD, NOTICE, WARN, BAD, NEUTRAL = "green", "dark-yellow", "orange", "red", "blue"
+SEVERITY_COLORS = {Severity.CRITICAL: BAD, Severity.WARNING: WARN, Severity.INFO: NEUTRAL}
+
+COUNT, RATIO, DURATION, SECONDS = "locale", "percentunit", "dtdurations", "s"
+"""Units: 3,200; 99.97%; 1 day, 2 hours; and seconds where less than a minute matters."""
+
+Steps = Sequence[tuple[float | None, str]]
+Texts = Mapping[str, tuple[str, str]]
+"""What to show, and in which colour, for a value."""
+
+ALL_OR_NOT: Steps = ((None, WARN), (1, GOOD))
+ALL_OR_BAD: Steps = ((None, BAD), (1, GOOD))
+NONE_OR_WARN: Steps = ((None, GOOD), (1, WARN))
+NONE_OR_BAD: Steps = ((None, GOOD), (1, BAD))
 
 Panel = TypeVar(
     "Panel", stat.Panel, timeseries.Panel, table.Panel, statetimeline.Panel, bargauge.Panel
 )
-AnyPanel = (
-    stat.Panel | timeseries.Panel | table.Panel | statetimeline.Panel | bargauge.Panel | text.Panel
-)
+AnyPanel = stat.Panel | timeseries.Panel | table.Panel | statetimeline.Panel | bargauge.Panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,102 +65,84 @@ class Query:
     legend: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """How a table shows a field; `link` is where a click on it leads."""
-
-    field: str
-    title: str = ""
-    unit: str = ""
-    width: int | None = None
-    hidden: bool = False
-    steps: Sequence[tuple[float | None, str]] = ()
-    values: Mapping[str, tuple[str, str]] | None = None
-    link: tuple[str, str] | None = None
-
-    def override(self) -> list[model.DynamicConfigValue]:
-        """Return what Grafana is to do with the field."""
-        wanted: dict[str, object] = {
-            "custom.hidden": self.hidden,
-            "displayName": self.title,
-            "unit": self.unit,
-            "custom.width": self.width,
-            "thresholds": self.steps and thresholds(self.steps).build(),
-            "mappings": self.values and [mapping(self.values)],
-            "custom.cellOptions": (self.steps or self.values) and {"type": "color-text"},
-            "links": self.link and [{"title": self.link[0], "url": self.link[1]}],
-        }
-        return [
-            model.DynamicConfigValue(id_val=name, value=value)
-            for name, value in wanted.items()
-            if value
-        ]
+def none_or(problem: str) -> Steps:
+    """Return green at 0 and the colour of the problem's severity from 1 on."""
+    severity = PROBLEMS[problem].severity_for(objective=True)
+    return ((None, GOOD), (1, SEVERITY_COLORS[severity]))
 
 
 def stats(
     about: About,
     *queries: Query,
-    unit: str = "short",
-    steps: Sequence[tuple[float | None, str]] = ((None, NEUTRAL),),
-    values: Mapping[str, tuple[str, str]] | None = None,
+    unit: str = COUNT,
+    steps: Steps = ((None, NEUTRAL),),
+    values: Texts | None = None,
     show: options.BigValueTextMode = options.BigValueTextMode.AUTO,
-    decimals: int | None = None,
+    absent: str = "not known",
 ) -> stat.Panel:
-    """Numbers as of now, one for each series."""
+    """Numbers as of now, one for each series; `absent`: the text where there is none, in grey."""
     panel = (
-        _framed(stat.Panel(), about, queries, instant=True)
+        framed(stat.Panel(), about, queries, instant=True)
         .unit(unit)
         .thresholds(thresholds(steps))
         .color_mode(options.BigValueColorMode.VALUE)
         .graph_mode(options.BigValueGraphMode.NONE)
         .text_mode(show)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .no_value(absent)
+        .mappings([*([mapping(values)] if values else []), unknown(absent)])
     )
-    if decimals is not None:
-        panel = panel.decimals(decimals)
-    return panel.mappings([mapping(values)]) if values else panel
+    if len(queries) > 1:
+        sizes = common.VizTextDisplayOptions().title_size(12).value_size(26)
+        panel = panel.text(sizes).orientation(options.VizOrientation.HORIZONTAL)
+    return panel.decimals(DECIMALS[unit]) if unit in DECIMALS else panel
 
 
-def bars(
-    about: About,
-    *queries: Query,
-    colors: Mapping[str, str] | None = None,
-    unit: str = "short",
-) -> bargauge.Panel:
+DECIMALS = {RATIO: 2, DURATION: 1}
+
+
+def bars(about: About, *queries: Query, colors: Mapping[str, str]) -> bargauge.Panel:
     """Horizontal bars as of now; `colors` by legend."""
     panel = (
-        _framed(bargauge.Panel(), about, queries, instant=True)
-        .unit(unit)
+        framed(bargauge.Panel(), about, queries, instant=True)
+        .unit(COUNT)
         .min(0)
         .orientation(options.VizOrientation.HORIZONTAL)
         .display_mode(options.BarGaugeDisplayMode.BASIC)
+        .text(common.VizTextDisplayOptions().title_size(14).value_size(20))
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .no_value("not known")
+        .mappings([unknown("not known")])
     )
-    for legend, color in (colors or {}).items():
-        panel = panel.override_by_name(legend, [_fixed(color)])
+    for legend, color in colors.items():
+        panel = panel.override_by_name(legend, [fixed(color)])
     return panel
 
 
 def lines(
     about: About,
     *queries: Query,
-    unit: str = "short",
+    unit: str = COUNT,
     stacked: bool = False,
+    bars_of: str = "",
     colors: Mapping[str, str] | None = None,
-    dashed: Sequence[str] = (),
-    bounds: tuple[float, float | None] | None = None,
+    most: float | None = None,
     limit: float | None = None,
+    figures: Sequence[str] = (),
     points: int | None = None,
 ) -> timeseries.Panel:
-    """Curves; those named `dashed` are limits, and `limit` is one that never changes.
+    """Curves from 0 on.
 
+    bars_of: the least interval of bars, drawn in place of curves.
+    limit: a dashed line that is always in sight; figures: what the legend shows of each curve.
     points: the most points of each curve, where many series are counted for one.
     """
     panel = (
-        _framed(timeseries.Panel(), about, queries, instant=False)
+        framed(timeseries.Panel(), about, queries, instant=False)
         .unit(unit)
-        .legend(_legend())
+        .min(0)
+        .legend(_legend(figures))
         .tooltip(
             common.VizTooltipOptions()
             .mode(options.TooltipDisplayMode.MULTI)
@@ -157,60 +150,23 @@ def lines(
         )
         .fill_opacity(25 if stacked else 0)
         .show_points(options.VisibilityMode.NEVER)
+        .no_value("None found")
     )
+    if bars_of:
+        panel = panel.draw_style(options.GraphDrawStyle.BARS).fill_opacity(80).interval(bars_of)
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL).group("A"))
-    if bounds:
-        panel = panel.min(bounds[0])
-        panel = panel.max(bounds[1]) if bounds[1] is not None else panel
     for legend, color in (colors or {}).items():
-        panel = panel.override_by_name(legend, [_fixed(color)])
-    for legend in dashed:
-        style = {"fill": "dash", "dash": [10, 10]}
-        panel = panel.override_by_name(
-            legend,
-            [model.DynamicConfigValue(id_val="custom.lineStyle", value=style), _fixed(BAD)],
-        )
+        panel = panel.override_by_name(legend, [fixed(color)])
+    panel = panel.max(most) if most is not None else panel
     panel = panel.max_data_points(points) if points else panel
     return _with_limit(panel, limit) if limit is not None else panel
 
 
-def rows(
-    about: About,
-    queries: Sequence[Query],
-    columns: Sequence[Column],
-    *,
-    sort: str,
-    descending: bool = True,
-    transform: Sequence[model.DataTransformerConfig] | None = None,
-) -> table.Panel:
-    """A table with pages. Of several queries those rows are joined whose labels are the same."""
-    order = {column.field: place for place, column in enumerate(columns)}
-    steps = transform
-    if steps is None:
-        merged = [model.DataTransformerConfig(id_val="merge", options={})]
-        organized = model.DataTransformerConfig(
-            id_val="organize", options={"excludeByName": {"Time": True}, "indexByName": order}
-        )
-        steps = [*(merged if len(queries) > 1 else []), organized]
-    panel = (
-        _framed(table.Panel(), about, queries, instant=True, tabular=True)
-        .transformations([*steps])
-        .footer(common.TableFooterOptions().enable_pagination(True).reducer(["sum"]))
-        .sort_by([common.TableSortByFieldState().display_name(sort).desc(descending)])
-        .show_header(True)
-    )
-    for column in columns:
-        panel = panel.override_by_name(column.field, column.override())
-    return panel
-
-
-def states(
-    about: About, *queries: Query, values: Mapping[str, tuple[str, str]]
-) -> statetimeline.Panel:
+def states(about: About, *queries: Query, values: Texts) -> statetimeline.Panel:
     """What state each series was in over time; `values`: number to name and colour."""
     return (
-        _framed(statetimeline.Panel(), about, queries, instant=False)
+        framed(statetimeline.Panel(), about, queries, instant=False)
         .mappings([mapping(values)])
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .thresholds(thresholds([(None, NEUTRAL)]))
@@ -219,24 +175,12 @@ def states(
         .row_height(0.8)
         .line_width(0)
         .fill_opacity(70)
-        .legend(_legend())
+        .legend(_legend(()))
+        .no_value("None found")
     )
 
 
-def prose(about: About, content: str) -> text.Panel:
-    """Text in Markdown."""
-    return (
-        text.Panel()
-        .title(about.title)
-        .description(about.description)
-        .span(about.width)
-        .height(about.height)
-        .mode(TextMode.MARKDOWN)
-        .content(content)
-    )
-
-
-def thresholds(steps: Sequence[tuple[float | None, str]]) -> dashboard.ThresholdsConfig:
+def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
     """Return colours from the value on that stands with them; None: from the least on."""
     return (
         dashboard.ThresholdsConfig()
@@ -245,7 +189,7 @@ def thresholds(steps: Sequence[tuple[float | None, str]]) -> dashboard.Threshold
     )
 
 
-def mapping(values: Mapping[str, tuple[str, str]]) -> model.ValueMap:
+def mapping(values: Texts) -> model.ValueMap:
     """Return texts and colours to show in place of values."""
     return model.ValueMap(
         options={
@@ -255,17 +199,24 @@ def mapping(values: Mapping[str, tuple[str, str]]) -> model.ValueMap:
     )
 
 
-def _framed(
-    panel: Panel,
-    about: About,
-    queries: Sequence[Query],
-    *,
-    instant: bool,
-    tabular: bool = False,
+def unknown(text: str) -> model.SpecialValueMap:
+    """Return a grey text in place of no value, which would take the colour of the least one."""
+    shown = model.ValueMappingResult(text=text, color="text", index=99)
+    match = model.SpecialValueMatch.NULL_AND_NAN
+    return model.SpecialValueMap(
+        options=model.DashboardSpecialValueMapOptions(match=match, result=shown)
+    )
+
+
+def framed(
+    panel: Panel, about: About, queries: Sequence[Query], *, instant: bool, tabular: bool = False
 ) -> Panel:
-    panel = (
+    """Return the panel with its title, size and queries, and its runbook in the description."""
+    link = f"{RUNBOOKS}#{about.runbook.lower()}"
+    runbook = f"\n\n[Runbook: {about.runbook}]({link})" if about.runbook else ""
+    return (
         panel.title(about.title)
-        .description(about.description)
+        .description(about.description + runbook)
         .span(about.width)
         .height(about.height)
         .datasource(DATASOURCE)
@@ -276,12 +227,11 @@ def _framed(
             ]
         )
     )
-    if about.runbook:
-        link = dashboard.DashboardLink(f"Runbook: {about.runbook}").url(
-            f"{RUNBOOKS}#{about.runbook.lower()}"
-        )
-        panel = panel.links([link.target_blank(True)])
-    return panel
+
+
+def fixed(color: str) -> model.DynamicConfigValue:
+    """Return an override that gives a field one colour."""
+    return model.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": color})
 
 
 def _target(ref: str, query: Query, instant: bool, tabular: bool) -> prometheus.Dataquery:
@@ -296,19 +246,18 @@ def _target(ref: str, query: Query, instant: bool, tabular: bool) -> prometheus.
     return target.instant() if instant else target.range()
 
 
-def _legend() -> common.VizLegendOptions:
+def _legend(figures: Sequence[str]) -> common.VizLegendOptions:
+    kind = options.LegendDisplayMode
     return (
         common.VizLegendOptions()
-        .display_mode(options.LegendDisplayMode.LIST)
+        .display_mode(kind.TABLE if figures else kind.LIST)
+        .calcs([*figures])
         .placement(options.LegendPlacement.BOTTOM)
         .show_legend(True)
     )
 
 
-def _fixed(color: str) -> model.DynamicConfigValue:
-    return model.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": color})
-
-
 def _with_limit(panel: timeseries.Panel, limit: float) -> timeseries.Panel:
     style = common.GraphThresholdsStyleConfig().mode(options.GraphTresholdsStyleMode.DASHED)
-    return panel.thresholds(thresholds([(None, GOOD), (limit, BAD)])).thresholds_style(style)
+    panel = panel.thresholds(thresholds([(None, GOOD), (limit, BAD)])).thresholds_style(style)
+    return panel.axis_soft_max(2 * limit if limit < 1 else limit)

@@ -1,8 +1,10 @@
-"""Pieces of PromQL that several dashboards ask with.
+"""Pieces of PromQL that several dashboards use.
 
 A pair of exporters reading the same Palette, or a pod that was replaced, must not count anything
 twice. So every metric is first reduced with `max by` to one series for what it is about.
 """
+
+from exporter.verdict import PAST_DEADLINE, READY_WITHIN, WITHOUT_DEADLINE
 
 CLUSTER = "cluster_uid, cluster_name"
 NAMESPACE = f"{CLUSTER}, namespace"
@@ -11,15 +13,14 @@ SNAPSHOT = f"{VM}, snapshot"
 
 IN_CLUSTER = 'cluster_name=~"$cluster"'
 IN_NAMESPACE = f'{IN_CLUSTER}, namespace=~"$namespace"'
-OF_VM = f'{IN_NAMESPACE}, vm=~"$vm"'
-"""What the variables of a dashboard select, from the coarsest to the finest."""
+OF_OWNER = f'{IN_NAMESPACE}, owner=~"$owner"'
+"""What the variables of the fleet select. No owner chosen means all, and VMs without one."""
 
-STUCK_AFTER = 300
-"""Seconds past its own deadline, as PaletteSnapshotStuckInProgress has it."""
-STUCK_WITHOUT_DEADLINE = 3600
-LOST_AFTER = 1800
-"""Seconds after the data was taken, as PaletteSnapshotDataLost has it."""
-STUCK_DELETING_AFTER = 1800
+OF_VM = 'cluster_name="$cluster", namespace="$namespace", vm="$vm"'
+"""The one machine of its dashboard: a regular expression would match others, as a dot does."""
+
+RULES_RUN = "and on () fleet:palette_clusters:count"
+"""Only where the recording rules are evaluated; without them there are no alerts to count."""
 
 
 def once(by: str, series: str) -> str:
@@ -27,9 +28,25 @@ def once(by: str, series: str) -> str:
     return f"max by ({by}) ({series})"
 
 
-def count(vector: str) -> str:
-    """Return how many series there are, 0 where there is none."""
-    return f"count({vector}) or vector(0)"
+def count(vector: str, *, of: str) -> str:
+    """Return how many series there are; 0 where there is none of `of`, nothing without `of`.
+
+    A 0 without anything to count from would look as if all were well.
+    """
+    return f"count({vector}) or 0 * count({of})"
+
+
+def grown(counter: str) -> str:
+    """Return by how much a counter grew in the time shown; one that is new began at 0."""
+    return f"round(({counter} unless {counter} offset $__range) or increase({counter}[$__range]))"
+
+
+def exporters_up(build_info: str) -> str:
+    """Return the share of the exporters that are up, of those that build_info knew of.
+
+    So that no other job counts, whatever else this Prometheus scrapes.
+    """
+    return f"avg(up and on (job, instance) last_over_time({build_info}[$__range]))"
 
 
 def tagged(vector: str, **labels: str) -> str:
@@ -51,22 +68,30 @@ class Machines:
         self._where = where
 
     def __call__(self, metric: str, *, offset: str = "") -> str:
-        """Return `palette_vm_<metric>`."""
-        return once(VM, f"palette_vm_{metric}{{{self._where}}}{offset}")
+        """Return `palette_vm_<metric>`, each machine once."""
+        return once(VM, f"{self.every(metric)}{offset}")
+
+    def every(self, metric: str) -> str:
+        """Return `palette_vm_<metric>` of each exporter, which is enough to see that it exists."""
+        return f"palette_vm_{metric}{{{self._where}}}"
 
     @property
     def gap(self) -> str:
-        """Seconds without a restorable snapshot: since the newest, else since the VM was created.
-
-        The same as PaletteVMSnapshotObjectiveMissed and the recording rules count.
-        """
+        """Seconds since the recovery point, else since the VM was created."""
         newest = self("last_restorable_snapshot_timestamp_seconds")
-        return f"(time() - ({newest} or {self('created_timestamp_seconds')}))"
+        return f"round(time() - ({newest} or {self('created_timestamp_seconds')}))"
+
+    @property
+    def overdue(self) -> str:
+        """Seconds past the objective's deadline, of the machines that miss it."""
+        return f"(time() - {self('snapshot_objective_deadline_timestamp_seconds')} > 0)"
 
     @property
     def objective_used(self) -> str:
-        """The gap as a share of the machine's own objective; above 1 it is missed."""
-        return f"({self.gap} / {self('snapshot_objective_seconds')})"
+        """The share of the machine's own objective that is used; above 1 it is missed."""
+        deadline = self("snapshot_objective_deadline_timestamp_seconds")
+        objective = self("snapshot_objective_seconds")
+        return f"(1 + (time() - {deadline}) / {objective})"
 
 
 class Snapshots:
@@ -85,6 +110,10 @@ class Snapshots:
         """
         where = f"{self._where}, {and_where}" if and_where else self._where
         return once(SNAPSHOT, f"palette_vm_snapshot_{metric}{{{where}}}{over}{having}")
+
+    def every(self, metric: str) -> str:
+        """Return `palette_vm_snapshot_<metric>` of each exporter, to see that it exists."""
+        return f"palette_vm_snapshot_{metric}{{{self._where}}}"
 
     def highest(self, metric: str, window: str) -> str:
         """Return the highest value of a metric in a time window."""
@@ -120,7 +149,7 @@ class Snapshots:
         taken = self("creation_timestamp_seconds")
         return (
             f"({self('ready')} == 0 and {self.in_phase('Succeeded')} "
-            f"and time() - {taken} > {LOST_AFTER} unless {self.deleting})"
+            f"and time() - {taken} > {READY_WITHIN:g} unless {self.deleting})"
         )
 
     @property
@@ -129,8 +158,8 @@ class Snapshots:
         waiting = f"time() - {self('requested_timestamp_seconds')}"
         deadline = f"({self('failure_deadline_seconds')} > 0)"
         return (
-            f"(({waiting} > {deadline} + {STUCK_AFTER} "
-            f"or {waiting} > {STUCK_WITHOUT_DEADLINE} unless {deadline}) "
+            f"(({waiting} > {deadline} + {PAST_DEADLINE:g} "
+            f"or {waiting} > {WITHOUT_DEADLINE:g} unless {deadline}) "
             f"unless {self.in_phase('Succeeded|Failed|Deleting')} "
             f"unless {self('ready')} == 1 unless {self.deleting})"
         )

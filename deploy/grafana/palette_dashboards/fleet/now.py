@@ -1,199 +1,170 @@
-"""The fleet as of now, and its worst machines."""
+"""The first screen: can the page be believed, what is firing, where, and is it getting worse."""
 
+from exporter.verdict import STALE_AFTER, UNREAD_FOR
 from palette_dashboards.fleet.selection import (
-    ALL_OR_NOT,
-    CLUSTER_UID,
     COMPLIANCE,
-    COVERAGE,
-    NONE_OR_BAD,
-    NONE_OR_WARN,
-    PLACE,
+    KNOWN,
+    PROTECTED,
     RECORDED,
-    SNAPSHOTS,
+    UNREAD,
     VMS,
-    YES_NO,
+    WATCHED,
+    WITHOUT,
+    alerts,
+    in_trouble,
 )
 from palette_dashboards.panels import (
+    ALL_OR_BAD,
+    ALL_OR_NOT,
     BAD,
+    COUNT,
     GOOD,
+    NEUTRAL,
+    NONE_OR_BAD,
+    RATIO,
+    SECONDS,
+    WARN,
     About,
     AnyPanel,
-    Column,
     Query,
-    rows,
+    Steps,
+    none_or,
     stats,
 )
 from palette_dashboards.promql import (
     CLUSTER,
     IN_CLUSTER,
+    IN_NAMESPACE,
+    NAMESPACE,
+    RULES_RUN,
     count,
+    exporters_up,
     once,
+    recorded,
 )
 
+OLD: Steps = ((None, GOOD), (UNREAD_FOR, WARN), (STALE_AFTER, BAD))
+"""Seconds since a cluster was last read."""
 
-def now() -> list[AnyPanel]:
-    """Return the numbers at the top."""
-    missed = f"{VMS.objective_used} > 1"
-    unread = once(CLUSTER, f"palette_cluster_up{{{IN_CLUSTER}}}") + " == 0"
+LAST_READ = once(CLUSTER, f"palette_cluster_last_success_timestamp_seconds{{{IN_CLUSTER}}}")
+
+
+def _tile(
+    title: str,
+    description: str,
+    expr: str,
+    steps: Steps = ((None, NEUTRAL),),
+    unit: str = COUNT,
+    runbook: str = "",
+) -> AnyPanel:
+    about = About(title=title, description=description, width=4, height=3, runbook=runbook)
+    return stats(about, Query(expr=expr), steps=steps, unit=unit)
+
+
+def believed() -> list[AnyPanel]:
+    """Return whether anything critical is firing, and whether the page can be believed."""
+    critical = alerts('alertstate="firing", severity="critical"')
+    vms = once(NAMESPACE, f"cluster_namespace:palette_vms:count{{{IN_NAMESPACE}}}")
+    read = f"on (cluster_uid) {KNOWN} == 1"
     return [
-        stats(
-            About(
-                title="Virtual machines",
-                description="How many virtual machines are watched as a whole, snapshots or not.",
-                width=3,
-                height=4,
-            ),
-            Query(expr=count(VMS("restorable_snapshots"))),
+        _tile(
+            "Critical",
+            "Critical alerts that are firing. Nothing where the rules of deploy/prometheus are "
+            "not evaluated.",
+            f"count({critical}) or 0 * count({KNOWN}) {RULES_RUN}",
+            NONE_OR_BAD,
         ),
-        stats(
-            About(
-                title="Coverage",
-                description="Share of the virtual machines with at least one restorable "
-                f"snapshot. {RECORDED}",
-                width=3,
-                height=4,
-                runbook="PaletteVMWithoutRestorableSnapshot",
-            ),
-            Query(expr=COVERAGE),
-            unit="percentunit",
-            steps=ALL_OR_NOT,
+        _tile(
+            "Exporters up",
+            "Share of the exporters that Prometheus can scrape.",
+            exporters_up("palette_exporter_build_info"),
+            ALL_OR_BAD,
+            RATIO,
+            "PaletteExporterDown",
         ),
-        stats(
-            About(
-                title="Objective compliance",
-                description="Share of the virtual machines with an objective whose newest "
-                f"restorable snapshot is as recent as it asks. {RECORDED}",
-                width=3,
-                height=4,
-                runbook="PaletteVMSnapshotObjectiveMissed",
-            ),
-            Query(expr=COMPLIANCE),
-            unit="percentunit",
-            steps=ALL_OR_NOT,
+        _tile(
+            "Not read",
+            "Clusters that are not read now: their last refresh failed, they left the list in the "
+            "last day, or the exporter is down. What is shown of them is their last known state, "
+            "or nothing.",
+            count(UNREAD, of=KNOWN),
+            NONE_OR_BAD,
+            runbook="PaletteClusterUnreadable",
         ),
-        stats(
-            About(
-                title="Objective missed",
-                description="Virtual machines that have gone longer without a restorable "
-                "snapshot than their own objective allows.",
-                width=3,
-                height=4,
-                runbook="PaletteVMSnapshotObjectiveMissed",
-            ),
-            Query(expr=count(missed)),
-            steps=NONE_OR_BAD,
+        _tile(
+            "Oldest data",
+            "Time since the cluster that has waited longest was last read. Clusters that were "
+            "never read have no such time, and count in Not read.",
+            f"max(time() - {LAST_READ})",
+            OLD,
+            SECONDS,
+            "PaletteClusterStale",
         ),
-        stats(
-            About(
-                title="Nothing to restore",
-                description="Virtual machines without any restorable snapshot.",
-                width=3,
-                height=4,
-                runbook="PaletteVMWithoutRestorableSnapshot",
-            ),
-            Query(expr=count(f"{VMS('restorable_snapshots')} == 0")),
-            steps=NONE_OR_WARN,
+        _tile(
+            "VMs",
+            f"Virtual machines that need protection. {RECORDED}",
+            recorded("cluster_namespace:palette_vms:count"),
         ),
-        stats(
-            About(
-                title="Failed snapshots",
-                description="Snapshots in the phase Failed. They stay until they are deleted.",
-                width=3,
-                height=4,
-                runbook="PaletteSnapshotFailed",
-            ),
-            Query(expr=count(SNAPSHOTS.in_phase("Failed"))),
-            steps=NONE_OR_WARN,
-        ),
-        stats(
-            About(
-                title="Data lost",
-                description="Snapshots that succeeded more than half an hour ago and are not "
-                "ready to use: their volume snapshots may be gone.",
-                width=3,
-                height=4,
-                runbook="PaletteSnapshotDataLost",
-            ),
-            Query(expr=count(SNAPSHOTS.lost)),
-            steps=NONE_OR_BAD,
-        ),
-        stats(
-            About(
-                title="Clusters not read",
-                description="Clusters whose last refresh failed. What is shown of them is the "
-                "last good state, or nothing.",
-                width=3,
-                height=4,
-                runbook="PaletteClusterUnreadable",
-            ),
-            Query(expr=count(unread)),
-            steps=NONE_OR_WARN,
+        _tile(
+            "VMs not read",
+            "Virtual machines of the clusters that are not read: nobody knows how they are. "
+            "Not known where no such cluster was ever read.",
+            f"sum({vms} unless {read}) or 0 * sum({vms}) unless on () count({UNREAD})",
+            NONE_OR_BAD,
         ),
     ]
 
 
-def worst() -> list[AnyPanel]:
-    """Return the rankings of machines."""
-    worst = f"topk($rows, {VMS.objective_used})"
-    bare = f"topk($rows, time() - {VMS('created_timestamp_seconds')} "
-    bare += f"and {VMS('restorable_snapshots')} == 0)"
+def verdict() -> list[AnyPanel]:
+    """Return how many virtual machines their snapshots would save."""
+    deadline = "snapshot_objective_deadline_timestamp_seconds"
     return [
-        rows(
-            About(
-                title="Furthest from their objective",
-                description="The virtual machines that have used most of their objective: the "
-                "time without a restorable snapshot (counted from the machine's creation if "
-                "there is none) as a share of what the objective allows. Above 100% it is missed.",
-                width=14,
-                height=10,
-                runbook="PaletteVMSnapshotObjectiveMissed",
-            ),
-            [
-                Query(expr=worst),
-                *(
-                    Query(expr=f"{column} and {worst}")
-                    for column in (
-                        VMS.gap,
-                        VMS("snapshot_objective_seconds"),
-                        VMS("snapshots"),
-                        VMS("restorable_snapshots"),
-                        VMS("last_snapshot_failed"),
-                    )
-                ),
-            ],
-            [
-                *PLACE,
-                Column(
-                    field="Value #A",
-                    title="Objective used",
-                    unit="percentunit",
-                    steps=((None, GOOD), (1, BAD)),
-                ),
-                Column(field="Value #B", title="Nothing restorable for", unit="s"),
-                Column(field="Value #C", title="Objective", unit="s"),
-                Column(field="Value #D", title="Snapshots", width=90),
-                Column(field="Value #E", title="Restorable", width=90),
-                Column(field="Value #F", title="Last failed", width=90, values=YES_NO),
-                CLUSTER_UID,
-            ],
-            sort="Objective used",
+        _tile(
+            "Protected",
+            "Share of the virtual machines with a recovery point, within their objective where "
+            f"they have one, and without an unprotected data volume. {RECORDED}",
+            PROTECTED,
+            ALL_OR_NOT,
+            RATIO,
+            "PaletteVMWithoutRestorableSnapshot",
         ),
-        rows(
-            About(
-                title="Nothing to restore",
-                description="The virtual machines without any restorable snapshot, the oldest "
-                "machines first.",
-                width=10,
-                height=10,
-                runbook="PaletteVMWithoutRestorableSnapshot",
-            ),
-            [Query(expr=bare), Query(expr=f"{VMS('snapshots')} and {bare}")],
-            [
-                *PLACE,
-                Column(field="Value #A", title="Age of the VM", unit="s"),
-                Column(field="Value #B", title="Snapshots", width=90),
-                CLUSTER_UID,
-            ],
-            sort="Age of the VM",
+        _tile(
+            "RPO met",
+            "Share of the virtual machines with an objective whose recovery point is as recent "
+            f"as it requires. {RECORDED}",
+            COMPLIANCE,
+            ALL_OR_NOT,
+            RATIO,
+            "PaletteVMSnapshotObjectiveMissed",
+        ),
+        _tile(
+            "RPO missed",
+            "Virtual machines past the deadline of their objective, those without any restorable "
+            "snapshot included. Nothing where no VM has an objective.",
+            count(f"{VMS(deadline)} < time()", of=VMS.every(deadline)),
+            none_or("objective_missed"),
+            runbook="PaletteVMSnapshotObjectiveMissed",
+        ),
+        _tile(
+            "No snapshot",
+            "Virtual machines without any restorable snapshot, except exempt ones.",
+            count(WITHOUT, of=VMS.every("restorable_snapshots")),
+            NONE_OR_BAD,
+            runbook="PaletteVMWithoutRestorableSnapshot",
+        ),
+        _tile(
+            "Data lost",
+            "Virtual machines with a snapshot that succeeded and can no longer be restored. "
+            "From the alerts.",
+            in_trouble("PaletteSnapshotDataLost"),
+            none_or("data_lost"),
+            runbook="PaletteSnapshotDataLost",
+        ),
+        _tile(
+            "Last failed",
+            "Virtual machines whose newest snapshot failed.",
+            count(f"{VMS('last_snapshot_failed')} == 1", of=WATCHED),
+            none_or("last_failed"),
+            runbook="PaletteSnapshotFailed",
         ),
     ]

@@ -1,25 +1,22 @@
 """What the fleet's panels select, and the columns and links that its tables share."""
 
 from palette_dashboards import frame
-from palette_dashboards.panels import (
-    BAD,
-    GOOD,
-    RUNBOOKS,
-    WARN,
-    Column,
-)
+from palette_dashboards.panels import BAD, GOOD, RUNBOOKS
 from palette_dashboards.promql import (
-    IN_NAMESPACE,
+    IN_CLUSTER,
+    OF_OWNER,
+    RULES_RUN,
     Machines,
     Snapshots,
     recorded,
 )
+from palette_dashboards.tables import Column
 
-VMS = Machines(IN_NAMESPACE)
-SNAPSHOTS = Snapshots(IN_NAMESPACE)
+VMS = Machines(OF_OWNER)
+SNAPSHOTS = Snapshots(OF_OWNER)
 
-COVERAGE = (
-    recorded("cluster_namespace:palette_vms_covered:sum")
+PROTECTED = (
+    recorded("cluster_namespace:palette_vms_protected:sum")
     + " / "
     + recorded("cluster_namespace:palette_vms:count")
 )
@@ -28,11 +25,22 @@ COMPLIANCE = (
     + " / "
     + recorded("cluster_namespace:palette_vms_with_objective:count")
 )
-RECORDED = "From the recording rules in deploy/prometheus/rules."
+RECORDED = (
+    "From the recording rules in deploy/prometheus/rules: the VMs of a cluster that is not read "
+    "count as not protected, exempt VMs do not count, and Owner is not considered."
+)
 
-ALL_OR_NOT = ((None, WARN), (1, GOOD))
-NONE_OR_WARN = ((None, GOOD), (1, WARN))
-NONE_OR_BAD = ((None, GOOD), (1, BAD))
+WATCHED = VMS.every("snapshots")
+"""There is something to count from as long as this has series."""
+
+WITHOUT = f"({VMS('restorable_snapshots')} == 0 unless {VMS('exempt')} == 1)"
+"""The machines without any restorable snapshot that need one."""
+
+KNOWN = f"palette_cluster_up{{{IN_CLUSTER}}}"
+UNREAD = (
+    f"group by (cluster_uid) (last_over_time({KNOWN}[1d]) unless on (cluster_uid) {KNOWN} == 1)"
+)
+"""Clusters that are not read now and were known in the last day, whatever became of them."""
 
 SELECTED = "${datasource:queryparam}&${__url_time_range}"
 TO_VM = (
@@ -52,9 +60,41 @@ TO_NAMESPACE = (
 TO_RUNBOOK = ("Runbook", f"{RUNBOOKS}#${{__data.fields.runbook}}")
 
 PLACE = (
-    Column(field="cluster_name", title="Cluster", link=TO_CLUSTER),
-    Column(field="namespace", title="Namespace", link=TO_NAMESPACE),
-    Column(field="vm", title="VM", link=TO_VM),
+    Column(field="cluster_name", title="Cluster", link=TO_CLUSTER, width=95),
+    Column(field="namespace", title="Namespace", link=TO_NAMESPACE, width=90),
+    Column(field="vm", title="VM", link=TO_VM, least_width=110),
 )
+SNAPSHOT = Column(field="snapshot", title="Snapshot", least_width=250)
 CLUSTER_UID = Column(field="cluster_uid", hidden=True)
+RUNBOOK = Column(field="runbook", hidden=True)
 YES_NO = {"0": ("no", GOOD), "1": ("yes", BAD)}
+
+
+PENDING_OR_FIRING = 'alertstate=~"pending|firing"'
+OF_SELECTED = 'cluster_name=~"$cluster", namespace=~"$namespace|", owner=~"$owner|"'
+
+
+def alerts(where: str = PENDING_OR_FIRING) -> str:
+    """Return the alerts of what is selected, and the exporter's own.
+
+    Those carry no cluster and, in Kubernetes, the exporter's namespace.
+    """
+    ours = f'alertname=~"Palette.+", {where}'
+    return f'(ALERTS{{{ours}, {OF_SELECTED}}} or ALERTS{{{ours}, cluster_name=""}})'
+
+
+def in_trouble(names: str = "Palette.+") -> str:
+    """Count the VMs that have one of the alerts, pending or firing; names: a regular expression.
+
+    Nothing where no VM is watched, or where the rules are not evaluated.
+    """
+    where = f'alertname=~"{names}", vm!="", {PENDING_OR_FIRING}, {OF_SELECTED}'
+    each = f"group by (cluster_uid, namespace, vm) (ALERTS{{{where}}})"
+    return f"count({each}) or 0 * count({WATCHED}) {RULES_RUN}"
+
+
+def with_runbook(vector: str, alerts: tuple[str, ...]) -> str:
+    """Attach the anchor of its runbook to each alert, which PromQL cannot put in small letters."""
+    for alert in alerts:
+        vector = f'label_replace({vector}, "runbook", "{alert.lower()}", "alertname", "{alert}")'
+    return vector

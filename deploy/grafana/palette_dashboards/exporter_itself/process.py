@@ -1,0 +1,42 @@
+"""What the exporter's process takes, and how its scrapes go."""
+
+from palette_dashboards.exporter_itself.selection import OWN, of_process, rate
+from palette_dashboards.panels import COUNT, RATIO, SECONDS, About, AnyPanel, Query, lines, stats
+
+
+def process() -> list[AnyPanel]:
+    """Return what the processes of the exporters selected take."""
+    files = f"{_of('process_open_fds')} / {_of('process_max_fds')}"
+    return [
+        _course(
+            "CPU",
+            "Processor cores used; the exporter can use one at most.",
+            of_process(rate("process_cpu_seconds_total")),
+            "short",
+        ),
+        _course("Memory", "Resident memory.", _of("process_resident_memory_bytes"), "bytes"),
+        _course("Open files", "Share of the file descriptors that may be open.", files, RATIO),
+        stats(
+            About(title="Started", description="When the process was started.", width=6),
+            Query(expr=f"{_of('process_start_time_seconds')} * 1000", legend="{{instance}}"),
+            unit="dateTimeFromNow",
+        ),
+        _course(
+            "Scrape time",
+            "How long Prometheus took to read the metrics.",
+            _of("scrape_duration_seconds"),
+            SECONDS,
+        ),
+        _course(
+            "Samples", "How many samples each scrape brings.", _of("scrape_samples_scraped"), COUNT
+        ),
+    ]
+
+
+def _of(metric: str) -> str:
+    return of_process(f"{metric}{{{OWN}}}")
+
+
+def _course(title: str, description: str, expr: str, unit: str) -> AnyPanel:
+    about = About(title=title, description=description, width=6)
+    return lines(about, Query(expr=expr, legend="{{instance}}"), unit=unit)

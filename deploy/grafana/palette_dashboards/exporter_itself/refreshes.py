@@ -1,0 +1,178 @@
+"""How the refreshes of the clusters go."""
+
+from palette_dashboards import frame
+from palette_dashboards.exporter_itself.now import OLD, YES
+from palette_dashboards.exporter_itself.selection import (
+    BOTH,
+    DURATION_OF_REFRESH,
+    LAST_READ,
+    OWN,
+    UP,
+)
+from palette_dashboards.panels import (
+    BAD,
+    COUNT,
+    GOOD,
+    NONE_OR_WARN,
+    SECONDS,
+    About,
+    AnyPanel,
+    Query,
+    lines,
+    states,
+)
+from palette_dashboards.promql import CLUSTER, grown, once
+from palette_dashboards.tables import Column, rows
+
+FAILURES = f"palette_exporter_refresh_failures_total{{{BOTH}}}"
+PAIR = "Each exporter of a pair counts its own."
+CLUSTER_COLUMN = Column(
+    field="cluster_name",
+    title="Cluster",
+    least_width=120,
+    link=(
+        "Open in Fleet",
+        f"/d/{frame.FLEET}?${{datasource:queryparam}}&${{__url_time_range}}"
+        "&var-cluster=${__data.fields.cluster_name:percentencode}",
+    ),
+)
+CLUSTER_UID = Column(field="cluster_uid", hidden=True)
+
+
+def refreshes() -> list[AnyPanel]:
+    """Return what was read when, what failed, and why."""
+    return [*_courses(), _clusters(), _failed(), _unreadable(), _discovered()]
+
+
+def _courses() -> list[AnyPanel]:
+    worst = once(CLUSTER, f"avg_over_time(palette_cluster_up{{{BOTH}}}[$__range] @ end())")
+    return [
+        states(
+            About(
+                title="Clusters read",
+                description="Whether each cluster was read; of those that most often were not, as "
+                "many as Rows says.",
+                width=10,
+                height=9,
+                runbook="PaletteClusterUnreadable",
+            ),
+            Query(expr=f"{UP} and bottomk($rows, {worst})", legend="{{cluster_name}}"),
+            values={"0": ("not read", BAD), "1": ("read", GOOD)},
+        ),
+        lines(
+            About(
+                title="Refresh time",
+                description="How long the last refresh took, waiting for the rate limit included, "
+                "of the slowest cluster and in the middle of all.",
+                width=7,
+                height=9,
+            ),
+            Query(expr=f"max({DURATION_OF_REFRESH})", legend="slowest"),
+            Query(expr=f"quantile(0.5, {DURATION_OF_REFRESH})", legend="median"),
+            unit=SECONDS,
+        ),
+        lines(
+            About(
+                title="Failures",
+                description=f"Refreshes of clusters that failed, by reason. {PAIR}",
+                width=7,
+                height=9,
+                runbook="PaletteClusterUnreadable",
+            ),
+            Query(
+                expr=f"sum by (reason) (increase({FAILURES}[$__interval])) > 0",
+                legend="{{reason}}",
+            ),
+            stacked=True,
+            bars_of="5m",
+        ),
+    ]
+
+
+def _clusters() -> AnyPanel:
+    state = f"max by ({CLUSTER}, state) (palette_cluster_state{{{BOTH}}})"
+    return rows(
+        About(
+            title="Clusters",
+            description="The clusters, those first that are not read or were read longest ago. "
+            "State is what Palette's dashboard says. Failures are those in the time shown. "
+            f"{PAIR}",
+            width=14,
+            height=12,
+            runbook="PaletteClusterStale",
+        ),
+        [
+            Query(expr=UP),
+            Query(expr=f"time() - {LAST_READ}"),
+            Query(expr=DURATION_OF_REFRESH),
+            Query(expr=f"sum by ({CLUSTER}) ({grown(FAILURES)})"),
+            Query(expr=state),
+        ],
+        [
+            CLUSTER_COLUMN,
+            Column(field="Value #A", title="Read", values=YES, width=60),
+            Column(field="Value #B", title="Data age", unit=SECONDS, steps=OLD, width=90),
+            Column(field="Value #C", title="Duration", unit=SECONDS, width=90),
+            Column(field="Value #D", title="Failures", unit=COUNT, steps=NONE_OR_WARN, width=80),
+            Column(field="state", title="State", width=110),
+            Column(field="Value #E", hidden=True),
+            CLUSTER_UID,
+        ],
+        sort="Read",
+        descending=False,
+        empty="not known",
+    )
+
+
+def _failed() -> AnyPanel:
+    return rows(
+        About(
+            title="Reasons",
+            description=f"What failed in the time shown, and why. {PAIR}",
+            width=10,
+            height=12,
+        ),
+        [Query(expr=f"topk($rows, sum by ({CLUSTER}, reason) ({grown(FAILURES)}) > 0)")],
+        [
+            CLUSTER_COLUMN,
+            Column(field="reason", title="Reason", width=160),
+            Column(field="Value", title="Failures", unit=COUNT, width=80),
+            CLUSTER_UID,
+        ],
+        sort="Failures",
+    )
+
+
+def _unreadable() -> AnyPanel:
+    errors = grown(f"palette_exporter_decode_errors_total{{{OWN}}}")
+    return rows(
+        About(
+            title="Not decoded",
+            description="Values in Palette's answers that could not be read, in the time "
+            f"shown, by the path of the field. Each costs only itself. {PAIR}",
+            width=14,
+            height=5,
+            runbook="PaletteValuesUnreadable",
+        ),
+        [Query(expr=f"topk($rows, sum by (field) ({errors}) > 0)")],
+        [
+            Column(field="field", title="Field", least_width=250),
+            Column(field="Value", title="Values", unit=COUNT, width=80),
+        ],
+        sort="Values",
+    )
+
+
+def _discovered() -> AnyPanel:
+    clusters = f"max by (selected) (palette_discovery_clusters{{{OWN}}})"
+    return lines(
+        About(
+            title="Discovered",
+            description="Clusters that discovery finds in Palette: those that the settings "
+            "select, and the others. Nothing where discovery is off.",
+            width=10,
+            height=5,
+            runbook="PaletteClusterGone",
+        ),
+        Query(expr=clusters, legend="selected: {{selected}}"),
+    )

@@ -1,0 +1,111 @@
+"""What the exporter requests from Palette, within its rate limit."""
+
+from palette_dashboards.exporter_itself.selection import OWN, rate
+from palette_dashboards.panels import (
+    BAD,
+    GOOD,
+    RATIO,
+    SECONDS,
+    WARN,
+    About,
+    AnyPanel,
+    Query,
+    lines,
+)
+
+PALETTE_LIMIT = 50
+"""Requests per second that Palette allows a source address below /v1/spectroclusters."""
+REFUSED_LIMIT = 0.05
+"""The share of refused requests above which PaletteExporterRateLimited fires."""
+
+CLUSTER_CALLS = 'endpoint=~"/v1/spectroclusters.*"'
+REQUESTS = "palette_exporter_api_requests_total"
+BUCKET = "palette_exporter_api_request_duration_seconds_bucket"
+
+
+def requests() -> list[AnyPanel]:
+    """Return curves of the requests."""
+    return [*_budget(), *_answers()]
+
+
+def _budget() -> list[AnyPanel]:
+    refused = f"""sum by (instance) ({rate(REQUESTS, f'{OWN}, code="429"')})"""
+    every = f"sum by (instance) ({rate(REQUESTS)})"
+    below = f"sum({rate(REQUESTS, f'{OWN}, {CLUSTER_CALLS}')})"
+    throttled = rate("palette_exporter_api_throttle_seconds_total")
+    return [
+        lines(
+            About(
+                title="API budget",
+                description="Requests per second of all exporters selected, below the 50 that "
+                "Palette allows one source address (the dashed line). Other clients behind the "
+                "same address share it.",
+                width=8,
+                runbook="PaletteExporterRateLimited",
+            ),
+            Query(expr=below, legend="/v1/spectroclusters"),
+            Query(expr=every, legend="{{instance}}, all"),
+            unit="reqps",
+            limit=PALETTE_LIMIT,
+        ),
+        lines(
+            About(
+                title="Refused",
+                description="Share of the requests that Palette answers with 429. Above 5% for a "
+                "quarter of an hour there is an alert.",
+                width=8,
+                runbook="PaletteExporterRateLimited",
+            ),
+            Query(expr=f"({refused} or 0 * {every}) / {every}", legend="{{instance}}"),
+            unit=RATIO,
+            limit=REFUSED_LIMIT,
+        ),
+        lines(
+            About(
+                title="Throttled",
+                description="Seconds that requests wait for the rate limit in each second, "
+                "together: the exporter holding itself back. Several waiting at once give more "
+                "than one.",
+                width=8,
+            ),
+            Query(expr=f"sum by (instance) ({throttled})", legend="{{instance}}"),
+            unit=SECONDS,
+        ),
+    ]
+
+
+def _answers() -> list[AnyPanel]:
+    slow = f"sum by (le, endpoint) ({rate(BUCKET)})"
+    return [
+        lines(
+            About(
+                title="Answers",
+                description="Requests per second by HTTP status; error where no whole answer came.",
+                width=8,
+            ),
+            Query(expr=f"sum by (code) ({rate(REQUESTS)})", legend="{{code}}"),
+            unit="reqps",
+            stacked=True,
+            colors={"200": GOOD, "429": WARN, "error": BAD},
+        ),
+        lines(
+            About(
+                title="Request time",
+                description="The median and the 99th percentile, by endpoint.",
+                width=8,
+            ),
+            Query(expr=f"histogram_quantile(0.5, {slow})", legend="p50 {{endpoint}}"),
+            Query(expr=f"histogram_quantile(0.99, {slow})", legend="p99 {{endpoint}}"),
+            unit=SECONDS,
+        ),
+        lines(
+            About(
+                title="Endpoints",
+                description="Requests per second, by the path's template.",
+                width=8,
+            ),
+            Query(expr=f"sum by (endpoint) ({rate(REQUESTS)})", legend="{{endpoint}}"),
+            unit="reqps",
+            stacked=True,
+        ),
+    ]

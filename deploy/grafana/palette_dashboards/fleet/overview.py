@@ -1,0 +1,181 @@
+"""The first screen's tables and curves: what is firing, which cluster, is it getting worse."""
+
+from palette_dashboards.fleet.now import LAST_READ, OLD
+from palette_dashboards.fleet.selection import (
+    CLUSTER_UID,
+    COMPLIANCE,
+    KNOWN,
+    PLACE,
+    PROTECTED,
+    RECORDED,
+    RUNBOOK,
+    TO_RUNBOOK,
+    VMS,
+    alerts,
+    with_runbook,
+)
+from palette_dashboards.panels import (
+    ALL_OR_NOT,
+    BAD,
+    COUNT,
+    GOOD,
+    NEUTRAL,
+    NONE_OR_BAD,
+    NONE_OR_WARN,
+    NOTICE,
+    RATIO,
+    SECONDS,
+    WARN,
+    About,
+    AnyPanel,
+    Query,
+    lines,
+)
+from palette_dashboards.promql import CLUSTER, IN_NAMESPACE, NAMESPACE, once
+from palette_dashboards.tables import Column, rows
+
+RANKS = {
+    "6": ("critical", BAD),
+    "5": ("warning", WARN),
+    "4": ("info", NEUTRAL),
+    "3": ("critical soon", NOTICE),
+    "2": ("warning soon", NOTICE),
+    "1": ("info soon", "text"),
+}
+"""What alerts are sorted by: firing before pending, and then by severity."""
+
+
+def firing(names: tuple[str, ...]) -> AnyPanel:
+    """Return the table of alerts; names: all there can be."""
+    by = "alertname, severity, alertstate"
+    ranked = " or ".join(
+        f"{rank} * group by ({by}) ({alerts(f'severity=`{severity}`, alertstate=`{state}`')})"
+        for rank, (state, severity) in enumerate(
+            (
+                (state, severity)
+                for state in ("pending", "firing")
+                for severity in ("info", "warning", "critical")
+            ),
+            start=1,
+        )
+    )
+    counted = f"count by ({by}) ({alerts()})"
+    return rows(
+        About(
+            title="Alerts",
+            description="The alerts of deploy/prometheus/rules, the worst first; soon: pending. "
+            "Click on one for its runbook.",
+            width=8,
+            height=9,
+        ),
+        [Query(expr=with_runbook(vector, names)) for vector in (f"({ranked})", counted)],
+        [
+            Column(field="Value #A", title="Severity", values=RANKS, width=95),
+            Column(field="alertname", title="Alert", link=TO_RUNBOOK, least_width=150),
+            Column(field="Value #B", title="Count", unit=COUNT, width=55),
+            Column(field="severity", hidden=True),
+            Column(field="alertstate", hidden=True),
+            RUNBOOK,
+        ],
+        sort="Severity",
+    )
+
+
+def shares(labels: str) -> list[Query]:
+    """Return how many machines there are, and the shares that are protected and meet their RPO."""
+
+    def by(record: str) -> str:
+        series = once(NAMESPACE, f"cluster_namespace:palette_{record}{{{IN_NAMESPACE}}}")
+        return f"sum by ({labels}) ({series})"
+
+    protected = f"{by('vms_protected:sum')} / {by('vms:count')}"
+    within = f"{by('vms_within_objective:sum')} / {by('vms_with_objective:count')}"
+    return [Query(expr=expr) for expr in (by("vms:count"), protected, within)]
+
+
+SHARES = (
+    Column(field="Value #A", title="VMs", unit=COUNT, width=75),
+    Column(field="Value #B", title="Protected", unit=RATIO, steps=ALL_OR_NOT, width=85),
+    Column(field="Value #C", title="RPO met", unit=RATIO, steps=ALL_OR_NOT, width=80),
+)
+
+
+def clusters() -> AnyPanel:
+    """Return how each cluster does, those that are not read first."""
+    critical = alerts('severity="critical", alertstate="firing"')
+    read = once(CLUSTER, KNOWN)
+    return rows(
+        About(
+            title="Clusters",
+            description="Critical alerts that are firing, when each cluster was last read, and "
+            f"what of it is protected. {RECORDED}",
+            width=10,
+            height=9,
+            runbook="PaletteClusterStale",
+        ),
+        [
+            *shares(CLUSTER),
+            Query(expr=f"count by ({CLUSTER}) ({critical}) and {read} or 0 * ({read} == 1)"),
+            Query(expr=read),
+            Query(expr=f"time() - {LAST_READ}"),
+        ],
+        [
+            Column(field="cluster_name", title="Cluster", link=PLACE[0].link, least_width=100),
+            Column(
+                field="Value #E",
+                title="Read",
+                values={"0": ("no", BAD), "1": ("yes", GOOD)},
+                width=50,
+            ),
+            Column(field="Value #F", title="Data age", unit=SECONDS, steps=OLD, width=80),
+            Column(field="Value #D", title="Critical", unit=COUNT, steps=NONE_OR_BAD, width=75),
+            *SHARES,
+            CLUSTER_UID,
+        ],
+        sort="Read",
+        descending=False,
+        then="Critical",
+        empty="not known",
+    )
+
+
+def trend() -> AnyPanel:
+    """Return whether the fleet is getting better or worse."""
+    return lines(
+        About(
+            title="Trend",
+            description="Share of the virtual machines that are protected, and of those with an "
+            f"objective that meet it. {RECORDED}",
+            width=6,
+            height=9,
+        ),
+        Query(expr=PROTECTED, legend="protected"),
+        Query(expr=COMPLIANCE, legend="RPO met"),
+        unit=RATIO,
+        most=1,
+        figures=("lastNotNull", "min"),
+        colors={"protected": NEUTRAL, "RPO met": "purple"},
+    )
+
+
+def namespaces() -> AnyPanel:
+    """Return how each namespace does."""
+    failed = f"sum by ({NAMESPACE}) ({VMS('last_snapshot_failed')})"
+    return rows(
+        About(
+            title="Namespaces",
+            description=f"What of each namespace is protected. {RECORDED}",
+            width=24,
+            height=12,
+        ),
+        [*shares(NAMESPACE), Query(expr=failed)],
+        [
+            *PLACE[:2],
+            *SHARES,
+            Column(field="Value #D", title="Last failed", unit=COUNT, steps=NONE_OR_WARN, width=90),
+            CLUSTER_UID,
+        ],
+        sort="Protected",
+        descending=False,
+        empty="not known",
+    )

@@ -1,0 +1,175 @@
+"""Whether the snapshots of the machine would save it, now and over time."""
+
+from grafana_foundation_sdk.models.common import BigValueTextMode
+
+from palette_dashboards.machine.selection import IDENTITY_LABELS, THIS
+from palette_dashboards.panels import (
+    ALL_OR_BAD,
+    BAD,
+    DURATION,
+    GOOD,
+    NEUTRAL,
+    NONE_OR_BAD,
+    NOTICE,
+    RATIO,
+    About,
+    AnyPanel,
+    Query,
+    Texts,
+    lines,
+    none_or,
+    stats,
+)
+from palette_dashboards.promql import OF_VM
+
+PROTECTED: Texts = {"0": ("no", BAD), "1": ("yes", GOOD), "2": ("exempt", NEUTRAL)}
+YES_BAD: Texts = {"0": ("no", GOOD), "1": ("yes", BAD)}
+
+
+def _protected() -> str:
+    """1 where the machine is protected, 0 where it is not or something is not known, 2 exempt."""
+    restorable, objective = THIS("restorable_snapshots"), THIS("snapshot_objective_seconds")
+    deadline = THIS("snapshot_objective_deadline_timestamp_seconds")
+    held = f"({_unprotected()} == bool 0)"
+    in_time = f"({deadline} >= bool time() or 1 + 0 * {restorable} unless {objective})"
+    return (
+        f"2 * ({THIS('exempt')} == 1) or ({restorable} > bool 0) * {held} * {in_time} "
+        f"or 0 * {restorable}"
+    )
+
+
+def _unprotected() -> str:
+    by_reason = f"max by ({IDENTITY_LABELS}, reason) (palette_vm_unprotected_volumes{{{OF_VM}}})"
+    return f"sum by ({IDENTITY_LABELS}) ({by_reason})"
+
+
+def _tile(title: str, description: str, runbook: str = "") -> About:
+    return About(title=title, description=description, width=3, height=4, runbook=runbook)
+
+
+def now() -> list[AnyPanel]:
+    """Return the numbers at the top."""
+    status = f"max by (status) (palette_vm_status{{{OF_VM}}})"
+    machines = f'{{__name__=~"palette_vm_snapshots|palette_vm_snapshot_ready", {OF_VM}}}'
+    return [
+        stats(
+            _tile(
+                "Protected",
+                "Whether the machine has a recovery point, within its objective if it has one, "
+                "and no unprotected data volume.",
+                "PaletteVMWithoutRestorableSnapshot",
+            ),
+            Query(expr=_protected()),
+            values=PROTECTED,
+        ),
+        *_times(),
+        *_counts(),
+        stats(
+            _tile("Status", "What the virtual machine is doing, as KubeVirt reports it."),
+            Query(expr=status, legend="{{status}}"),
+            show=BigValueTextMode.NAME,
+        ),
+        stats(
+            _tile(
+                "VMs matched",
+                "How many virtual machines of this name there are in clusters of this name; more "
+                "than one cannot be told apart here.",
+            ),
+            Query(expr=f"count(group by (cluster_uid, namespace, vm) ({machines}))"),
+            steps=((None, GOOD), (2, BAD)),
+        ),
+    ]
+
+
+def _times() -> list[AnyPanel]:
+    return [
+        stats(
+            _tile(
+                "Data age",
+                "The time since the recovery point, or since the machine was created if there is "
+                "none. What was written since could not be recovered.",
+                "PaletteVMWithoutRestorableSnapshot",
+            ),
+            Query(expr=THIS.gap),
+            unit=DURATION,
+        ),
+        stats(
+            _tile(
+                "Objective used",
+                "The age of the recovery point as a share of what the machine's objective "
+                "allows; above 100% it is missed. Nothing where it has no objective.",
+                "PaletteVMSnapshotObjectiveMissed",
+            ),
+            Query(expr=THIS.objective_used),
+            unit=RATIO,
+            steps=((None, GOOD), (1, BAD)),
+            absent="none known",
+        ),
+    ]
+
+
+def _counts() -> list[AnyPanel]:
+    return [
+        stats(
+            _tile("Restorable", "How many snapshots would bring back data."),
+            Query(expr=THIS("restorable_snapshots")),
+            steps=ALL_OR_BAD,
+        ),
+        stats(
+            _tile(
+                "Unprotected",
+                "Data volumes that the newest restorable snapshot does not hold.",
+                "PaletteSnapshotIncomplete",
+            ),
+            Query(expr=_unprotected()),
+            steps=none_or("unprotected_volumes"),
+        ),
+        stats(
+            _tile(
+                "Last failed",
+                "Whether the snapshot that was requested last has failed.",
+                "PaletteSnapshotFailed",
+            ),
+            Query(expr=THIS("last_snapshot_failed")),
+            steps=NONE_OR_BAD,
+            values=YES_BAD,
+        ),
+    ]
+
+
+def courses() -> list[AnyPanel]:
+    """Return the age of the recovery point, and the counts of snapshots, over time."""
+    objective = THIS("snapshot_objective_seconds")
+    return [
+        lines(
+            About(
+                title="Age in hours",
+                description="How old the recovery point was, and the objective it has to stay "
+                "below.",
+                height=7,
+                runbook="PaletteVMSnapshotObjectiveMissed",
+            ),
+            Query(expr=f"max({THIS.gap}) / 3600", legend="data age"),
+            Query(expr=f"max({objective}) / 3600", legend="objective"),
+            unit="suffix: h",
+            colors={"data age": NEUTRAL, "objective": BAD},
+        ),
+        lines(
+            About(
+                title="Counts",
+                description="Snapshots of the machine: all, those that are ready to use, those "
+                "that would bring back data, and those that failed.",
+                height=7,
+            ),
+            *(
+                Query(expr=f"sum({THIS(metric)})", legend=legend)
+                for metric, legend in (
+                    ("snapshots", "all"),
+                    ("ready_snapshots", "ready"),
+                    ("restorable_snapshots", "restorable"),
+                    ("failed_snapshots", "failed"),
+                )
+            ),
+            colors={"all": NEUTRAL, "ready": NOTICE, "restorable": GOOD, "failed": BAD},
+        ),
+    ]

@@ -1,0 +1,7 @@
+"""What the panels about one machine select."""
+
+from palette_dashboards.promql import OF_VM, Machines, Snapshots
+
+THIS = Machines(OF_VM)
+SNAPSHOTS = Snapshots(OF_VM)
+IDENTITY_LABELS = "cluster_uid, cluster_name, namespace, vm"
