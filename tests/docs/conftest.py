@@ -14,8 +14,7 @@ from tests.docs.sandbox import Sandbox, answers, serving
 from tests.process import ROOT, environment
 
 _LEFT_OUT = shutil.ignore_patterns(
-    *(".git", ".venv", "venv", "env", "build", ".*_cache", ".hypothesis", "__pycache__"),
-    "*.egg-info",
+    ".git", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist"
 )
 
 EXPORTED = {
@@ -31,6 +30,15 @@ EXPORTED = {
     ],
 }
 """The configuration of the exporter for the docs: all clusters, and a snapshot that is missing."""
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """Return the names in a folder that no copy needs: caches, builds and virtual environments.
+
+    Users choose the name of a virtual environment; its configuration file identifies it.
+    """
+    environments = {name for name in names if Path(folder, name, "pyvenv.cfg").exists()}
+    return environments | _LEFT_OUT(folder, names)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +71,7 @@ def sandbox_of(
     @cache
     def made(document: Path) -> Sandbox:
         root = tmp_path_factory.mktemp(document.stem) / "checkout"
-        shutil.copytree(ROOT, root, ignore=_LEFT_OUT)
+        shutil.copytree(ROOT, root, ignore=left_out)
         (root / ".venv").symlink_to(Path(sys.executable).parent.parent)
         return Sandbox(root=root, palette=palette, exporter=exporter)
 
