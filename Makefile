@@ -11,7 +11,7 @@ PROMETHEUS_PORT ?= 9090
 ALERTMANAGER_PORT ?= 9093
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint docs fuzz soak bench lock sbom release clean stack rules manifests dashboards
+.PHONY: help demo run test unit lint docs fuzz soak bench lock sbom release clean stack rules manifests dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,14 @@ dashboards: $(DEV_READY) ## generate the Grafana dashboards
 # More workers than cores: most tests wait for processes that they started.
 test: $(DEV_READY) lint ## lint, types and all tests
 	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+
+# With `PYTHON=python3.13 VENV=.venv-3.13` for another version than that of .venv.
+unit: $(DEV_READY) ## types, and the tests that need no programs, with PYTHON in VENV
+	$(BIN)/mypy --python-version="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" exporter
+	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile tests/fuzz tests/metrics tests/palette \
+	  tests/refresh tests/settings tests/soak tests/verdict \
+	  tests/test_cooperative.py tests/test_duration.py tests/test_imports.py tests/test_single_flight.py \
+	  tests/test_store.py
 
 lint: $(DEV_READY) ## ruff, mypy --strict, and check that generated documents are up to date
 	$(BIN)/ruff check .

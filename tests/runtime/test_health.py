@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.process import MODULE, ROOT, environment, finished, free_port, running
+from tests.process import MODULE, ROOT, binary, environment, finished, free_port, running
 from tests.web.guard.guarded import WebFile, hashed
 
 CLIENTS = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "ca.pem"}
@@ -102,13 +101,14 @@ def test_an_unknown_port_is_reported() -> None:
     assert done.stderr == "web.listen_address: port 0 is unknown from outside. Set a port.\n"
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs namespaces")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs namespaces, so root")
 def test_in_a_container_the_check_knows_the_arguments_of_the_first_process() -> None:
     check = f"until {' '.join(MODULE)} --health; do sleep 0.5; done 2>/dev/null; echo healthy"
     serve = f"exec {' '.join(MODULE)} --demo --web.listen-address=127.0.0.1:9910"
-    container = ["unshare", "--pid", "--fork", "--mount-proc", "--net", "--kill-child"]
+    assert binary("ip")  # which the shell starts
+    container = [binary("unshare"), "--pid", "--fork", "--mount-proc", "--net", "--kill-child"]
     with subprocess.Popen(
-        [*container, "sh", "-c", f"ip link set lo up; ({check}) & {serve} 2>/dev/null"],
+        [*container, "sh", "-c", f"ip link set lo up; ({check}) & {serve} >/dev/null 2>&1"],
         cwd=ROOT,
         env=environment({}),
         stdout=subprocess.PIPE,

@@ -5,7 +5,6 @@ usages. Each case runs with every Python on this machine.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,9 +14,8 @@ import pytest
 
 from exporter.settings import pem
 from exporter.settings.tls import Tls
+from tests.process import binary
 from tests.settings import handshake
-
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the program openssl")
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
@@ -34,7 +32,9 @@ def pythons() -> list[str]:
 
 
 def openssl(home: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=home, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [binary("openssl"), *arguments], cwd=home, check=True, capture_output=True, timeout=60
+    )
 
 
 def authority(home: Path, name: str, usage: str = "") -> None:
@@ -162,8 +162,15 @@ def test_without_files_in_memory_a_temporary_file_does(
 def test_without_proc_a_temporary_file_does(certificates: Path) -> None:
     files = ("root.pem", "leaf.pem", "leaf.key")
     command = [sys.executable, handshake.__file__, pem.__file__, "server", *files]
-    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
-    if not shutil.which("unshare") or subprocess.run([*hidden, "true"], check=False).returncode:
+    hidden = [
+        binary("unshare"),
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t tmpfs none /proc && exec "$@"',
+        "sh",
+    ]
+    if subprocess.run([*hidden, "true"], check=False).returncode:
         pytest.skip("needs a mount namespace of its own, so root on Linux")
     done = subprocess.run([*hidden, *command], cwd=certificates, capture_output=True, check=True)
     assert done.stdout == b"accepted"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.process import ROOT
+from tests.process import ROOT, binary
 from tests.web.guard import listening
 from tests.web.guard.guarded import guarded
 
@@ -55,11 +54,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The reports of all cases, in their order; skips where no namespace can be made."""
-    unshare = ["unshare", "--net", "--mount", "ip", "link", "set", "lo", "up"]
-    if (
-        not all(map(shutil.which, ("unshare", "ip", "mount")))
-        or subprocess.run(unshare, capture_output=True, check=False).returncode
-    ):
+    unshare = [binary("unshare"), "--net", "--mount", binary("ip"), "link", "set", "lo", "up"]
+    if subprocess.run(unshare, capture_output=True, check=False).returncode:
         pytest.skip("network namespaces cannot be made here")
     hosts = tmp_path_factory.mktemp("listening") / "hosts"
     cases = [f"{case.host}:10180={case.different}" for case in CASES]
