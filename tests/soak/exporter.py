@@ -1,13 +1,16 @@
-"""The exporter with a clock that runs fast, which tells its tasks when it gets SIGUSR1.
+"""The exporter with a clock that runs fast, and that answers questions on its standard input.
 
 Arguments: its configuration file, how many times faster the clock runs, and the instant at which
-it shows EPOCH, by the machine's monotonic clock.
+it shows EPOCH, by the machine's monotonic clock. A question is one word (see ``main``), the answer
+a number. With SOAK_LEAK it keeps one object for each refresh, which a soak must find.
 """
 
 import asyncio
-import signal
+import gc
+import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import uvloop
@@ -21,29 +24,50 @@ from exporter.settings import load
 EPOCH = 1_800_000_000.0
 """Seconds since the epoch at which a soak begins."""
 
+_kept: list[object] = []
 
-def fast(speed: float, origin: float) -> Clock:
-    """Return a clock for which so many seconds pass in one."""
+
+def fast(speed: float, origin: float, awake: asyncio.Event) -> Clock:
+    """Return a clock for which so many seconds pass in one, and whose sleeps end only if awake."""
 
     def wall() -> float:
         return EPOCH + (time.monotonic() - origin) * speed
 
     async def sleep(seconds: float) -> None:
+        if "SOAK_LEAK" in os.environ:
+            _kept.append([])  # A cluster sleeps once between two refreshes.
         await asyncio.sleep(seconds / speed)
+        await awake.wait()
 
     return Clock(wall=wall, monotonic=lambda: time.monotonic() * speed, sleep=sleep)
 
 
-def _tell_tasks() -> None:
-    sys.stdout.write(f"{len(asyncio.all_tasks())}\n")
-    sys.stdout.flush()
+def objects() -> int:
+    """Return the number of objects that are alive, after a collection of garbage."""
+    gc.collect()
+    return len(gc.get_objects())
+
+
+def answer(answers: Mapping[str, Callable[[], int | None]]) -> None:
+    """Answer the questions that standard input holds."""
+    for question in os.read(sys.stdin.fileno(), 1024).decode().split():
+        sys.stdout.write(f"{answers[question]() or 0}\n")
+        sys.stdout.flush()
 
 
 async def main(config: Path, speed: float, origin: float) -> None:
     """Run until SIGTERM."""
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, _tell_tasks)
-    await run(load(config_file=config), clock=fast(speed, origin), signals=Signals())
+    awake = asyncio.Event()
+    awake.set()
+    answers: dict[str, Callable[[], int | None]] = {
+        "tasks": lambda: len(asyncio.all_tasks()),
+        "objects": objects,
+        "pause": awake.clear,
+        "resume": awake.set,
+    }
+    asyncio.get_running_loop().add_reader(sys.stdin, answer, answers)
+    clock = fast(speed, origin, awake)
+    await run(load(config_file=config), clock=clock, signals=Signals())
 
 
 if __name__ == "__main__":

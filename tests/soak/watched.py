@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from tests.process import ROOT, environment, eventually, logfmt, ready
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     import aiohttp
 
@@ -24,12 +23,13 @@ UNLIKE = ("_age_seconds", "last_success_timestamp_seconds", "refresh_duration_se
 """How the names end of what passes with time, or is of the last refresh only."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What a process holds at a moment; resident: bytes."""
+    """What a process holds at a moment; resident: bytes; files: open ones, connections included."""
 
     resident: int
     files: int
+    connections: int
     tasks: int
 
 
@@ -42,13 +42,30 @@ class Watched:
     log: Path
 
     async def sample(self) -> Sample:
-        """Look at the process."""
+        """Measure the process."""
+        tasks = await self.ask("tasks")
         proc = Path(f"/proc/{self.process.pid}")
-        self.process.send_signal(signal.SIGUSR1)
+        files = list(_open_files(proc / "fd"))
+        return Sample(
+            resident=int((proc / "statm").read_text().split()[1]) * PAGE,
+            files=len(files),
+            connections=sum(each.startswith("socket:") for each in files),
+            tasks=tasks,
+        )
+
+    async def ask(self, question: str) -> int:
+        """Return what tests/soak/exporter.py answers."""
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
-        tasks = int(await asyncio.wait_for(self.process.stdout.readline(), 30))
-        resident = int((proc / "statm").read_text().split()[1]) * PAGE
-        return Sample(resident, len(list((proc / "fd").iterdir())), tasks)
+        self.process.stdin.write(f"{question}\n".encode())
+        return int(await asyncio.wait_for(self.process.stdout.readline(), 30))
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Let no refresh begin in this block."""
+        await self.ask("pause")
+        yield
+        await self.ask("resume")
 
     async def series(self, session: aiohttp.ClientSession) -> set[str]:
         """Return the lines of what is told of the fleet, but for what passes with time."""
@@ -59,6 +76,12 @@ class Watched:
             if line.startswith(("palette_vm_", "palette_cluster_"))
             and not line.partition("{")[0].endswith(UNLIKE)
         }
+
+
+def _open_files(descriptors: Path) -> Iterator[str]:
+    for each in descriptors.iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            yield str(each.readlink())
 
 
 async def scraped(
@@ -80,6 +103,7 @@ async def watched(config: Path, speed: float, origin: float, log: Path) -> Async
             *(sys.executable, "-m", "tests.soak.exporter", str(config), str(speed), str(origin)),
             cwd=ROOT,
             env=environment({}),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
         )
