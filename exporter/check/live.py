@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from exporter.check.hints import hint
 from exporter.check.round import Round
-from exporter.check.text import plural, printable, some, table
+from exporter.check.text import printable, table
 from exporter.snapshot import ClusterState, Unread
+from exporter.wording import count, some
 
 ROWS = 20
 """Clusters without a failure that are listed; more would hide those with one."""
@@ -31,7 +32,7 @@ def _lines(found: Round) -> Iterator[str]:
 def unreadable_lines(found: Round) -> Iterator[str]:
     """Yield a warning with the first values that could not be read."""
     if found.unreadable:
-        yield f"warning: {plural(len(found.unreadable), 'value')} could not be read:"
+        yield f"warning: {count(len(found.unreadable), 'value')} could not be read:"
         yield from (f"  {each}" for each in found.unreadable[:3])
 
 
@@ -90,7 +91,7 @@ def _failures(found: Round) -> Iterator[str]:
 
 
 def _result(found: Round) -> str:
-    requests = f"({plural(found.requests, 'request')})"
+    requests = f"({count(found.requests, 'request')})"
     if found.is_idle_shard and found.complete:
         return f"Result: other shards read all clusters {requests}."
     if found.complete:
@@ -98,7 +99,7 @@ def _result(found: Round) -> str:
     failed, missing = len(found.failures), len(found.unmatched)
     reasons = [
         *(["discovery failed"] if found.discovery_failure else []),
-        *([f"{failed} of {plural(len(found.states), 'cluster')} not read"] if failed else []),
+        *([f"{failed} of {count(len(found.states), 'cluster')} not read"] if failed else []),
         *([f"{missing} without a match"] if missing else []),
     ]
     return f"Result: failed: {', '.join(reasons)} {requests}."

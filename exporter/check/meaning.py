@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from exporter.check.objectives import Place, places, unused
 from exporter.check.series import SNAPSHOTS, VMS, needed, series
-from exporter.check.text import plural, printable, some, table
+from exporter.check.text import printable, table
 from exporter.duration import format_duration
 from exporter.metrics.options import RenderOptions
 from exporter.refresh.plan import plan
 from exporter.refresh.targets import ClusterTargets, Share
 from exporter.settings import Settings
+from exporter.wording import count, some
 
 REQUESTS_PER_CLUSTER = 2
 """Requests that a whole cluster takes at least: a page of snapshots and one of VMs."""
@@ -85,7 +86,7 @@ class Meaning:
             share = ", plus its share of the discovered ones" if self._discovers else ""
             yield (
                 f"Shard:       {shard.index} (of {shard.total}): reads {len(self.ours)} of "
-                f"{plural(len(self.configured), 'configured cluster')}{share}."
+                f"{count(len(self.configured), 'configured cluster')}{share}."
             )
 
     def _requests(self) -> Iterator[str]:
@@ -115,8 +116,8 @@ class Meaning:
             yield f"  warning: {sentence}"
 
     def _series(self) -> Iterator[str]:
-        count = series(self.options)
-        yield f"Series:      about {count:,} for each {SNAPSHOTS:,} snapshots of {VMS} VMs"
+        total = series(self.options)
+        yield f"Series:      about {total:,} for each {SNAPSHOTS:,} snapshots of {VMS} VMs"
         denied = sorted(needed(self.options))
         if denied:
             yield (

@@ -12,10 +12,11 @@ from typing import Any
 
 from exporter.check.live import unreadable_lines
 from exporter.check.round import Round
-from exporter.check.text import plural, printable, table
+from exporter.check.text import printable, table
 from exporter.findings import Subject, findings, judge, subjects
 from exporter.snapshot import ClusterState
 from exporter.verdict import Verdict
+from exporter.wording import count
 
 WORST_FIRST = (Verdict.NOT_PROTECTED, Verdict.UNKNOWN, Verdict.PROTECTED, Verdict.EXEMPT)
 
@@ -197,15 +198,15 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 def _summary_lines(found: Report) -> Iterator[str]:
     summary = found.summary
     counts = ", ".join(f"{summary[each.value]:,} {each.replace('_', ' ')}" for each in WORST_FIRST)
-    yield f"{plural(summary['vms'], 'virtual machine')}: {counts}."
+    yield f"{count(summary['vms'], 'virtual machine')}: {counts}."
     if summary["vms_without_max_age"]:
-        count = plural(summary["vms_without_max_age"], "virtual machine")
-        yield f"{count} without an objective for max_age: a snapshot of any age protects."
+        vms = count(summary["vms_without_max_age"], "virtual machine")
+        yield f"{vms} without an objective for max_age: a snapshot of any age protects."
     if summary["discovery_error"]:
         yield f"Discovery failed: {summary['discovery_error']}"
     if summary["unread_clusters"]:
         yield (
-            f"{summary['unread_clusters']:,} of {plural(summary['clusters'], 'cluster')} could "
+            f"{summary['unread_clusters']:,} of {count(summary['clusters'], 'cluster')} could "
             "not be read. Their virtual machines are not counted."
         )
     for each in summary["failures"]:

@@ -15,14 +15,3 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def printable(lines: Iterable[str]) -> Iterator[str]:
     """Yield lines of which none can end early or move the cursor, whatever names are in it."""
     return (line if line.isprintable() else json.dumps(line) for line in lines)
-
-
-def plural(count: int, noun: str) -> str:
-    """Return ``1 cluster`` or ``2,000 clusters``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
-def some(names: Sequence[str], shown: int = 3) -> str:
-    """Return the first names, and how many more there are."""
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

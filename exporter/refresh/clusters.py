@@ -4,15 +4,26 @@ import asyncio
 import random
 from collections.abc import Iterable, Mapping, Sequence
 
+import structlog
+
 from exporter.clock import Clock
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.refresh.garbage import GarbageCollection
-from exporter.refresh.log import PROGRESS_EVERY, RoundLog
+from exporter.refresh.log import RoundLog
 from exporter.refresh.targets import ClusterTargets
 from exporter.snapshot import Cluster
+from exporter.wording import some
 
 SPREAD = 0.1
 """Seconds between the first refreshes of two clusters, on average."""
+
+PROGRESS_EVERY = 10.0
+"""Seconds between two lines on the progress of the first round."""
+
+NAMED = 10
+"""How many clusters a line names before it only counts them."""
+
+log = structlog.get_logger()
 
 
 class ClusterLoops:
@@ -84,12 +95,14 @@ class ClusterLoops:
             if loop.targets.dashboard and uid not in found
         ]
         if lost:
-            self._log.undiscovered(lost)
+            # Nobody configured that.
+            log.warning("clusters no longer discovered", count=len(lost), names=some(lost, NAMED))
 
     def _remove(self, uids: Sequence[str], context: RefreshContext) -> None:
         if not uids:
             return
-        self._log.not_watching([self._loops[uid].cluster.name for uid in uids])
+        names = [self._loops[uid].cluster.name for uid in uids]
+        log.info("no longer watching clusters", count=len(names), names=some(names, NAMED))
         for uid in uids:
             # A cancelled loop publishes nothing, not even what has just arrived.
             self._tasks.pop(uid).cancel()
@@ -112,7 +125,8 @@ class ClusterLoops:
             uid, delay = loop.cluster.uid, random.uniform(0, spread)  # noqa: S311 - hides nothing
             self._loops[uid] = loop
             self._tasks[uid] = group.create_task(loop.run(delay), name=f"refresh {uid}")
-        self._log.watching([loop.cluster.name for loop in loops])
+        names = [loop.cluster.name for loop in loops]
+        log.info("watching clusters", count=len(names), names=some(names, NAMED))
         self._report_plan(context)
         if self._progress is None:
             self._progress = group.create_task(self._report_progress(), name="progress")
@@ -121,9 +135,14 @@ class ClusterLoops:
         """Log now and then how the first round progresses; cancelled when it is complete."""
         while True:
             await self._clock.sleep(PROGRESS_EVERY)
-            waiting_for = [loop.cluster.name for loop in self._loops.values() if not loop.ended]
-            if waiting_for:
-                self._log.progress(clusters=len(self._loops), waiting_for=waiting_for)
+            waiting = [loop.cluster.name for loop in self._loops.values() if not loop.ended]
+            if waiting:
+                log.info(
+                    "first round in progress",
+                    read=len(self._loops) - len(waiting),
+                    clusters=len(self._loops),
+                    waiting_for=some(waiting, NAMED),
+                )
 
     def _refreshed(self, context: RefreshContext) -> None:
         self._report_round(context)
@@ -133,16 +152,17 @@ class ClusterLoops:
 
     def _complete_first_round(self) -> None:
         self._first_round_complete = True
-        self._log.first_round_complete(clusters=len(self._loops), requests=self.requests)
+        log.info("first round complete", clusters=len(self._loops), requests=self.requests)
         if self._progress:
             self._progress.cancel()
         self._garbage.freeze()
 
     def _report_plan(self, context: RefreshContext) -> None:
-        self._log.plan(
+        log.info(
+            "plan",
             clusters=len(self._loops),
-            requests=self.requests,
-            seconds=self._round_seconds(context),
+            requests_per_refresh=self.requests,
+            seconds_at_configured_rate=round(self._round_seconds(context), 2),
         )
 
     def _report_round(self, context: RefreshContext) -> None:

@@ -3,17 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import structlog
-
 from exporter.clock import Alarm, Clock
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.errors import PaletteError
+from exporter.refresh.log import Transitions
 from exporter.refresh.reader import unread
 from exporter.refresh.targets import ClusterTargets, Names, with_discovered
 from exporter.snapshot import Cluster, Unread
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +67,7 @@ class Discovery:
         self._telemetry = telemetry
         self._clock = clock
         self._alarm = Alarm(clock)
+        self._log = Transitions("discovery failing", "discovery recovered")
         self._found: tuple[Cluster, ...] = ()
         self._asked_at = 0.0
         self._overdue = True
@@ -114,8 +112,7 @@ class Discovery:
 
     def _succeeded(self, found: tuple[Cluster, ...]) -> None:
         now, selected = self._clock.wall(), len(self._search.selected(found))
-        if self.state.up is False:
-            log.info("discovery recovered")
+        self._log.log(None)
         self._telemetry.discovered(now, selected=selected, others=len(found) - selected)
         self._found = found
         self.state = replace(
@@ -123,8 +120,6 @@ class Discovery:
         )
 
     def _failed(self, failure: Unread) -> None:
-        last = self.state.last_failure
-        if self.state.up is not False or last is None or last[0].reason != failure.reason:
-            log.warning("discovery failing", reason=failure.reason, error=failure.message)
+        self._log.log(failure)
         self._telemetry.discovery_failed()
         self.state = replace(self.state, up=False, last_failure=(failure, self._clock.wall()))

@@ -10,7 +10,7 @@ from exporter.palette.client import Palette
 from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.plan import plan
 from exporter.refresh.reader import ClusterReader, Reading
-from exporter.refresh.state import keep
+from exporter.refresh.state import ABSENT, keep
 from exporter.refresh.targets import ClusterTargets, Coverage, SnapshotTarget
 from exporter.single_flight import SingleFlight
 from exporter.snapshot import Cluster, ClusterState, Unread, VirtualMachineKey
@@ -115,11 +115,10 @@ def _missing(state: ClusterState) -> Unread | None:
 
     A virtual machine that is deleted is there as long as snapshots of it are: these are orphans.
     """
-    absent = Unread("not_found", "it does not exist")
     if state.named:
-        return next((named.unread or absent for named in state.named if not named.up), None)
+        return next((named.unread or ABSENT for named in state.named if not named.up), None)
     listing = state.listing
-    return None if listing and (listing.virtual_machines or listing.snapshots) else absent
+    return None if listing and (listing.virtual_machines or listing.snapshots) else ABSENT
 
 
 def _log(request: ProbeRequest, failure: Unread) -> None:

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from exporter.palette.client import Palette
 from exporter.palette.errors import NotFound, PaletteError, ServerError
+from exporter.palette.paging import Item
 from exporter.refresh.plan import Filter, Plan, pages
 from exporter.refresh.state import MISSING, Outcome, listed, listing
 from exporter.refresh.targets import Coverage, SnapshotTarget
-from exporter.snapshot import Listing, Snapshot, SnapshotKey, Unread, VirtualMachine
+from exporter.snapshot import Listing, Unread
+
+T = TypeVar("T", bound=Item)
 
 PATIENCE = 1.0
 """Seconds after which what was read is handed out while other snapshots still hang."""
@@ -73,8 +77,10 @@ class ClusterReader:
         failure = None
         try:
             async with asyncio.TaskGroup() as group:
-                snapshots = group.create_task(self._snapshots(plan.snapshots))
-                machines = group.create_task(self._machines(plan.virtual_machines))
+                snapshots = group.create_task(self._lists(self.palette.snapshots, plan.snapshots))
+                machines = group.create_task(
+                    self._lists(self.palette.virtual_machines, plan.virtual_machines)
+                )
         except* PaletteError as errors:
             failure = unread(_first(errors))
         if failure:
@@ -89,7 +95,7 @@ class ClusterReader:
             listing=listing(
                 coverage,
                 found.values(),
-                vms,
+                vms.values(),
                 namespaces=(name for each in plan.virtual_machines for name in each.namespaces),
                 now=self.now(),
             ),
@@ -99,7 +105,7 @@ class ClusterReader:
     async def _read_named(self, plan: Plan, early: Callable[[Reading], None]) -> Reading:
         if plan.named:
             try:
-                found, count = await self._snapshots(plan.named)
+                found, count = await self._lists(self.palette.snapshots, plan.named)
             except PaletteError as error:
                 # A list that names a deleted VM can answer 500, as the call for one
                 # snapshot does: read one by one, that VM hinders no other.
@@ -138,37 +144,25 @@ class ClusterReader:
         except PaletteError as error:
             return unread(error)
 
-    async def _snapshots(
-        self, filters: Iterable[Filter]
-    ) -> tuple[dict[SnapshotKey, Snapshot], int]:
-        """Return the snapshots of several lists, and how many pages these had."""
-        found: dict[SnapshotKey, Snapshot] = {}
-        count = 0
-        for each in filters:
-            snapshots = await self.palette.snapshots(
-                self.uid,
-                namespaces=each.namespaces,
-                vms=each.vms,
-                project_uid=self.project_uid or None,
-                retry_for=self.retry_for,
-            )
-            found.update((snapshot.key, snapshot) for snapshot in snapshots)
-            count += pages(len(snapshots))
-        return found, count
+    async def _lists(
+        self, call: Callable[..., Awaitable[Collection[T]]], filters: Iterable[Filter]
+    ) -> tuple[dict[Any, T], int]:
+        """Return the items of several lists by their keys, and how many pages these had.
 
-    async def _machines(self, filters: Iterable[Filter]) -> tuple[list[VirtualMachine], int]:
-        """Return the virtual machines of several lists, and how many pages these had."""
-        found: list[VirtualMachine] = []
+        call: of Palette's client.
+        """
+        found: dict[Any, T] = {}
         count = 0
         for each in filters:
-            machines = await self.palette.virtual_machines(
+            names = {"namespaces": each.namespaces, "vms": each.vms}
+            items = await call(
                 self.uid,
-                namespaces=each.namespaces,
+                **{kind: wanted for kind, wanted in names.items() if wanted},
                 project_uid=self.project_uid or None,
                 retry_for=self.retry_for,
             )
-            found += machines
-            count += pages(len(machines))
+            found.update((item.key, item) for item in items)
+            count += pages(len(items))
         return found, count
 
 

@@ -25,6 +25,9 @@ class Missing(Enum):
 
 MISSING = Missing.MISSING
 
+ABSENT = Unread("not_found", "it does not exist")
+"""Why what is missing is not known."""
+
 Outcome = Snapshot | Missing | Unread
 """What one refresh read of a named snapshot."""
 
