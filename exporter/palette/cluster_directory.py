@@ -1,6 +1,7 @@
 """The clusters that Palette's dashboard lists, by project."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -48,9 +49,9 @@ class ClusterDirectory:
 
     async def _read(self, project_uid: str, retry_for: float) -> dict[str, Cluster]:
         async def read() -> dict[str, Cluster]:
-            scope = project_uid or None
+            palette = replace(self._palette, project_uid=project_uid, retry_for=retry_for)
             try:
-                found = await self._palette.clusters(project_uid=scope, retry_for=retry_for)
+                found = await palette.clusters()
             finally:
                 self._ask_again_at[project_uid] = self._clock() + self._ask_again_after
             self._known[project_uid] = {cluster.uid: cluster for cluster in found}

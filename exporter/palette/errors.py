@@ -1,21 +1,5 @@
 """What can go wrong between the exporter and Palette, and the words for it.
 
-    PaletteError
-    ├── Unauthorized        401, or a log-in that brought no token
-    ├── Forbidden           403, or a code that speaks of the project or of access
-    ├── NotFound            404
-    ├── RateLimited         429, or a pause longer than the caller would wait
-    ├── ServerError         5xx
-    ├── Timeout             no whole answer in time; 408
-    ├── ConnectionFailed    network, or an answer that broke off
-    │   ├── Unresolved      the host name is not known
-    │   ├── Refused         no process listens on the address
-    │   ├── Untrusted       the certificate is not accepted
-    │   ├── TlsFailed       no TLS connection for another reason
-    │   └── ProxyFailed     the proxy cannot be reached, or does not let us through (407 too)
-    └── InvalidResponse     an answer that makes no sense; any other status
-        └── Expired         the continue token is too old: 410 or code ResourceExpired
-
 Messages are written here and name a status, an endpoint's template and a host. Palette's own
 message is never passed on, because it can repeat the credential. ``response`` translates aiohttp's
 exceptions.

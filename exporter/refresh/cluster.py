@@ -150,10 +150,12 @@ class ClusterLoop:
 
     def _reader(self, cluster: Cluster) -> ClusterReader:
         return ClusterReader(
-            palette=self._context.palette,
+            palette=replace(
+                self._context.palette,
+                project_uid=cluster.project_uid,
+                retry_for=self._context.retry_for,
+            ),
             uid=cluster.uid,
-            project_uid=cluster.project_uid,
-            retry_for=self._context.retry_for,
             now=self._context.clock.monotonic,
         )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from exporter.palette.client import Palette
-from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.plan import plan
 from exporter.refresh.reader import ClusterReader, Reading
 from exporter.refresh.state import ABSENT, keep
@@ -87,11 +86,9 @@ class Prober:
 
     async def _read(self, request: ProbeRequest) -> Reading:
         reader = ClusterReader(
-            palette=replace(self.palette, queue=QUEUE),
-            uid=request.cluster.uid,
-            project_uid=request.cluster.project_uid,
             # A probe with less time leaves earlier. When the last one leaves, the request ends.
-            retry_for=RETRY_FOR,
+            palette=replace(self.palette, queue=QUEUE, project_uid=request.cluster.project_uid),
+            uid=request.cluster.uid,
             now=self.monotonic,
         )
         targets = request.targets

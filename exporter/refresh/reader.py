@@ -40,16 +40,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterReader:
-    """Reads a cluster in the scope of its project ("": the tenant).
+    """Reads a cluster.
 
-    retry_for: seconds during which each request can be retried.
+    palette: in the scope of the cluster's project.
     now: seconds on the monotonic clock.
     """
 
     palette: Palette
     uid: str
-    project_uid: str
-    retry_for: float
     now: Callable[[], float]
 
     async def read(
@@ -136,9 +134,7 @@ class ClusterReader:
 
     async def _read_snapshot(self, target: SnapshotTarget) -> Outcome:
         try:
-            return await self.palette.snapshot(
-                self.uid, target, project_uid=self.project_uid or None, retry_for=self.retry_for
-            )
+            return await self.palette.snapshot(self.uid, target)
         except NotFound:
             return MISSING
         except PaletteError as error:
@@ -155,12 +151,7 @@ class ClusterReader:
         count = 0
         for each in filters:
             names = {"namespaces": each.namespaces, "vms": each.vms}
-            items = await call(
-                self.uid,
-                **{kind: wanted for kind, wanted in names.items() if wanted},
-                project_uid=self.project_uid or None,
-                retry_for=self.retry_for,
-            )
+            items = await call(self.uid, **{kind: some for kind, some in names.items() if some})
             found.update((item.key, item) for item in items)
             count += pages(len(items))
         return found, count

@@ -26,7 +26,7 @@ class Missing(Enum):
 MISSING = Missing.MISSING
 
 ABSENT = Unread("not_found", "it does not exist")
-"""Why what is missing is not known."""
+"""The failure to read a snapshot or virtual machine that Palette does not have."""
 
 Outcome = Snapshot | Missing | Unread
 """What one refresh read of a named snapshot."""

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -41,7 +41,9 @@ async def test_one_snapshot_is_requested_by_its_whole_path(
 ) -> None:
     handler, seen = answers(ok(json.dumps(document("before upgrade")).encode()))
     palette = palette_at(await serve(handler))
-    snapshot = await palette.snapshot("u1", ("vms", "db-01", "before upgrade"), project_uid="p1")
+    snapshot = await replace(palette, project_uid="p1").snapshot(
+        "u1", ("vms", "db-01", "before upgrade")
+    )
     assert snapshot.key == SnapshotKey("vms", "before upgrade")
     assert seen[0].raw_path == (
         "/v1/spectroclusters/u1/vms/db-01/snapshot/before%20upgrade?namespace=vms"
@@ -53,9 +55,8 @@ async def test_a_list_asks_page_after_page_with_its_filters(
     serve: Serve, palette_at: Callable[[str], Palette]
 ) -> None:
     handler, seen = answers(page("a", "b", token="t+1/2"), page("c"))
-    found = await palette_at(await serve(handler)).snapshots(
-        "u1", namespaces=["vms", "lab"], vms=["db-01", "db-02"], project_uid="p1"
-    )
+    palette = replace(palette_at(await serve(handler)), project_uid="p1")
+    found = await palette.snapshots("u1", namespaces=["vms", "lab"], vms=["db-01", "db-02"])
     assert [snapshot.name for snapshot in found] == ["a", "b", "c"]
     filters = {"namespace": "vms,lab", "vmName": "db-01,db-02", "limit": "50"}
     assert [dict(request.query) for request in seen] == [filters, filters | {"continue": "t+1/2"}]
