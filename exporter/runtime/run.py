@@ -84,7 +84,9 @@ class Exporter:
             requested=self.reload_requested,
         )
         await self.reloader.apply(settings)
-        guard = Guard(config=self.web_config.current, login_failed=self.telemetry.login_failed)
+        guard = Guard(
+            config=lambda: self.web_config.current, login_failed=self.telemetry.login_failed
+        )
         app = self._app(settings.web.telemetry_path, guard)
         addresses = await stack.enter_async_context(served(app, guard, *settings.web.address))
         self.page = _page(addresses[0], tls=guard.config().context is not None)

@@ -11,7 +11,7 @@ from exporter.runtime import from_settings
 from exporter.runtime.reload import Commit
 from exporter.settings import Settings, SettingsError, web_files
 from exporter.settings.watch import SETTLED_AFTER, Watch
-from exporter.web.guard.web_config import CurrentWebConfig, WebConfig
+from exporter.web.guard.web_config import WebConfig, refusal
 
 log = structlog.get_logger()
 
@@ -21,9 +21,7 @@ class WebConfigLoader:
     """Reads the web configuration at the start, at a reload, and when its files change."""
 
     clock: Clock = field(default_factory=Clock)
-    current: CurrentWebConfig = field(
-        default_factory=lambda: CurrentWebConfig(WebConfig()), init=False
-    )
+    current: WebConfig = field(default_factory=WebConfig, init=False)
     _settings: Settings | None = field(default=None, init=False)
     _watch: Watch = field(init=False)
     _refused: str = field(default="", init=False)
@@ -38,13 +36,13 @@ class WebConfigLoader:
         """
         watch = Watch(files=lambda: _files(settings))
         config = await self._settled(settings, watch)
-        if self._settings and (refusal := self.current.refusal(config)):
-            raise SettingsError([f"web.config_file: {refusal}"])
+        if self._settings and (refused := refusal(self.current, config)):
+            raise SettingsError([f"web.config_file: {refused}"])
 
         def commit() -> None:
             self._settings = settings
             self._watch.seen = watch.seen
-            self.current.replace(config)
+            self.current = config
             _warn(config)
 
         return commit

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from exporter.settings import FileError, Settings, read_web_file
-from exporter.settings.yaml_file import ConfigFileError, content, mapping
+from exporter.settings.yaml_file import content, mapping
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ def secret_files(settings: Settings, config_file: Path | None) -> Iterator[tuple
 
 def _has_secret(config_file: Path) -> bool:
     """Return whether the file holds a secret, and not only the names of files with one."""
-    with suppress(ConfigFileError):
+    with suppress(FileError):
         palette = mapping(content(config_file)).get("palette")
         if isinstance(palette, dict):
             return "api_key" in palette or "@" in str(palette.get("proxy_url", ""))

@@ -182,9 +182,7 @@ def _describe(strangers: Sequence[str], known: Sequence[str]) -> Iterable[str]:
     flags = [name for name in names if re.fullmatch(r"--[a-z][a-z0-9._-]{0,40}", name)]
     # What is no flag is then most likely the value of one of these.
     complaints = [_unknown_flag(name, known) for name in flags]
-    return dict.fromkeys(complaints) or [
-        "unexpected argument (hidden because it could be a secret)"
-    ]
+    return dict.fromkeys(complaints) or [_HIDDEN]
 
 
 def _unknown_flag(name: str, known: Sequence[str]) -> str:

@@ -13,7 +13,15 @@ from pydantic import SecretStr, ValidationError
 from exporter.settings import schema
 from exporter.settings.demo import DEMO_DEFAULTS
 from exporter.settings.environment import environment
-from exporter.settings.faults import A_LIST, Fault, Place, SettingsError, of_validation, spell
+from exporter.settings.faults import (
+    A_LIST,
+    Fault,
+    FileError,
+    Place,
+    SettingsError,
+    of_validation,
+    spell,
+)
 from exporter.settings.files import shown
 from exporter.settings.hints import unknown_key
 from exporter.settings.model import Settings
@@ -21,11 +29,12 @@ from exporter.settings.palette import CONNECTION, NO_CREDENTIAL
 from exporter.settings.proxy import proxy_for
 from exporter.settings.schema import PREFIX
 from exporter.settings.sources import API_KEYS, Source, Tree, merged, name_of, prepared
-from exporter.settings.yaml_file import ConfigFileError, content, mapping
+from exporter.settings.yaml_file import content, mapping
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _DEMO_DROPS: tuple[Place, ...] = (("targets",), *(("palette", key) for key in CONNECTION))
 _LOGIN = ("username", "password_file")
+_CONFIG_FILE: Place = ("config", "file")
 
 
 def load(
@@ -54,7 +63,7 @@ def load(
             sources.append(Source({"discovery": {"enabled": True}}))
         sources.append(_proxy(merged(sources), environ))
     faults = [fault for source in sources for fault in source.faults]
-    if any(fault.place == ("config", "file") for fault in faults):
+    if any(fault.place == _CONFIG_FILE for fault in faults):
         raise SettingsError(map(str, faults))  # the rest would be guesses
     settings = _checked(sources, faults, demo=demo)
     if settings is None or faults:
@@ -102,8 +111,8 @@ def _of_file(path: Path) -> Source:
     name = shown(path)
     try:
         tree = mapping(content(path), name)
-    except ConfigFileError as error:
-        return Source({}, faults=error.faults)
+    except FileError as error:
+        return Source({}, faults=tuple(Fault(_CONFIG_FILE, fault) for fault in error.faults))
     # Pydantic takes text only as the names of settings.
     strange = [key for key in tree if not isinstance(key, str)]
     unknown = (unknown_key(Settings, (key,), tree.pop(key)) for key in strange)

@@ -21,7 +21,7 @@ from exporter.settings.section import Section
 from exporter.settings.sources import prepared
 from exporter.settings.values import Duration
 from exporter.settings.web_tls import TlsServer
-from exporter.settings.yaml_file import ConfigFileError, content, mapping
+from exporter.settings.yaml_file import content, mapping
 
 HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
@@ -121,10 +121,7 @@ class WebFile(Section):
 
 def read_web_file(path: Path) -> WebFile:
     """Read and check the file and those it names; raises FileError with a line for each fault."""
-    try:
-        tree = mapping(content(path))
-    except ConfigFileError as error:
-        raise FileError(error.reasons) from None
+    tree = mapping(content(path))
     try:
         return WebFile.model_validate(prepared(tree, WebFile, path.parent))
     except ValidationError as error:
@@ -136,7 +133,7 @@ def web_files(path: Path) -> tuple[Path, ...]:
     """Return the file and those that it names, good or not."""
     try:
         tls = mapping(content(path)).get("tls_server_config")
-    except ConfigFileError:
+    except FileError:
         tls = None
     named = [tls.get(key) for key in FILE_KEYS] if isinstance(tls, dict) else []
     return (path, *(path.parent / name for name in named if isinstance(name, str)))

@@ -6,34 +6,23 @@ from typing import Any
 
 import yaml
 
-from exporter.settings.faults import Fault
+from exporter.settings.faults import FileError
 from exporter.settings.files import LARGEST, contents
-
-_PLACE = ("config", "file")
-
-
-class ConfigFileError(Exception):
-    """The file is not YAML that could be looked at further; reasons: a line each."""
-
-    def __init__(self, *faults: str) -> None:
-        self.reasons = faults
-        self.faults = tuple(Fault(_PLACE, fault) for fault in faults)
-        super().__init__()
 
 
 def content(path: Path) -> str:
-    """Read a file as text; raises ConfigFileError."""
+    """Read a file as text; raises FileError."""
     try:
         return contents(path, LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
         reason = "should be text in UTF-8"
     except ValueError as error:
         reason = str(error)
-    raise ConfigFileError(reason)
+    raise FileError([reason])
 
 
 def mapping(text: str, name: str = "") -> dict[str, Any]:
-    """Parse a document; raises ConfigFileError, with the name, unless it is a mapping in YAML."""
+    """Parse a document; raises FileError, with the name, unless it is a mapping in YAML."""
     # Raised outside of except blocks, so that no error drags the content along.
     document: object = None
     try:
@@ -47,7 +36,7 @@ def mapping(text: str, name: str = "") -> dict[str, Any]:
         if isinstance(document, dict | None):
             return document or {}
         reason = "should be a mapping of keys to values at the top"
-    raise ConfigFileError(f"{reason}: {name}" if name else reason)
+    raise FileError([f"{reason}: {name}" if name else reason])
 
 
 class _Loader(yaml.SafeLoader):

@@ -13,7 +13,7 @@ from exporter.web.guard.hosts import known_hosts
 from exporter.web.guard.limits import LARGEST_BODY, rate_limit, small_bodies
 from exporter.web.guard.listener import Listener
 from exporter.web.guard.passwords import Passwords
-from exporter.web.guard.web_config import CurrentWebConfig
+from exporter.web.guard.web_config import WebConfig
 from exporter.web.handlers import Handlers
 from exporter.web.probe import PATH, ProbeHandler
 from exporter.web.reload import PATH as RELOAD_PATH
@@ -36,10 +36,10 @@ MOST_HEADERS, LONGEST_LINE = 100, 8190
 class Guard:
     """What decides which requests reach the handlers.
 
-    login_failed: counts a login that was refused.
+    config: returns the active configuration. login_failed: counts a login that was refused.
     """
 
-    config: CurrentWebConfig
+    config: Callable[[], WebConfig]
     login_failed: Callable[[], None] = lambda: None
     passwords: Passwords = field(default_factory=Passwords)
 

@@ -48,33 +48,18 @@ class WebConfig:
         return self.context is not None and self.context.verify_mode != ssl.CERT_NONE
 
 
-class CurrentWebConfig:
-    """Holds the web configuration that is active."""
+def refusal(active: WebConfig, config: WebConfig) -> str:
+    """Return why a configuration cannot replace the active one; "" where it can.
 
-    def __init__(self, config: WebConfig) -> None:
-        self._config = config
-
-    def __call__(self) -> WebConfig:
-        """Return the active web configuration."""
-        return self._config
-
-    def replace(self, config: WebConfig) -> None:
-        """Make another one active, from the next connection and the next request on."""
-        self._config = config
-
-    def refusal(self, config: WebConfig) -> str:
-        """Return why a configuration cannot replace the active one; "" where it can.
-
-        A file that is half written must not open the exporter to everybody.
-        """
-        active = self._config
-        if (config.context is None) is not (active.context is None):
-            return "tls_server_config: cannot be added or removed without a restart"
-        if active.users and not config.users:
-            return "basic_auth_users: cannot be removed without a restart"
-        if active.verifies_clients and not config.verifies_clients:
-            return "client_auth_type: cannot become NoClientCert without a restart"
-        return ""
+    A file that is half written must not open the exporter to everybody.
+    """
+    if (config.context is None) is not (active.context is None):
+        return "tls_server_config: cannot be added or removed without a restart"
+    if active.users and not config.users:
+        return "basic_auth_users: cannot be removed without a restart"
+    if active.verifies_clients and not config.verifies_clients:
+        return "client_auth_type: cannot become NoClientCert without a restart"
+    return ""
 
 
 def normalized(name: str) -> str:

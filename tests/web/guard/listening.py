@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from exporter.settings import Settings
 from exporter.web.app import Guard, served
 from exporter.web.guard.listener import ListenError
-from exporter.web.guard.web_config import CurrentWebConfig, WebConfig
+from exporter.web.guard.web_config import WebConfig
 
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 NEW_NETWORK, NEW_MOUNTS = 0x4000_0000, 0x0002_0000
@@ -42,7 +42,7 @@ async def is_reached(family: str, port: int) -> bool:
 
 async def listening(address: str, taken: str) -> dict[str, object]:
     host, port = Settings.model_validate({"web": {"listen_address": address}}).web.address
-    guard = Guard(config=CurrentWebConfig(WebConfig()))
+    guard = Guard(config=WebConfig)
     with ExitStack() as stack:
         if taken in LOOPBACK:
             family, loopback = LOOPBACK[taken]
