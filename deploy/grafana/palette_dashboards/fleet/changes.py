@@ -148,7 +148,7 @@ def _latest() -> AnyPanel:
         ),
         [Query(expr=f"topk($rows, {changed}) * 1000")],
         [
-            Column(field="Value", title="When", unit="dateTimeFromNow", width=130),
+            Column(field="Value", title="When", unit="dateTimeFromNow", width=150),
             Column(
                 field="change",
                 title="Change",

@@ -41,6 +41,7 @@ def _overdue() -> AnyPanel:
             title="Past objective",
             description="Virtual machines whose recovery point is older than their objective "
             "allows, the longest overdue first. Those without any are in No snapshot.",
+            width=13,
             height=9,
             runbook="PaletteVMSnapshotObjectiveMissed",
         ),
@@ -49,7 +50,7 @@ def _overdue() -> AnyPanel:
             *PLACE,
             Column(field="Value #A", title="Overdue", unit=DURATION, width=130),
             Column(field="Value #B", title="Objective", unit=DURATION, width=125),
-            Column(field="Value #C", title="Last failed", width=85, values=YES_NO),
+            Column(field="Value #C", title="Last failed", width=90, values=YES_NO),
             CLUSTER_UID,
         ],
         sort="Overdue",
@@ -64,6 +65,7 @@ def _bare() -> AnyPanel:
             title="No snapshot",
             description="Virtual machines without any restorable snapshot, the oldest machines "
             "first. Exempt ones are left out.",
+            width=11,
             height=9,
             runbook="PaletteVMWithoutRestorableSnapshot",
         ),
@@ -74,7 +76,7 @@ def _bare() -> AnyPanel:
                 field="Value #A",
                 title="Age of the VM",
                 unit=DURATION,
-                width=155,
+                width=150,
             ),
             Column(field="Value #B", title="Snapshots", unit=COUNT, width=95),
             CLUSTER_UID,
@@ -108,7 +110,7 @@ def troubles(names: tuple[str, ...]) -> list[AnyPanel]:
             ),
             [Query(expr=f"{with_runbook(latest, names)} * 1000")],
             [
-                Column(field="Value", title="Since", unit="dateTimeFromNow", width=130),
+                Column(field="Value", title="Since", unit="dateTimeFromNow", width=150),
                 Column(field="severity", title="Severity", values=SEVERITIES, width=80),
                 Column(field="alertname", title="Alert", link=TO_RUNBOOK, least_width=250),
                 *PLACE,

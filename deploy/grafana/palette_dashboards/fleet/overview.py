@@ -70,9 +70,9 @@ def firing(names: tuple[str, ...]) -> AnyPanel:
         ),
         [Query(expr=with_runbook(vector, names)) for vector in (f"({ranked})", counted)],
         [
-            Column(field="Value #A", title="Severity", values=RANKS, width=95),
+            Column(field="Value #A", title="Severity", values=RANKS, width=108),
             Column(field="alertname", title="Alert", link=TO_RUNBOOK, least_width=150),
-            Column(field="Value #B", title="Count", unit=COUNT, width=55),
+            Column(field="Value #B", title="Count", unit=COUNT, width=62),
             Column(field="severity", hidden=True),
             Column(field="alertstate", hidden=True),
             RUNBOOK,
@@ -94,8 +94,8 @@ def shares(labels: str) -> list[Query]:
 
 
 SHARES = (
-    Column(field="Value #A", title="VMs", unit=COUNT, width=75),
-    Column(field="Value #B", title="Protected", unit=RATIO, steps=ALL_OR_NOT, width=85),
+    Column(field="Value #A", title="VMs", unit=COUNT, width=60, absent="?"),
+    Column(field="Value #B", title="Protected", unit=RATIO, steps=ALL_OR_NOT, width=95),
     Column(field="Value #C", title="RPO met", unit=RATIO, steps=ALL_OR_NOT, width=80),
 )
 
@@ -109,7 +109,7 @@ def clusters() -> AnyPanel:
             title="Clusters",
             description="Critical alerts that are firing, when each cluster was last read, and "
             f"what of it is protected. {RECORDED}",
-            width=10,
+            width=11,
             height=9,
             runbook="PaletteClusterStale",
         ),
@@ -126,9 +126,17 @@ def clusters() -> AnyPanel:
                 title="Read",
                 values={"0": ("no", BAD), "1": ("yes", GOOD)},
                 width=50,
+                absent="?",
             ),
-            Column(field="Value #F", title="Data age", unit=SECONDS, steps=OLD, width=80),
-            Column(field="Value #D", title="Critical", unit=COUNT, steps=NONE_OR_BAD, width=75),
+            Column(field="Value #F", title="Data age", unit=SECONDS, steps=OLD, width=90),
+            Column(
+                field="Value #D",
+                title="Critical",
+                unit=COUNT,
+                steps=NONE_OR_BAD,
+                width=78,
+                absent="?",
+            ),
             *SHARES,
             CLUSTER_UID,
         ],
@@ -146,7 +154,7 @@ def trend() -> AnyPanel:
             title="Trend",
             description="Share of the virtual machines that are protected, and of those with an "
             f"objective that meet it. {RECORDED}",
-            width=6,
+            width=5,
             height=9,
         ),
         Query(expr=PROTECTED, legend="protected"),

@@ -60,8 +60,8 @@ TO_NAMESPACE = (
 TO_RUNBOOK = ("Runbook", f"{RUNBOOKS}#${{__data.fields.runbook}}")
 
 PLACE = (
-    Column(field="cluster_name", title="Cluster", link=TO_CLUSTER, width=95),
-    Column(field="namespace", title="Namespace", link=TO_NAMESPACE, width=90),
+    Column(field="cluster_name", title="Cluster", link=TO_CLUSTER, width=120),
+    Column(field="namespace", title="Namespace", link=TO_NAMESPACE, width=105),
     Column(field="vm", title="VM", link=TO_VM, least_width=110),
 )
 SNAPSHOT = Column(field="snapshot", title="Snapshot", least_width=250)

@@ -73,7 +73,7 @@ def now() -> list[AnyPanel]:
             _tile(
                 "VMs matched",
                 "How many virtual machines of this name there are in clusters of this name; more "
-                "than one cannot be told apart here.",
+                "than one cannot be distinguished here.",
             ),
             Query(expr=f"count(group by (cluster_uid, namespace, vm) ({machines}))"),
             steps=((None, GOOD), (2, BAD)),
