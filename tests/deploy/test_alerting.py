@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from aiohttp import web
 
 from exporter.demo import stages
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
 from exporter.demo.world import World
 from tests.deploy import hurried
+from tests.deploy.receiver import WATCHDOG, Alert, Receiver, alert, listening
 from tests.monitoring import alertmanager, prometheus_with_rules, query
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY, PaletteServer
@@ -38,13 +38,6 @@ PATIENCE = 60.0
 """Seconds that any step may take on a busy machine."""
 
 RESEND = "--rules.alert.resend-delay=500ms"
-
-Alert = frozenset[tuple[str, str]]
-"""The labels of an alert."""
-
-
-def alert(name: str, severity: str, **labels: str) -> Alert:
-    return frozenset({"alertname": name, "severity": severity, **labels}.items())
 
 
 def of(cluster: str, **labels: str) -> dict[str, str]:
@@ -80,41 +73,7 @@ EXPLAINED = alert(
 )
 """Held back by the missed objective of the same VM."""
 
-WATCHDOG = alert("Watchdog", "none")
 DOWN = alert("PaletteExporterDown", "critical", job=JOB)
-
-
-@dataclass(slots=True)
-class Receiver:
-    """Records what Alertmanager sends; reported: (receiver, alert, status), in that order."""
-
-    reported: list[tuple[str, Alert, str]] = field(default_factory=list)
-
-    async def note(self, request: web.BaseRequest) -> web.Response:
-        for each in (await request.json())["alerts"]:
-            labels = frozenset(each["labels"].items())
-            if labels == WATCHDOG:
-                continue
-            self.reported.append((request.path.strip("/"), labels, each["status"]))
-        return web.Response()
-
-    def heard(self, status: str) -> dict[Alert, str]:
-        """The alerts that arrived with this status, and who heard of them."""
-        return {labels: name for name, labels, said in self.reported if said == status}
-
-
-@asynccontextmanager
-async def listening(receiver: Receiver) -> AsyncIterator[str]:
-    """Serve the receiver, and yield its base URL."""
-    runner = web.ServerRunner(web.Server(receiver.note))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

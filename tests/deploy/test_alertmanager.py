@@ -24,6 +24,8 @@ Labels = Mapping[str, str]
 
 EAST = {"cluster_uid": "e", "cluster_name": "east"}
 WEST = {"cluster_uid": "w", "cluster_name": "west"}
+DB = {"namespace": "shop", "vm": "db"}
+ERP = {"exported_namespace": "erp"}
 
 
 def alert(name: str, severity: str, **labels: str) -> Labels:
@@ -129,6 +131,75 @@ async def until_held(session: aiohttp.ClientSession, alerts: list[Labels]) -> No
                 alert("PaletteSnapshotFailed", "warning", snapshot="s", **EAST),
             ],
             id="while another exporter is up its alerts are heard",
+        ),
+        pytest.param(
+            alert("PaletteExporterDown", "critical", job="palette", namespace="one"),
+            [alert("PaletteExporterShardMissing", "critical", job="palette", namespace="one")],
+            [
+                alert("PaletteExporterShardMissing", "critical", job="palette", namespace="two"),
+                alert("PaletteClusterStale", "critical", **WEST),
+                alert("PaletteVMSnapshotObjectiveMissed", "critical", vm="db", **EAST),
+            ],
+            id="one of several installations that is down hides nothing of the others",
+        ),
+        pytest.param(
+            alert("PaletteNothingWatched", "critical", job="palette"),
+            [
+                alert("PaletteClusterGone", "warning", **EAST),
+                alert("PaletteDiscoveryFailing", "warning", job="palette", namespace="one"),
+            ],
+            [alert("PaletteExporterRateLimited", "warning", instance="a")],
+            id="where nothing is watched that every cluster is gone is a consequence",
+        ),
+        pytest.param(
+            alert("PaletteNothingWatched", "critical", job="palette", namespace="one"),
+            [alert("PaletteDiscoveryFailing", "warning", job="palette", namespace="one")],
+            [
+                alert("PaletteDiscoveryFailing", "warning", job="palette", namespace="two"),
+                alert("PaletteClusterStale", "critical", **WEST),
+            ],
+            id="one of several installations that watches nothing hides no cluster",
+        ),
+        pytest.param(
+            alert("PaletteClusterGone", "warning", **EAST),
+            [alert("PaletteVMSnapshotObjectiveMissed", "critical", vm="db", **EAST)],
+            [
+                alert("PaletteVMSnapshotObjectiveMissed", "critical", vm="db", **WEST),
+                alert("PaletteClusterUnreadable", "warning", **EAST),
+            ],
+            id="a cluster that left the list holds back what is said of it",
+        ),
+        pytest.param(
+            alert("PaletteClusterVMsAtRisk", "critical", **EAST),
+            [
+                alert("PaletteClusterVMsAtRisk", "warning", **EAST),
+                alert("PaletteVMSnapshotObjectiveMissed", "critical", vm="db", **EAST),
+                alert("PaletteSnapshotFailed", "warning", vm="db", **EAST),
+            ],
+            [
+                alert("PaletteVMSnapshotObjectiveMissed", "critical", vm="db", **WEST),
+                alert("PaletteClusterVMsVanished", "warning", **EAST),
+            ],
+            id="a cause of a whole cluster holds back those of its VMs",
+        ),
+        pytest.param(
+            alert("PaletteClusterVMsAtRisk", "warning", **EAST),
+            [alert("PaletteSnapshotFailed", "warning", vm="db", **EAST)],
+            [alert("PaletteVMSnapshotObjectiveMissed", "critical", vm="db", **EAST)],
+            id="what wakes nobody holds back nothing that would",
+        ),
+        pytest.param(
+            alert("PaletteVMSnapshotObjectiveMissed", "critical", **EAST, **DB),
+            [
+                alert("PaletteVMWithoutRestorableSnapshot", "warning", **EAST, **DB),
+                alert("PaletteVMVolumesUnknown", "info", **EAST, **DB),
+            ],
+            [
+                alert("PaletteSnapshotFailed", "warning", **EAST, **DB),
+                alert("PaletteVMWithoutRestorableSnapshot", "warning", **WEST, **DB),
+                alert("PaletteVMWithoutRestorableSnapshot", "warning", **EAST, **DB, **ERP),
+            ],
+            id="a missed objective holds back what it includes of the same VM",
         ),
     ],
 )

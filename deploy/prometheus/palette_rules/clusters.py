@@ -185,7 +185,9 @@ and on (cluster_uid)
         f"({{{{ $labels.cluster_uid }}}}) {what}. Look for a cause in the cluster: storage class, "
         "snapshot class, snapshot controller, schedules.",
         wait="10m",
-        keep="2m",
+        # Just shorter than what it holds back: what was sent before gets its "resolved", and what
+        # was not has little time to be sent when all of it is over.
+        keep="9m",
         page="/?cluster={{ $labels.cluster_uid }}",
     )
 

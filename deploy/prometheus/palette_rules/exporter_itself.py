@@ -1,18 +1,33 @@
 """Alerts about the exporters, and about what they cannot know."""
 
 from palette_rules.options import Options
-from palette_rules.promql import last
+from palette_rules.promql import indented, last
 from palette_rules.rule import Alert, Group
 
 COMMENT = """\
-Alerts about the exporters themselves, by job and installation (the namespace of the target).
+Alerts about the exporters themselves. PaletteExporterDown and PaletteNothingWatched name an
+installation (the namespace of the target) only while another one works: without a namespace, they
+hold back what any exporter reported.
 """
+
+INSTALLATION = "{{ $labels.job }}{{ with $labels.namespace }} in namespace {{ . }}{{ end }}"
+
+
+def _unreachable(options: Options, labels: str) -> str:
+    """Return where no exporter can be scraped, or not regularly, by these labels."""
+    up = f'up{{job="{options.job}"}}'
+    return f"""\
+max by ({labels}) ({up}) == 0
+or
+max by ({labels}) (avg_over_time({up}[30m])) < {options.threshold("reached_share")}
+  unless on ({labels}) min_over_time({up}[10m]) == 1"""
 
 
 def _down(options: Options) -> tuple[Alert, ...]:
     up = f'up{{job="{options.job}"}}'
     seldom = f"(avg_over_time({up}[30m]) < {options.threshold('reached_share')})"
     recovered = f"min_over_time({up}[10m]) == 1"
+    everywhere = _unreachable(options, "job")
     return (
         Alert(
             key="exporter_down",
@@ -22,13 +37,17 @@ def _down(options: Options) -> tuple[Alert, ...]:
             expr=f"""\
 absent({up})
 or
-max by (job, namespace) ({up}) == 0
+{everywhere}
 or
-max by (job, namespace) (avg_over_time({up}[30m])) < {options.threshold("reached_share")}
-  unless on (job, namespace) {recovered}""",
+(
+{indented(_unreachable(options, "job, namespace"))}
+)
+unless on (job) (
+{indented(everywhere)}
+)""",
             keep="5m",
             summary="No exporter of an installation can be scraped.",
-            description="Prometheus cannot scrape {{ $labels.job }} {{ $labels.namespace }}, or "
+            description=f"Prometheus cannot scrape {INSTALLATION}, or "
             "not regularly: it is down, it restarts again and again, or it has no target. New "
             "problems of VM snapshots go unnoticed.",
         ),
@@ -53,17 +72,21 @@ and on (job, namespace) max by (job, namespace) ({up}) == 1""",
 
 
 def _nothing_watched(options: Options) -> Alert:
-    up = last("up", f'job="{options.job}"')
+    up, clusters = last("up", f'job="{options.job}"'), last("palette_cluster_up")
     return Alert(
         key="nothing_read",
         name="PaletteNothingWatched",
         severity=options.severity("nothing_read", "critical"),
         expr=f"""\
+max by (job) ({up}) == 1
+unless on (job) {clusters}
+or
 max by (job, namespace) ({up}) == 1
-unless on (job, namespace) {last("palette_cluster_up")}""",
+unless on (job, namespace) {clusters}
+and on (job) {clusters}""",
         wait="15m",
         summary="An installation of the exporter watches no cluster.",
-        description="{{ $labels.job }} {{ $labels.namespace }} is up and knows no cluster: the key "
+        description=f"{INSTALLATION} is up and knows no cluster: the key "
         "is refused, Palette cannot be reached, or nothing is selected. No VM is watched.",
         page="/",
     )
@@ -93,7 +116,7 @@ max by (job, namespace) (
   )
 ) > 0""",
         summary="Discovery of clusters fails.",
-        description="{{ $labels.job }} {{ $labels.namespace }} cannot list the clusters of "
+        description=f"{INSTALLATION} cannot list the clusters of "
         "Palette. New clusters are not watched; after a restart, no discovered cluster is.",
         page="/",
     )
@@ -117,7 +140,7 @@ count by (job, namespace) (
 )
 > 0""",
         summary="No exporter reads a part of the clusters.",
-        description="Shards of {{ $labels.job }} {{ $labels.namespace }} that are not running: "
+        description=f"Shards of {INSTALLATION} that are not running: "
         "{{ $value }}. Their clusters are not watched.",
     )
 

@@ -88,7 +88,7 @@ def still_firing(alert: str, severity: str, labels: str) -> str:
   and on (cluster_uid) ALERTS{{alertname=~"{CLUSTER_OUTAGES}"}}
   or
 {indented(firing)}
-  and on () ALERTS{{alertname="PaletteExporterDown", severity="critical"}}
+  and on () ALERTS{{alertname="PaletteExporterDown", namespace="", severity="critical"}}
 )"""
 
 

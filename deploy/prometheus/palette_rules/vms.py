@@ -121,7 +121,7 @@ def _objective() -> tuple[Cause, ...]:
             severity="critical",
             condition=f"{MISSED}\nunless on ({SAME_VM}) {STOPPED}",
             summary=summary,
-            keep="15m",
+            keep="11m",
             description=f"{text} What was written since then cannot be restored.",
         ),
         Cause(
@@ -130,7 +130,7 @@ def _objective() -> tuple[Cause, ...]:
             severity="warning",
             condition=f"{MISSED}\nand on ({SAME_VM}) {STOPPED}",
             summary=summary,
-            keep="15m",
+            keep="11m",
             description=f"{text} The VM is stopped: its data does not change meanwhile.",
         ),
     )
