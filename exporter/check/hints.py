@@ -7,8 +7,8 @@ from exporter.snapshot import Unread
 HINTS: Mapping[str, str] = {
     "unauthorized": "Palette refuses the credential. Check that the API key (or user name, "
     "password and org) is complete, has not expired, and belongs to the Palette of palette.url.",
-    "forbidden": "The credential is valid, but its role does not allow this. Give its user the "
-    "role Cluster Viewer or Virtual Machine Viewer in the project, and check project_uid.",
+    "forbidden": "The credential is valid, but its roles do not allow this. Give its user the "
+    "roles Cluster Viewer and Virtual Machine Viewer in the project, and check project_uid.",
     "not_found": "Check cluster_uid, the project of the cluster (project_uid), and that "
     "palette.url is the URL of Palette.",
     "rate_limited": "Other clients behind this address use the rate limit too. Lower "
@@ -29,8 +29,9 @@ HINTS: Mapping[str, str] = {
     "password, and that it allows the host of Palette.",
     "connection": "The network between this machine and Palette failed. Check the host of "
     "palette.url, routes and firewalls.",
-    "invalid_response": "The answer does not come from Palette's API. Check palette.url, and "
-    "whether a proxy answers with a page of its own.",
+    "invalid_response": "The answer cannot be used. Palette answers like this for a cluster that "
+    "is being created or deleted. For others, check palette.url, and whether a proxy answers in "
+    "the place of Palette.",
 }
 """The reason of a failure, or the kind of a failed connection -> what to do."""
 

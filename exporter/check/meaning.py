@@ -94,6 +94,13 @@ class Meaning:
         rate, interval = self.settings.palette.requests_per_second, self.settings.refresh.interval
         requests = sum(plan(targets).requests for targets in self.ours)
         seconds = requests / rate
+        if not self.ours and self._discovers:
+            yield (
+                f"Requests:    at least {REQUESTS_PER_CLUSTER} for each discovered cluster: at "
+                f"{rate:g} a second, refresh.interval ({format_duration(interval)}) is long enough "
+                f"for {int(interval * rate / REQUESTS_PER_CLUSTER):,} clusters"
+            )
+            return
         yield (
             f"Requests:    at least {requests:,} in a round of the configured clusters: "
             f"{seconds:.1f} s at {rate:g} a second; refresh.interval is {format_duration(interval)}"

@@ -34,7 +34,7 @@ PALETTES_RATE = 50.0
 PATIENCE = 60.0
 """Seconds that four processes may take for anything on a busy machine."""
 
-OVERLAY = ROOT / "deploy/kubernetes/overlays/sharded/config.yaml"
+OVERLAY = ROOT / "deploy/kubernetes/overlays/sharded/configmap.yaml"
 HURRY = ("--refresh.interval=1s", "--web.listen-address=127.0.0.1:0", "--log.format=logfmt")
 ALONE = ("--palette.requests-per-second=40", "--palette.burst=50")
 VOLATILE = ("_age_seconds", "_last_success_timestamp_seconds", "_refresh_duration_seconds")
@@ -103,7 +103,9 @@ async def exporter(
 
 
 def settings(palette: PaletteServer, directory: Path, key: str) -> Mapping[str, Any]:
-    shipped: dict[str, Any] = yaml.safe_load(OVERLAY.read_text())
+    shipped: dict[str, Any] = yaml.safe_load(
+        yaml.safe_load(OVERLAY.read_text())["data"]["config.yaml"]
+    )
     (directory / "api-key").write_text(key)
     shipped["palette"] |= {"url": palette.url, "api_key_file": "api-key"}
     return shipped
