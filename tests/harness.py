@@ -55,7 +55,7 @@ Series = dict[frozenset[tuple[str, str]], float]
 
 
 class Clock:
-    """Wall and monotonic clock that stand still, and a sleep that ends when told."""
+    """Wall and monotonic clock that a test advances, and a sleep that ends with them."""
 
     def __init__(self, now: float = NOW) -> None:
         self._monotonic = 1000.0
@@ -83,7 +83,7 @@ class Clock:
         return sum(not future.done() for _, _, future in self._sleepers)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass and wake whoever has slept enough; what they do then takes no time."""
+        """Let time pass and wake the tasks that have slept enough; what they do takes no time."""
         self.advance_to(self._monotonic + seconds)
 
     def advance_to(self, instant: float) -> None:
@@ -220,7 +220,7 @@ class Running:
         return self.exporter.plan.context
 
     async def refresh(self, *uids: str) -> Scrape:
-        """Refresh configured clusters once, all unless told which, and scrape."""
+        """Refresh configured clusters once, all by default, and scrape."""
         for targets in self.exporter.plan.configured:
             if not uids or targets.uid in uids:
                 await self.cluster(targets.uid).refresh()

@@ -122,7 +122,7 @@ async def running(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
-            # What runs in the background is not told of SIGINT, nor are its children.
+            # A process in the background gets no SIGINT, nor do its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
     try:

@@ -196,7 +196,7 @@ async def test_a_busy_port_is_a_clear_error(tmp_path: Path) -> None:
         done = finished("--demo", f"--web.listen-address={address}", command=DEV)
     assert done.returncode == 1
     assert done.stdout == ""
-    # In development mode asyncio tells of steps that a busy machine made slow.
+    # In development mode asyncio logs steps that a busy machine made slow.
     (line,) = [line for line in done.stderr.splitlines() if "Executing <" not in line]
     fields = logfmt(line)
     assert (fields["level"], fields["msg"]) == ("error", "cannot listen")
@@ -384,7 +384,7 @@ async def test_what_is_no_http_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def command_line(pid: int) -> bytes:
-    """Return what others see of a process's arguments; nothing where the system does not tell."""
+    """Return what others see of a process's arguments; nothing if the system hides them."""
     path = Path(f"/proc/{pid}/cmdline")
     return path.read_bytes() if path.exists() else b""
 

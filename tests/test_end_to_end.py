@@ -1,4 +1,4 @@
-"""The exporter as a process beside a living fleet: what a user sees who tries it."""
+"""The exporter as a process that watches a changing fleet, as a new user sees it."""
 
 import json
 import re
@@ -85,7 +85,7 @@ async def watched(
 
 
 def of_snapshots(found: Series) -> Series:
-    """Return what is told of snapshots but for their age, which passes by itself."""
+    """Return the series of snapshots but for their age, which changes with time."""
     return {
         key: value
         for key, value in found.items()

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": set(),
     "demo": set(),
 }
-"""A package or module at the top -> which others, beside the small ones, it may import."""
+"""A package or module at the top -> which others, in addition to the small ones, it can import."""
 
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

@@ -1,4 +1,4 @@
-"""What is installed, built and shipped, as far as it can be told without a network."""
+"""What is installed, built and shipped, as far as it can be checked without a network."""
 
 import re
 import subprocess

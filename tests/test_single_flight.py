@@ -8,7 +8,7 @@ Ours = SingleFlight[str, int]
 
 
 class Search:
-    """What is called to find an answer; it waits until told how it ends."""
+    """The function that finds an answer; it waits until a test ends it."""
 
     def __init__(self) -> None:
         self.calls = 0

@@ -105,7 +105,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "closed": lambda _: b"",
     "hang": lambda _: HANG,
 }
-"""A cluster's uid -> how the server treats whoever asks for that cluster."""
+"""A cluster's uid -> how the server treats requests for that cluster."""
 
 
 @dataclass(kw_only=True)

@@ -22,7 +22,7 @@ WINDOW = 8
 
 
 def leaks(text: str | bytes) -> set[str]:
-    """Return the pieces of secrets, in any form, that stand in a text."""
+    """Return the pieces of secrets, in any form, that are in a text."""
     shown = (text if isinstance(text, str) else text.decode(errors="replace")).casefold()
     return {window for secret in SECRETS for window in _windows(secret) if window in shown}
 
@@ -43,7 +43,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     for shift, foreign in enumerate((0, 2, 3)):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            # The edges depend on what stands beside the secret.
+            # The edges depend on what is next to the secret.
             yield encode(b"\0" * shift + raw).decode()[foreign:-4]
 
 

@@ -18,7 +18,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.refresh.reader import ClusterReader
 
 MODULES = ("exporter.", "pydantic", "functools")
-"""Whose objects are told of: ours, and those that show what ours hold."""
+"""Modules whose objects are reported: ours, and those that show what ours hold."""
 
 
 def told() -> str:
@@ -36,7 +36,7 @@ def told() -> str:
 
 
 TELLING = iter([told])
-"""Who is asked for what to say; once is enough."""
+"""The function that reports the objects, once."""
 
 
 def failing(*args: Any, **kwargs: Any) -> Any:

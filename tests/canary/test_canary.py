@@ -57,7 +57,7 @@ class Subject:
     texts: dict[str, str]
 
     def check(self) -> None:
-        """Fail where a piece of a secret stands in a text, and say in which only."""
+        """Fail if a piece of a secret is in a text, and name only the text."""
         self.texts["stdout"] = self.process.stdout.read_text()
         self.texts["stderr"] = self.process.stderr.read_text()
         found = {where: leaks(text) for where, text in self.texts.items()}
@@ -260,7 +260,7 @@ async def test_an_answer_that_fails_shows_no_secret_in_page_and_traceback(tmp_pa
             await whole_life(subject)
             assert subject.texts["GET /metrics */*"].startswith("500 ")
             assert "Traceback" in subject.texts["stderr"]
-            # What was thrown told of the objects that hold the secrets.
+            # The exceptions contained the objects that hold the secrets.
             assert "Transport object" in subject.texts["stderr"]
             assert "Settings(" in subject.texts["stderr"]
 

@@ -25,7 +25,7 @@ USER = ("someone@example.com", "a-password")
 
 @dataclass
 class Clock:
-    """Stands still until told otherwise."""
+    """Stands still until a test advances it."""
 
     seconds: float = 1000.0
 
@@ -38,7 +38,7 @@ class Clock:
 
 @dataclass
 class Client:
-    """Asks as anybody would, with a key unless told otherwise."""
+    """Sends requests, with an API key by default."""
 
     session: aiohttp.ClientSession
     base: str

@@ -1,4 +1,4 @@
-"""The simulated Palette as a command, for whoever tries a configuration against it."""
+"""The simulated Palette as a command, for trying a configuration against it."""
 
 import re
 import signal

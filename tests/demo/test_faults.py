@@ -168,7 +168,7 @@ async def test_a_drip_is_slow_and_complete(client: Client, palette: PaletteServe
 async def test_a_reset_before_the_headers(client: Client, palette: PaletteServer) -> None:
     palette.faults.add(
         None, faults.reset(), times=2
-    )  # aiohttp's client tries a second time by itself
+    )  # aiohttp's client tries a second time on its own
     with pytest.raises(aiohttp.ClientConnectionError):
         await client.get(DASHBOARD)
     assert (await client.get(DASHBOARD))[0] == 200

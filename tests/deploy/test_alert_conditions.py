@@ -1,4 +1,4 @@
-"""Each alert about VMs and snapshots: where it fires, and where it is quiet beside that."""
+"""Each alert about VMs and snapshots: where it fires, and where it does not."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

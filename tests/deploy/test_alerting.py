@@ -1,4 +1,4 @@
-"""From Palette to whoever is paged, through everything that is shipped, on real parts.
+"""From Palette to the person on call, through everything that is shipped, on real parts.
 
 A simulated Palette, the exporter as a process, Prometheus with the shipped scrape configuration
 and rules, Alertmanager with the shipped routes, and a receiver. Only times are shortened.

@@ -41,7 +41,7 @@ EMPTY_ON_THE_DEMO = {
 
 @dataclass(frozen=True)
 class Query:
-    """A query of a panel, as it stands in the JSON."""
+    """A query of a panel, as it is in the JSON."""
 
     name: str
     expr: str
@@ -80,7 +80,7 @@ CHOICES = [
 
 
 def ask(prometheus: Prometheus, query: Query, variables: dict[str, str]) -> list[Sample]:
-    """What Grafana would get; a curve of the last five seconds if that is asked for."""
+    """What Grafana would get; a curve of the last five seconds if that is requested."""
     expr = substituted(query.expr, chosen(query.name, variables))
     if query.instant:
         return prometheus.query(expr)

@@ -1,6 +1,6 @@
 """Four exporters that share forty clusters, as processes, with the settings of the overlay.
 
-Palette's own rate limits are in force, and Prometheus watches with the shipped rules.
+Palette's own rate limits are active, and Prometheus watches with the shipped rules.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Shell commands in documents: a real shell runs each block, in a copy of the checkout.
 
-On its path stands only what ``REAL`` and ``SHIMS`` name, so a command that nobody has thought of is
+Its path has only what ``REAL`` and ``SHIMS`` name, so an unforeseen command is
 "command not found" and fails: add it to one of the two. Shims (tests/docs/shims.py) do what cannot
 be done as it is written: they start servers on a free port, ask them, and stop them; they ask
 kubectl without a cluster; they hold docker's arguments to the files that it would use.
@@ -49,7 +49,7 @@ SHIMS = (
     *("curl", "docker", "git", "grep", "journalctl", "kubectl", "make", "pip"),
     *("palette-snapshot-exporter", "python", "python3"),
 )
-"""Programs that tests/docs/shims.py stands in front of."""
+"""Programs that tests/docs/shims.py replaces."""
 
 _ASSIGNMENT = re.compile(
     r"^[A-Z_]+=\$\([^)]*\)$|^(?:export )?[A-Z_]+=[^\s$]+(?: [A-Z_]+=[^\s$]+)*(?= *(?:#|$))",

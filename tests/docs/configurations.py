@@ -96,7 +96,7 @@ def kubernetes(tree: Tree, directory: Path) -> None:
 
 
 def kustomization(tree: Tree, directory: Path) -> None:
-    """Let kustomize make an overlay beside the one that is shipped; on the base unless it says."""
+    """Let kustomize make an overlay next to the shipped one; on the base by default."""
     copy = directory / "kubernetes"
     shutil.copytree(ROOT / "deploy" / "kubernetes", copy)
     overlay = copy / "overlays" / "yours"

@@ -1,4 +1,4 @@
-"""What documents tell to do is done here: servers that are started, asked and stopped."""
+"""Runs what documents describe: servers that are started, queried and stopped."""
 
 import re
 import signal

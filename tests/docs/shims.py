@@ -29,7 +29,7 @@ def _real(*words: str, given: bytes | None = None) -> int:
 
 
 def _exporter(arguments: list[str]) -> int:
-    """Run what ends by itself to its end; start, ask and stop what serves."""
+    """Run a command that ends to its end; start, query and stop a server."""
     if ENDS & set(arguments):
         code = subprocess.run([EXPORTER, *arguments], env=_users_environ(), check=False).returncode
         # A live check that ran and found something wrong: the simulated fleet has such clusters.
@@ -85,7 +85,7 @@ def _venv(directory: Path) -> int:
 
 
 def _pip(arguments: list[str]) -> int:
-    """Install the checkout beside everything else, without an index."""
+    """Install the checkout into a directory of its own, without an index."""
     if arguments[:1] == ["install"] and arguments[-2:] == ["-r", "requirements.lock"]:
         return 0 if Path("requirements.lock").is_file() else _fail("there is no requirements.lock")
     if arguments[0] != "install" or arguments[-1] != ".":

@@ -1,4 +1,4 @@
-"""Every command and configuration in the documents works: whoever follows them gets there."""
+"""Every command and configuration in the documents works."""
 
 import re
 import subprocess

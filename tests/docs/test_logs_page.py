@@ -40,7 +40,7 @@ def level_of(writer: ast.expr) -> str | None:
 
 
 def texts_of(message: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The messages that an expression may be, with N for what only a run can tell."""
+    """The messages that an expression can be, with N for what is known only at run time."""
     if isinstance(message, ast.Constant):
         yield str(message.value)
     elif isinstance(message, ast.JoinedStr):

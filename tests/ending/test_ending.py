@@ -1,4 +1,4 @@
-"""How the exporter ends: well when it is told to, at once when told twice, loudly by a bug."""
+"""How the exporter ends: cleanly at one signal, at once at two, and with an error at a bug."""
 
 import asyncio
 import signal

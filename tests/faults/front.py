@@ -24,7 +24,7 @@ HOST = "127.0.0.1"
 
 
 class Front:
-    """Passes connections on to ``upstream`` (host and port), until it is told otherwise.
+    """Passes connections on to ``upstream`` (host and port), until a test changes that.
 
     tls: with which it presents itself; None for plain TCP.
     """
@@ -64,7 +64,7 @@ class Front:
         self._server = None
 
     async def hangs(self) -> None:
-        """Let whoever comes wait for a connection that is never made."""
+        """Let clients wait for a connection that is never made."""
         await self.refuses()
         listener = socket.create_server((HOST, self.port), backlog=0)
         self._sockets.append(listener)
@@ -77,11 +77,11 @@ class Front:
             self._sockets.append(waiting)
 
     async def resets(self) -> None:
-        """Accept whoever comes, and reset the connection at once."""
+        """Accept connections, and reset the connection at once."""
         await self._listens(self._reset)
 
     async def is_silent(self) -> None:
-        """Accept whoever comes, and say nothing, not even a TLS greeting."""
+        """Accept connections, and send nothing, not even a TLS greeting."""
         await self._listens(self._say_nothing)
 
     async def _listens(self, served: Served) -> None:

@@ -52,7 +52,7 @@ async def healthy_throughout(
 ) -> AsyncIterator[None]:
     """Ask all the time, and judge at the end.
 
-    computed: the seconds that the exporter's process has computed; it is ours unless told.
+    computed: the seconds that the exporter's process has computed; by default it is ours.
     but: the part of the answers that may be late though the process computed all the while.
     """
     answers: list[Answer] = []

@@ -25,7 +25,7 @@ DENSE = 12 << 20
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A fault and the reason told of it; ways: of watching a cluster, in which it is tried."""
+    """A fault and the reason reported for it; ways: of watching a cluster, in which it is tried."""
 
     name: str
     fault: Fault

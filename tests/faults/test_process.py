@@ -26,7 +26,7 @@ LAST_SUCCESS = "palette_cluster_last_success_timestamp_seconds"
 
 
 def computing(pid: int) -> Callable[[], float]:
-    """Return what tells the seconds that a process has computed."""
+    """Return a function that returns the seconds that a process has computed."""
 
     def computed() -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

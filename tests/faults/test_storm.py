@@ -14,7 +14,7 @@ from tests.harness import INTERVAL, NOW, Running, exporting, put, target
 from tests.palette_server import faults
 
 RATE, BURST = 300.0, 8
-"""What the exporter is told to keep to: requests per second, and at once."""
+"""The limits of the exporter: requests per second, and at once."""
 
 PALETTE = Limits(table=(Limit(prefix="/v1/spectroclusters", rate=1.25 * RATE, burst=5 * BURST),))
 """Palette's limits are so much above what the exporter's defaults are."""

@@ -71,7 +71,7 @@ class Course:
     """An exporter that watches the three.
 
     failing: the clusters that the fault hits.
-    reason: what is told of them.
+    reason: what is reported of them.
     """
 
     exporter: Running
@@ -94,8 +94,8 @@ class Course:
     def keeps_the_last_good_state(self, before: Scrape, during: Scrape) -> None:
         """Check what one failed refresh changes."""
         assert during.rows(UP, "cluster_uid") == {uid: uid not in self.failing for uid in ALL}
-        told = during.counted(FAILURES, "cluster_uid", "reason")
-        assert told == {(uid, self.reason): 1 for uid in self.failing}
+        reported = during.counted(FAILURES, "cluster_uid", "reason")
+        assert reported == {(uid, self.reason): 1 for uid in self.failing}
         assert without_up(during) == without_up(before)
         assert set(during.rows(SNAPSHOT_UP, "snapshot").values()) <= {0}
         last, now = (scrape.rows(LAST_SUCCESS, "cluster_uid") for scrape in (before, during))
@@ -152,7 +152,7 @@ async def watching(
 
 
 def without_up(scrape: Scrape) -> set[str]:
-    """Return what is told of machines and snapshots, but for whether the last refresh read them."""
+    """Return the series of machines and snapshots, but for whether the last refresh read them."""
     return scrape.everything(without=SNAPSHOT_UP)
 
 

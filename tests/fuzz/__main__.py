@@ -71,7 +71,7 @@ def run(name: str, check: Check, payloads: int) -> Run:
 
 
 def timed(name: str, act: Callable[[], object], tried: Callable[[], int]) -> Run:
-    """Do it and tell how it went."""
+    """Run it and report the result."""
     started, clean = time.monotonic(), True
     try:
         act()

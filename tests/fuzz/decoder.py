@@ -19,7 +19,7 @@ DEFAULT = (ASKED["namespace"], "")
 
 
 def snapshot(body: bytes) -> None:
-    """Check one snapshot; of the corpus only some are the one that is asked for."""
+    """Check one snapshot; only some of the corpus are the requested one."""
     asked = ASKED
     try:
         document = oracle.parsed(body)

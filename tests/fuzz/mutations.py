@@ -68,7 +68,7 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Text that stands in a document as it is, be it JSON or not."""
+    """Text that is written into a document unchanged, JSON or not."""
 
     text: str
 
@@ -238,7 +238,7 @@ def mutated(document: Any, random: Random, strength: int) -> bytes:
 
 
 def _slot(holder: list[Any], random: Random) -> Slot:
-    """Return a place in which something stands; the whole document stands in its holder."""
+    """Return a place that has a value; the place of the whole document is in its holder."""
     container: Any = holder
     key: Any = random.randrange(len(holder))
     while random.random() > STAYS and isinstance(below := container[key], dict | list) and below:

@@ -10,7 +10,7 @@ Key = tuple[str, str]
 """Namespace and name."""
 
 UNKNOWN = object()
-"""What cannot be parsed here, which does not tell whether it can be elsewhere."""
+"""What cannot be parsed here, which does not mean that no other parser can."""
 
 
 def parsed(body: bytes) -> Any:
@@ -47,7 +47,7 @@ def key(document: Any, default: Key) -> Key:
 
 
 def items(document: Any) -> list[Any]:
-    """Return what stands in a list."""
+    """Return the items of a list."""
     found = _part(document, "items")
     return found if isinstance(found, list) else []
 

@@ -28,7 +28,7 @@ def decoding(kind: str) -> Check:
 
 
 def whole_path(seed: int, strength: int) -> None:
-    """Check what a scrape tells of a cluster whose lists are spoiled."""
+    """Check what a scrape reports of a cluster whose lists are spoiled."""
     random = Random(seed)
     whole.check(
         spoiled("snapshot_page", random, strength),

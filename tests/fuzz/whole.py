@@ -33,7 +33,7 @@ PARSERS: dict[bool, Callable[[str], Iterable[Any]]] = {False: plain_text, True: 
 
 
 def check(snapshots: bytes, machines: bytes) -> None:
-    """Check what is told of a cluster that answered so."""
+    """Check what is reported of a cluster that answered so."""
     found = decoder.snapshot_page(snapshots)
     state = _state(found, decoder.virtual_machine_page(machines))
     assert not (wrong := misfit(state, ClusterState)), wrong
@@ -44,7 +44,7 @@ def check(snapshots: bytes, machines: bytes) -> None:
     )
     store.publish(state)
     told = [_told(store, as_openmetrics) for as_openmetrics in PARSERS]
-    assert told[0] == told[1], "the formats tell different things"
+    assert told[0] == told[1], "the formats differ"
     of_snapshots = {name for name, _ in told[0] if name == "palette_vm_snapshot_ready"}
     assert bool(of_snapshots) == bool(state.snapshots)
     restorable = sum(

@@ -1,6 +1,6 @@
 """Each document that Palette is known to send gives exactly the series of its golden file.
 
-After a change that is meant, UPDATE_GOLDEN=1 writes the files anew from what single documents
+After a change that is meant, UPDATE_GOLDEN=1 writes the files again from what single documents
 give; read the difference line by line before you believe it.
 """
 
@@ -23,7 +23,7 @@ UPDATE = bool(os.environ.get("UPDATE_GOLDEN"))
 
 CLUSTER, NAME, PROJECT = "6540a1b2c3d4e5f600000001", "prod-east", "65f0c0ffee00000000000001"
 NOW = 1_795_176_000.25
-"""2026-11-20T12:00:00.25Z: ten hours after most of the documents were asked for."""
+"""2026-11-20T12:00:00.25Z: ten hours after most of the snapshots were requested."""
 
 
 def golden(name: str) -> list[str]:

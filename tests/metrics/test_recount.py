@@ -105,7 +105,7 @@ def restorable(document: Any) -> bool:
 
 
 def recount(world: World) -> dict[str, dict[tuple[str, str], float]]:
-    """Return the rows by the name of their family, told by the plainest means."""
+    """Return the rows by the name of their family, computed in the plainest way."""
     rows: dict[str, dict[tuple[str, str], float]] = {name: {} for name in FAMILIES}
     for vm in world.vms(EAST):
         key = (vm["metadata"]["namespace"], vm["metadata"]["name"])

@@ -28,7 +28,7 @@ class Clock:
 
 
 class Tenant:
-    """A Palette that hands out tokens and takes the last one, unless told otherwise."""
+    """A Palette that issues tokens and by default accepts the last one."""
 
     def __init__(self) -> None:
         self.log_ins: list[dict[str, str]] = []

@@ -300,7 +300,7 @@ def test_refusals_without_end_leave_a_trickle_even_of_a_small_burst() -> None:
 
 
 class PaletteLimit:
-    """Palette's own bucket: 50 requests a second, 250 at once, whoever sends them."""
+    """Palette's own bucket: 50 requests a second, 250 at once, from all clients together."""
 
     def __init__(self) -> None:
         self._level, self._at = 0.0, now()

@@ -138,7 +138,7 @@ async def test_a_named_snapshot_next_to_covered_machines_makes_no_row_of_its_mac
         scrape = await exporter.refresh()
         assert scrape.rows(COUNTS, "namespace", "vm") == {("shop", "db-01"): 2}
         assert scrape.rows("palette_vm_snapshot_ready", "snapshot") == {"a1": 1, "a2": 1, "d1": 1}
-        # Beside db-01 the list of its namespace was read, beside web-01 none.
+        # For db-01 the list of its namespace was read, for web-01 none.
         assert scrape.rows(ORPHAN, "snapshot") == {"a1": 0, "a2": 0}
 
 

@@ -1,4 +1,4 @@
-"""The calls of a refresh: what is asked for, in the fewest requests."""
+"""The calls of a refresh: what they request, in the fewest requests."""
 
 import time
 from itertools import product

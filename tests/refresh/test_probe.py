@@ -1,4 +1,4 @@
-"""What /probe reads and tells, against a simulated Palette over HTTP."""
+"""What /probe reads and returns, against a simulated Palette over HTTP."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Other settings take the place of those in force, and nobody who stays is disturbed."""
+"""New settings replace the active ones, and what stays is not disturbed."""
 
 import asyncio
 from typing import Any
@@ -55,7 +55,7 @@ async def soon(exporter: Running) -> None:
 
 
 async def turns(count: int = 20) -> None:
-    """Let whoever is about to do something do it."""
+    """Let the tasks that are ready run."""
     for _ in range(count):
         await asyncio.sleep(0)
 

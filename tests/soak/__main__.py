@@ -169,7 +169,7 @@ def measured(stages: list[Stage]) -> dict[str, Measured]:
 
 
 def configuration(folder: Path, url: str) -> Path:
-    """Write a configuration that finds the clusters by itself."""
+    """Write a configuration that discovers the clusters."""
     key, path = folder / "key", folder / "config.yaml"
     key.write_text(API_KEY)
     key.chmod(0o600)

@@ -68,7 +68,7 @@ class Watched:
         await self.ask("resume")
 
     async def series(self, session: aiohttp.ClientSession) -> set[str]:
-        """Return the lines of what is told of the fleet, but for what passes with time."""
+        """Return the lines about the fleet, but for values that change with time."""
         text = await scraped(session, self.url)
         return {
             line

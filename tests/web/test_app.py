@@ -198,7 +198,7 @@ async def test_it_answers_before_the_first_refresh_but_is_not_ready(palette: Pal
 
 
 async def test_an_age_is_worked_out_as_the_scrape_is_answered(palette: PaletteServer) -> None:
-    taken = 1_795_140_014.0  # 14 seconds after it was asked for
+    taken = 1_795_140_014.0  # 14 seconds after it was requested
     wall = Wall(taken + 10)
     async with exporter_of(palette, [ONE], wall=wall) as exporter:
         await exporter.ready()

@@ -93,20 +93,20 @@ async def test_promtool_finds_nothing_to_complain_of(
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def job_of_the_readme() -> dict[str, Any]:
-    """Return the scrape job for probes that the README tells people to write."""
-    blocks = (ROOT / "README.md").read_text().split("```yaml\n")[1:]
+def job_of_the_documents() -> dict[str, Any]:
+    """Return the scrape job for probes of docs/probe.md."""
+    blocks = (ROOT / "docs" / "probe.md").read_text().split("```yaml\n")[1:]
     texts = [block.partition("```")[0] for block in blocks]
     (text,) = [text for text in texts if "metrics_path: /probe" in text]
     (job,) = yaml.safe_load(text)["scrape_configs"]
     return dict(job)
 
 
-async def test_prometheus_probes_with_the_job_of_the_readme(
+async def test_prometheus_probes_with_the_job_of_the_documents(
     exporter: Exporter, tmp_path: Path
 ) -> None:
     binary("prometheus")
-    job = job_of_the_readme()
+    job = job_of_the_documents()
     # Its clusters are not ours.
     targets = [f"{CLUSTER}/vms/db-01/before-upgrade", f"{CLUSTER}/vms/db-02"]
     (group,) = job["static_configs"]

@@ -45,7 +45,7 @@ class WebFile:
         return self.directory / "web.yaml"
 
     def write(self, **tree: object) -> None:
-        """Write the file anew, all at once as good tools do."""
+        """Replace the file in one step, as good tools do."""
         text = self.directory / "web.new"
         text.write_text(yaml.safe_dump(tree))
         text.rename(self.path)

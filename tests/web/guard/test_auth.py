@@ -119,7 +119,7 @@ async def test_a_flood_of_wrong_passwords_does_not_delay_remembered_ones(tmp_pat
         for _ in range(10):
             assert (await ask(exporter.url, headers=USER)).status == 200
             assert (await ask(exporter.url, "/-/healthy")).status == 200
-        # The flood takes some ten seconds; whoever had to wait for it would come after it.
+        # The flood takes some ten seconds; a client that had to wait for it would come after it.
         assert sum(not each.done() for each in waiting) >= 10
         assert {each.result().status for each in done} == {401}
         for each in waiting:

@@ -131,7 +131,7 @@ async def test_another_authority_of_clients_becomes_active_without_a_restart(
 
 
 def logged(exporter: Exporter, event: str) -> Callable[[], Awaitable[bool]]:
-    """Return what tells whether one more line with this event is logged from now on."""
+    """Return a function that returns whether one more line with this event was logged since."""
 
     def count() -> int:
         return sum(line["event"] == event for line in exporter.log)

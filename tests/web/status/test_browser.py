@@ -216,7 +216,7 @@ async def test_axe_finds_nothing_serious(dark: bool) -> None:
         ):
             async with visit(browser, running.url, path, dark=dark) as visited:
                 assert await visited.serious() == [], path
-                visited.said.clear()  # that a page is 404, the console tells
+                visited.said.clear()  # the console reports that a page is 404
         async with visit(browser, running.url, dark=dark, viewport=PHONE) as visited:
             await visited.page.locator(f"{VMS} h3 a").first.click()
             assert await visited.serious() == []
