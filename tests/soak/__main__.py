@@ -19,6 +19,7 @@ from statistics import median
 import aiohttp
 
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.process import eventually
 from tests.soak.exporter import EPOCH
 from tests.soak.fleet import CLUSTERS, Fleet, spoil
 from tests.soak.judge import SETTLING, Measured, broken
@@ -35,6 +36,9 @@ STAGES = 10
 
 GROWTH = 0.03
 """The part of resident memory by which a trend must rise to be called growth."""
+
+POOL = 2 * CLUSTERS
+"""Connections that can be open at rest or not: two requests for each cluster run at a time."""
 
 STEADY = 20
 """Counts, a twentieth of a second apart, after which the least is taken for what rest needs."""
@@ -109,7 +113,7 @@ class Soak:
     async def _at_rest(self, seconds: float, busy: list[Sample]) -> Stage:
         self.palette.faults.clear()
         await asyncio.sleep(seconds)
-        series = await self.exporter.series(self.session)
+        series = await eventually(self._all_read, within=60)
         calm: list[Sample] = []
         objects: list[int] = []
         async with self.exporter.paused():
@@ -128,6 +132,13 @@ class Soak:
             objects=min(objects),
             series=len(series),
         )
+
+    async def _all_read(self) -> set[str]:
+        """Return the series once every cluster has been read since the last fault."""
+        lines = await self.exporter.series(self.session)
+        up = [line for line in lines if line.startswith("palette_cluster_up{")]
+        every = len(up) == CLUSTERS and all(float(line.rsplit(" ", 1)[1]) for line in up)
+        return lines if every else set()
 
 
 def _steady(counts: list[int]) -> bool:
@@ -153,7 +164,6 @@ def measured(stages: list[Stage]) -> dict[str, Measured]:
     resident = [stage.resident / MIB for stage in stages]
     peaks = [stage.peak / MIB for stage in stages]
     files = [stage.files for stage in stages]
-    # The pool holds connections of any of the last rounds, two for each cluster at a time.
     connections = [stage.connections for stage in stages]
     # Half of an object for each change: a leak of one object a refresh counts, odd ones do not.
     changes = stages[-1].changes * (1 - SETTLING)
@@ -161,8 +171,8 @@ def measured(stages: list[Stage]) -> dict[str, Measured]:
         "resident memory, MiB": Measured(
             values=resident, peaks=peaks, least=GROWTH * median(resident)
         ),
-        "open files": Measured(values=files, least=1, swing=2 * CLUSTERS),
-        "connections": Measured(values=connections, least=1, swing=2 * CLUSTERS),
+        "open files": Measured(values=files, least=POOL, swing=POOL),
+        "connections": Measured(values=connections, least=POOL, swing=POOL),
         "tasks": Measured(values=[stage.tasks for stage in stages], least=1),
         "objects": Measured(values=[stage.objects for stage in stages], least=changes / 2),
     }

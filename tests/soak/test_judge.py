@@ -37,7 +37,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_growth_is_told_from_noise(case: Case) -> None:
+def test_growth_is_distinguished_from_noise(case: Case) -> None:
     found = broken({"memory": Measured(values=case.values, least=case.least)})
     assert bool(found) == bool(case.says), found
     assert all(sentence.startswith("memory: ") for sentence in found)
