@@ -20,6 +20,9 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from exporter.verdict import PROBLEMS, Severity
+from palette_dashboards.values import Steps as Steps
+from palette_dashboards.values import Texts as Texts
+from palette_dashboards.values import mapping, thresholds, unknown
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 RUNBOOKS = "${runbooks:raw}"
@@ -29,10 +32,6 @@ SEVERITY_COLORS = {Severity.CRITICAL: BAD, Severity.WARNING: WARN, Severity.INFO
 
 COUNT, RATIO, DURATION, SECONDS = "locale", "percentunit", "dtdurations", "s"
 """Units: 3,200; 99.97%; 1 day, 2 hours; and seconds where less than a minute matters."""
-
-Steps = Sequence[tuple[float | None, str]]
-Texts = Mapping[str, tuple[str, str]]
-"""What to show, and in which colour, for a value."""
 
 ALL_OR_NOT: Steps = ((None, WARN), (1, GOOD))
 ALL_OR_BAD: Steps = ((None, BAD), (1, GOOD))
@@ -177,34 +176,6 @@ def states(about: About, *queries: Query, values: Texts) -> statetimeline.Panel:
         .fill_opacity(70)
         .legend(_legend(()))
         .no_value("None found")
-    )
-
-
-def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
-    """Return colours from the value on that stands with them; None: from the least on."""
-    return (
-        dashboard.ThresholdsConfig()
-        .mode(model.ThresholdsMode.ABSOLUTE)
-        .steps([model.Threshold(value=value, color=color) for value, color in steps])
-    )
-
-
-def mapping(values: Texts) -> model.ValueMap:
-    """Return texts and colours to show in place of values."""
-    return model.ValueMap(
-        options={
-            value: model.ValueMappingResult(text=shown, color=color, index=place)
-            for place, (value, (shown, color)) in enumerate(values.items())
-        }
-    )
-
-
-def unknown(text: str) -> model.SpecialValueMap:
-    """Return a grey text in place of no value, which would take the colour of the least one."""
-    shown = model.ValueMappingResult(text=text, color="text", index=99)
-    match = model.SpecialValueMatch.NULL_AND_NAN
-    return model.SpecialValueMap(
-        options=model.DashboardSpecialValueMapOptions(match=match, result=shown)
     )
 
 

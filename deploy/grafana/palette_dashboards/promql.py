@@ -19,9 +19,6 @@ OF_OWNER = f'{IN_NAMESPACE}, owner=~"$owner"'
 OF_VM = 'cluster_name="$cluster", namespace="$namespace", vm="$vm"'
 """The one machine of its dashboard: a regular expression would match others, as a dot does."""
 
-RULES_RUN = "and on () fleet:palette_clusters:count"
-"""Only where the recording rules are evaluated; without them there are no alerts to count."""
-
 
 def once(by: str, series: str) -> str:
     """Return one series for each combination of the labels `by`."""

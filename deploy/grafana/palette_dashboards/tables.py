@@ -6,17 +6,8 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import dashboard as model
 
-from palette_dashboards.panels import (
-    DECIMALS,
-    About,
-    Query,
-    Steps,
-    Texts,
-    framed,
-    mapping,
-    thresholds,
-    unknown,
-)
+from palette_dashboards.panels import DECIMALS, About, Query, framed
+from palette_dashboards.values import Steps, Texts, mapping, thresholds, unknown
 
 Override = model.DynamicConfigValue
 

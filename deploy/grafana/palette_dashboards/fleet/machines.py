@@ -99,6 +99,7 @@ def troubles(names: tuple[str, ...]) -> list[AnyPanel]:
             ),
             Query(expr=in_trouble()),
             steps=NONE_OR_WARN,
+            absent="none found",
         ),
         rows(
             About(

@@ -6,12 +6,12 @@ from palette_dashboards.fleet.selection import (
     KNOWN,
     PROTECTED,
     RECORDED,
+    SNAPSHOTS,
     UNREAD,
     VMS,
     WATCHED,
     WITHOUT,
     alerts,
-    in_trouble,
 )
 from palette_dashboards.panels import (
     ALL_OR_BAD,
@@ -36,7 +36,6 @@ from palette_dashboards.promql import (
     IN_CLUSTER,
     IN_NAMESPACE,
     NAMESPACE,
-    RULES_RUN,
     count,
     exporters_up,
     once,
@@ -56,9 +55,10 @@ def _tile(
     steps: Steps = ((None, NEUTRAL),),
     unit: str = COUNT,
     runbook: str = "",
+    absent: str = "not known",
 ) -> AnyPanel:
     about = About(title=title, description=description, width=4, height=3, runbook=runbook)
-    return stats(about, Query(expr=expr), steps=steps, unit=unit)
+    return stats(about, Query(expr=expr), steps=steps, unit=unit, absent=absent)
 
 
 def believed() -> list[AnyPanel]:
@@ -69,10 +69,11 @@ def believed() -> list[AnyPanel]:
     return [
         _tile(
             "Critical",
-            "Critical alerts that are firing. Nothing where the rules of deploy/prometheus are "
-            "not evaluated.",
-            f"count({critical}) or 0 * count({KNOWN}) {RULES_RUN}",
+            "Critical alerts that are firing. Never a green 0: no alert does not show that the "
+            "rules of deploy/prometheus are evaluated.",
+            f"count({critical})",
             NONE_OR_BAD,
+            absent="none firing",
         ),
         _tile(
             "Exporters up",
@@ -154,9 +155,9 @@ def verdict() -> list[AnyPanel]:
         ),
         _tile(
             "Data lost",
-            "Virtual machines with a snapshot that succeeded and can no longer be restored. "
-            "From the alerts.",
-            in_trouble("PaletteSnapshotDataLost"),
+            "Snapshots that succeeded more than half an hour ago and are not ready to use: their "
+            "volume snapshots may be missing.",
+            count(SNAPSHOTS.lost, of=SNAPSHOTS.every("ready")),
             none_or("data_lost"),
             runbook="PaletteSnapshotDataLost",
         ),

@@ -5,7 +5,6 @@ from palette_dashboards.panels import BAD, GOOD, RUNBOOKS
 from palette_dashboards.promql import (
     IN_CLUSTER,
     OF_OWNER,
-    RULES_RUN,
     Machines,
     Snapshots,
     recorded,
@@ -83,14 +82,13 @@ def alerts(where: str = PENDING_OR_FIRING) -> str:
     return f'(ALERTS{{{ours}, {OF_SELECTED}}} or ALERTS{{{ours}, cluster_name=""}})'
 
 
-def in_trouble(names: str = "Palette.+") -> str:
-    """Count the VMs that have one of the alerts, pending or firing; names: a regular expression.
+def in_trouble() -> str:
+    """Count the VMs that have any alert, pending or firing.
 
-    Nothing where no VM is watched, or where the rules are not evaluated.
+    Never 0: that there are no alerts does not show that the rules are evaluated.
     """
-    where = f'alertname=~"{names}", vm!="", {PENDING_OR_FIRING}, {OF_SELECTED}'
-    each = f"group by (cluster_uid, namespace, vm) (ALERTS{{{where}}})"
-    return f"count({each}) or 0 * count({WATCHED}) {RULES_RUN}"
+    where = f'alertname=~"Palette.+", vm!="", {PENDING_OR_FIRING}, {OF_SELECTED}'
+    return f"count(group by (cluster_uid, namespace, vm) (ALERTS{{{where}}}))"
 
 
 def with_runbook(vector: str, alerts: tuple[str, ...]) -> str:
