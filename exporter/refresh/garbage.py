@@ -44,10 +44,11 @@ class GarbageCollection:
         """Make a full pass if the last is an hour ago, or the process has grown since then."""
         if self._monotonic() >= self._due:
             self._due = self._monotonic() + EVERY
-            gc.collect()
-            self.freeze()
-        elif self._most is not None and self._resident() > self._most:
-            gc.collect()  # without a freeze, which would keep what clients hold just now
+        elif self._most is None or self._resident() <= self._most:
+            return
+        # Without a freeze, which would keep the rings of requests that run now forever.
+        gc.collect()
+        if self._most is not None:
             self._most = self._resident() + GROWTH
 
 

@@ -1,6 +1,7 @@
 """Full passes of the garbage collector hold the event loop, so they are made seldom."""
 
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +63,27 @@ def test_a_full_pass_is_made_when_the_process_has_grown(passes: list[int]) -> No
     collection.collect_if_due()
     collection.collect_if_due()
     assert passes.count(2) == 1
+
+
+class Ring:
+    """Refers to itself, as a request that failed does through its exception."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_is_in_use_during_an_hourly_pass_is_collected_later() -> None:
+    clock = Clock()
+    collection = GarbageCollection(clock.monotonic)
+    collection.freeze()
+    ring = Ring()
+    left = weakref.ref(ring)
+    clock.advance(EVERY)
+    collection.collect_if_due()
+    del ring
+    clock.advance(EVERY)
+    collection.collect_if_due()
+    assert left() is None
 
 
 def test_the_size_of_the_process_is_known() -> None:
