@@ -18,11 +18,15 @@ Configuration = Mapping[str, Any]
 
 
 @asynccontextmanager
-async def prometheus(directory: Path, config: Configuration, *flags: str) -> AsyncIterator[str]:
-    """Run a Prometheus, and yield its URL as soon as it answers."""
+async def prometheus(
+    directory: Path, config: Configuration, *flags: str, port: int = 0
+) -> AsyncIterator[str]:
+    """Run a Prometheus, and yield its URL as soon as it answers; port: 0 is any that is free."""
     path = binary("prometheus")
     ours = (f"--storage.tsdb.path={directory / 'prometheus'}", "--web.enable-lifecycle")
-    async with _serving(path, _written(directory, "prometheus", config), *ours, *flags) as url:
+    async with _serving(
+        path, _written(directory, "prometheus", config), *ours, *flags, port=port
+    ) as url:
         yield url
 
 
@@ -44,11 +48,13 @@ async def prometheus_with_rules(
 
 
 @asynccontextmanager
-async def alertmanager(directory: Path, config: Configuration) -> AsyncIterator[str]:
+async def alertmanager(directory: Path, config: Configuration, port: int = 0) -> AsyncIterator[str]:
     """Run an Alertmanager that nobody else finds, and yield its URL as soon as it answers."""
     path = binary("alertmanager", "prometheus-alertmanager")
     flags = (f"--storage.path={directory / 'alertmanager'}", "--cluster.listen-address=")
-    async with _serving(path, _written(directory, "alertmanager", config), *flags) as url:
+    async with _serving(
+        path, _written(directory, "alertmanager", config), *flags, port=port
+    ) as url:
         yield url
 
 
@@ -59,8 +65,8 @@ def _written(directory: Path, name: str, config: Configuration) -> Path:
 
 
 @asynccontextmanager
-async def _serving(path: str, file: Path, *flags: str) -> AsyncIterator[str]:
-    address = f"127.0.0.1:{free_port()}"
+async def _serving(path: str, file: Path, *flags: str, port: int) -> AsyncIterator[str]:
+    address = f"127.0.0.1:{port or free_port()}"
     log = file.with_suffix(".log")
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(

@@ -24,7 +24,13 @@ _TIME = re.compile(r"(?<=\[)\w+(?=[\]:])|(?<=:)\w+(?=\])|(?<=\boffset )\w+")
 Tree = dict[str, Any]
 
 
-def scraping(directory: Path, exporters: list[str], alertmanager: str | None = None) -> Tree:
+def scraping(
+    directory: Path,
+    exporters: list[str],
+    alertmanager: str | None = None,
+    *,
+    faster: float = FASTER,
+) -> Tree:
     """Return the shipped configuration of Prometheus for exporters (host:port), with its rules.
 
     directory: where the hurried rules are written.
@@ -42,22 +48,22 @@ def scraping(directory: Path, exporters: list[str], alertmanager: str | None = N
         server["static_configs"] = [{"targets": [alertmanager]}]
     else:
         del shipped["alerting"]
-    shipped["rule_files"] = [str(path) for path in _rules(directory)]
+    shipped["rule_files"] = [str(path) for path in _rules(directory, faster)]
     return shipped
 
 
-def _rules(directory: Path) -> Iterator[Path]:
+def _rules(directory: Path, faster: float) -> Iterator[Path]:
     for path in RULE_FILES:
         written = directory / f"hurried-{path.name}"
-        written.write_text(yaml.safe_dump(_hurried(yaml.safe_load(path.read_text()))))
+        written.write_text(yaml.safe_dump(_hurried(yaml.safe_load(path.read_text()), faster)))
         yield written
 
 
-def _hurried(file: Tree) -> Tree:
+def _hurried(file: Tree, faster: float) -> Tree:
     for rule in (rule for group in file["groups"] for rule in group["rules"]):
-        rule["expr"] = _TIME.sub(lambda found: _shorter(found[0], FASTER), rule["expr"])
+        rule["expr"] = _TIME.sub(lambda found: _shorter(found[0], faster), rule["expr"])
         for key in {"for", "keep_firing_for"} & rule.keys():
-            rule[key] = _shorter(rule[key], FASTER)
+            rule[key] = _shorter(rule[key], faster)
     return file
 
 
@@ -65,12 +71,14 @@ def _shorter(duration: str, times: float) -> str:
     return f"{parse_prometheus_duration(duration) / times * 1000:.0f}ms"
 
 
-def routing(receiver: str) -> Tree:
-    """Return the shipped configuration of Alertmanager; each receiver posts to its own path.
+def routing(receiver: str, config: Tree | None = None) -> Tree:
+    """Return a configuration of Alertmanager; each receiver posts to its own path.
 
-    receiver: a base URL; the names of the receivers are the paths below it.
+    receiver: a base URL; the names of the receivers are the paths below it. config: without it,
+    the shipped one.
     """
-    shipped: Tree = yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text())
+    path = ROOT / "deploy/alertmanager/alertmanager.yml"
+    shipped: Tree = config or yaml.safe_load(path.read_text())
     for route in _routes(shipped["route"]):
         for key in GROUPING.keys() & route.keys():
             route[key] = _shorter(route[key], GROUPING[key])
