@@ -121,7 +121,8 @@ def _make(arguments: list[str]) -> int:
         return _fail(dry.stderr)
     if target in {"demo", "run"}:
         (line,) = [each for each in dry.stdout.splitlines() if "-m exporter" in each]
-        return _served(line.split())
+        # The environment's own name differs from one run to the next.
+        return _served([sys.executable, *line.split()[1:]])
     if target not in RECIPES:
         return _fail(f"nobody says how to run make {target}: see RECIPES")
     if target == "test" and "make test" not in Path(".ci/run").read_text():

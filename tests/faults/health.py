@@ -56,10 +56,13 @@ async def healthy_throughout(
     but: the part of the answers that may be late though the process computed all the while.
     """
     answers: list[Answer] = []
+    first = asyncio.Event()
     async with aiohttp.ClientSession() as session:
-        asking = asyncio.create_task(_ask(session, f"{url}/-/healthy", computed, answers))
+        asking = asyncio.create_task(_ask(session, f"{url}/-/healthy", computed, answers, first))
         try:
             yield
+            # What the block does can end before the first question was due.
+            await asyncio.wait_for(first.wait(), 10)
         finally:
             asking.cancel()
             await asyncio.wait([asking])
@@ -72,6 +75,7 @@ async def _ask(
     url: str,
     computed: Callable[[], float],
     answers: list[Answer],
+    first: asyncio.Event,
 ) -> None:
     while True:
         # From when the question was due, so that a loop that is held before it is seen too.
@@ -81,3 +85,4 @@ async def _ask(
             await response.read()
         seconds = time.monotonic() - started - PERIOD
         answers.append(Answer(response.status, seconds, computed() - before))
+        first.set()
