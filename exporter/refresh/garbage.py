@@ -13,8 +13,9 @@ from pathlib import Path
 EVERY = 3600.0
 """Seconds between full passes."""
 
-GROWTH = 64 * 1024 * 1024
-"""Bytes by which the process can grow between full passes, once the first round is complete."""
+GROWTH = 32 * 1024 * 1024
+"""Bytes by which a process can grow between full passes, once the first round is complete; a
+quarter of its size if that is more."""
 
 NEVER = 1_000_000_000
 
@@ -38,7 +39,7 @@ class GarbageCollection:
     def freeze(self) -> None:
         """Exclude from later passes all objects that exist now."""
         gc.freeze()
-        self._most = self._resident() + GROWTH
+        self._most = self._allowed()
 
     def collect_if_due(self) -> None:
         """Make a full pass if the last is an hour ago, or the process has grown since then."""
@@ -49,7 +50,11 @@ class GarbageCollection:
         # Without a freeze, which would keep the rings of requests that run now forever.
         gc.collect()
         if self._most is not None:
-            self._most = self._resident() + GROWTH
+            self._most = self._allowed()
+
+    def _allowed(self) -> int:
+        size = self._resident()
+        return size + max(GROWTH, size // 4)
 
 
 def resident_bytes() -> int:
