@@ -36,6 +36,10 @@ HEADERS = {
 VM_PATH = "/vms/{cluster}/{namespace:[^/]*}/{vm:[^/]*}"
 
 
+SHORTEST_SECRET = 8
+"""Characters. A shorter secret could be a part of any word on the page."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusHandlers:
     """Answers with the page, its parts, and the same as JSON.
@@ -139,7 +143,7 @@ class StatusHandlers:
         return web.Response(text=STYLE, content_type="text/css", headers=headers)
 
     async def _work(self, answer: Callable[[], web.Response]) -> web.Response:
-        secrets = [*filter(None, self.secrets())]
+        secrets = [secret for secret in self.secrets() if len(secret) >= SHORTEST_SECRET]
         async with self._one_at_a_time:
             return await asyncio.to_thread(lambda: _without(answer(), secrets))
 

@@ -426,3 +426,13 @@ async def test_the_configuration_shows_no_secret() -> None:
         _, page, _ = await get(running, "/config")
         assert "api_key: &lt;secret&gt;" in page
         assert EAST in page
+
+
+async def test_a_short_credential_changes_no_word() -> None:
+    name = f"{API_KEY}-east"
+    assert len(API_KEY) < 8
+    async with exporting(world(), targets=[target(EAST, cluster_name=name)]) as running:
+        await running.refresh()
+        assert name in (await get(running, "/"))[1]
+        found = await document(running, "/api/v1/status")
+        assert [each["name"] for each in found["clusters"]] == [name]
