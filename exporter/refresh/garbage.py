@@ -17,6 +17,9 @@ GROWTH = 32 * 1024 * 1024
 """Bytes by which a process can grow between full passes, once the first round is complete; a
 quarter of its size if that is more."""
 
+AGAIN = 15.0
+"""Seconds until the pass after one that left the process too large."""
+
 NEVER = 1_000_000_000
 
 
@@ -50,6 +53,9 @@ class GarbageCollection:
         # Without a freeze, which would keep the rings of requests that run now forever.
         gc.collect()
         if self._most is not None:
+            if self._resident() > self._most:
+                # What was in use may be garbage soon, and the level below is too high for it.
+                self._due = self._monotonic() + AGAIN
             self._most = self._allowed()
 
     def _allowed(self) -> int:

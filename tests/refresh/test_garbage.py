@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.refresh.garbage import EVERY, GROWTH, GarbageCollection, resident_bytes
+from exporter.refresh.garbage import AGAIN, EVERY, GROWTH, GarbageCollection, resident_bytes
 from tests.harness import Clock
 
 
@@ -67,6 +67,23 @@ def test_a_full_pass_is_made_when_the_process_has_grown(
     collection.collect_if_due()
     collection.collect_if_due()
     assert passes.count(2) == 1
+
+
+def test_what_was_in_use_when_the_process_grew_is_collected_soon(passes: list[int]) -> None:
+    size = 20 * 2**20
+    clock = Clock()
+    collection = GarbageCollection(clock.monotonic, lambda: size)
+    collection.freeze()
+    size += GROWTH + 1
+    collection.collect_if_due()
+    collection.collect_if_due()
+    assert passes.count(2) == 1
+    clock.advance(AGAIN)
+    collection.collect_if_due()
+    assert passes.count(2) == 2
+    clock.advance(AGAIN)
+    collection.collect_if_due()
+    assert passes.count(2) == 2  # it is as large as it has to be
 
 
 class Ring:
