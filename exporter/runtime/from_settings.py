@@ -80,10 +80,10 @@ def web_config(settings: configuration.Settings) -> WebConfig:
         )
         tls = file.tls_server_config
         context = tls.context() if tls.enabled else None
-    except configuration.FileError as error:
+    except SettingsError as error:
         raise SettingsError(f"web.config_file: {fault}" for fault in error.faults) from None
     except ValueError as error:
-        raise SettingsError([f"web.config_file: tls_server_config: {error}"]) from None
+        raise SettingsError([f"web.config_file: tls_server_config.{error}"]) from None
     hosts = (web.address[0] or "", *web.allowed_hosts)
     sans = tls.client_allowed_sans
     return WebConfig(

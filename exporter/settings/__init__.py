@@ -1,6 +1,6 @@
 """Settings: every key, read from flags, environment and file, checked before anything starts."""
 
-from exporter.settings.faults import FileError, SettingsError
+from exporter.settings.faults import SettingsError
 from exporter.settings.load import files, load
 from exporter.settings.model import Settings
 from exporter.settings.palette import Credential, Palette
@@ -13,7 +13,6 @@ from exporter.settings.web_file import WebFile, read_web_file, web_files
 __all__ = [
     "Credential",
     "Discovery",
-    "FileError",
     "Labels",
     "Leaf",
     "Log",

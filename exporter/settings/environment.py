@@ -1,18 +1,18 @@
 """Settings from environment variables: ours, and the two that the vendor's tools read."""
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from exporter.settings import schema
 from exporter.settings.faults import Fault, Place
 from exporter.settings.files import plain
-from exporter.settings.hints import unknown_variable
 from exporter.settings.schema import PREFIX
 from exporter.settings.sources import Source, prepared
 
@@ -41,16 +41,15 @@ def environment(
     directory: where relative paths start.
     """
     values = {name: plain(value) for name, value in environ.items()}
-    places = {
+    ours = {
         name: tuple(name[len(PREFIX) :].lower().split("__"))
         for name, value in values.items()
         if value and name.upper().startswith(PREFIX) and not _is_service_link(name, value)
     }
-    names: dict[Place, str] = {
-        place: name for name, place in places.items() if _is_known(place, settings_cls)
-    }
-    known = [leaf.variable for leaf in schema.leaves(settings_cls)]
-    faults = [unknown_variable(name, known) for name, place in places.items() if place not in names]
+    known = set(schema.places(settings_cls))
+    names: dict[Place, str] = {place: name for name, place in ours.items() if place in known}
+    strangers = [name for name, place in ours.items() if place not in known]
+    faults = [_unknown(name, settings_cls) for name in strangers]
     variables = _Variables(settings_cls, case_sensitive=False)
     variables.env_vars = {name.lower(): values[name] for name in names.values()}
     tree = variables()
@@ -82,9 +81,8 @@ def _is_service_link(name: str, value: str) -> bool:
     return _SERVICE_LINK.fullmatch(name) is not None and "__" not in name and not is_guess
 
 
-def _is_known(place: tuple[str, ...], model: type[BaseModel]) -> bool:
-    field = model.model_fields.get(place[0])
-    if field is None or len(place) == 1:
-        return field is not None
-    section = schema.section_of(field)
-    return section is not None and _is_known(place[1:], section)
+def _unknown(name: str, settings_cls: type[BaseSettings]) -> Fault:
+    known = [leaf.variable for leaf in schema.leaves(settings_cls)]
+    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+    hint = f"did you mean {near[0]}?" if near else "no key has this name"
+    return Fault((name,), f"unknown environment variable; {hint}")

@@ -1,25 +1,15 @@
 """What is wrong with the settings: one line per fault, and never a value that could be secret."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
 
 Place = tuple[str | int, ...]
 """Where a setting is: ``("targets", 2, "namespace")``."""
 
 
-class SettingsError(Exception):
-    """The settings are refused; ``faults`` has a line for each reason."""
-
-    def __init__(self, faults: Iterable[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(self.faults))
-
-
-class FileError(ValueError):
-    """A file that a setting names is refused; ``faults`` has a line for each reason."""
+class SettingsError(ValueError):
+    """Settings, or a file that they name, are refused; ``faults`` has a line for each reason."""
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
@@ -54,82 +44,19 @@ class SectionError(FaultsError):
     """Raised by the check of a whole section to blame one key in it."""
 
     def __init__(self, key: str, message: str) -> None:
-        self.key = key
-        self.message = message
         super().__init__([Fault((key,), message)])
 
-    def __str__(self) -> str:
-        return self.message
+
+@contextmanager
+def blaming(key: str) -> Iterator[None]:
+    """Make a ValueError inside the block a fault of one key of a section."""
+    try:
+        yield
+    except ValueError as error:
+        raise SectionError(key, str(error)) from None
 
 
 def spell(place: Place, source: str = "") -> str:
     """Write a place as users do, ``targets[2].namespace (from …)``."""
-    text = ""
-    for part in place:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
     return (text.removeprefix(".") or "top level") + (f" (from {source})" if source else "")
-
-
-UnknownKey = Callable[[Place, object], Fault]
-"""Makes a fault of an unknown key at a place, which has a value."""
-
-
-def of_validation(error: ValidationError, unknown: UnknownKey | None = None) -> list[Fault]:
-    """Say in plain words what pydantic found."""
-    details = error.errors(include_url=False)
-    return [fault for detail in details for fault in _of_detail(detail, unknown)]
-
-
-def _of_detail(detail: Mapping[str, Any], unknown: UnknownKey | None) -> Iterator[Fault]:
-    # Pydantic marks the key of a mapping like this, where it is the key that is wrong.
-    place: Place = tuple(part for part in detail["loc"] if part != "[key]")
-    kind, context = detail["type"], detail.get("ctx", {})
-    cause = context.get("error")
-    if isinstance(cause, FaultsError):
-        yield from (Fault((*place, *fault.place), fault.message) for fault in cause.faults)
-    elif isinstance(cause, FileError):
-        yield from (Fault(place, fault) for fault in cause.faults)
-    elif cause is not None:
-        yield Fault(place, str(cause))
-    elif kind in ("extra_forbidden", "invalid_key") and unknown:
-        yield unknown(place, detail["input"])
-    # A default that depends on a refused key is no fault of its own.
-    elif kind != "default_factory_not_called":
-        yield Fault(place, _sentence(kind, context, detail["input"]))
-
-
-def _sentence(kind: str, context: Mapping[str, Any], value: object) -> str:
-    if kind == "string_type" and (value is None or isinstance(value, list | dict | tuple)):
-        return "should be a string"
-    # Pydantic's own words can quote the value, so an unforeseen kind gets none at all.
-    known = _SENTENCES.get(kind) or _TYPES.get(kind.partition("_")[0]) or "is not valid here"
-    return known.format_map(context)
-
-
-_SENTENCES = {
-    "missing": "is required",
-    "string_type": "should be a string: put it in quotes",
-    "string_unicode": "should be text in UTF-8",
-    "path_type": "should be the path of a file: put it in quotes",
-    "literal_error": "should be one of {expected}",
-    "greater_than": "should be above {gt:,}",
-    "greater_than_equal": "should be at least {ge:,}",
-    "less_than": "should be below {lt:,}",
-    "less_than_equal": "should be at most {le:,}",
-    "too_short": "should have at least {min_length}",
-    "too_long": "should have at most {max_length}",
-    "finite_number": "should be a finite number",
-}
-"""Pydantic's kinds of faults -> what is wrong."""
-
-A_LIST, _A_MAPPING = "should be a list", "should be a mapping of keys to values"
-_TYPES = {
-    "int": "should be a whole number",
-    "float": "should be a number",
-    "bool": "should be true or false",
-    "model": _A_MAPPING,
-    "dict": _A_MAPPING,
-    "tuple": A_LIST,
-    "list": A_LIST,
-}
-"""The types that pydantic's other kinds begin with -> what is wrong."""

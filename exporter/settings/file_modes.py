@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from exporter.settings import FileError, Settings, read_web_file
+from exporter.settings import Settings, SettingsError, read_web_file
 from exporter.settings.yaml_file import content, mapping
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ def secret_files(settings: Settings, config_file: Path | None) -> Iterator[tuple
 
 def _has_secret(config_file: Path) -> bool:
     """Return whether the file holds a secret, and not only the names of files with one."""
-    with suppress(FileError):
+    with suppress(SettingsError):
         palette = mapping(content(config_file)).get("palette")
         if isinstance(palette, dict):
             return "api_key" in palette or "@" in str(palette.get("proxy_url", ""))
@@ -56,7 +56,7 @@ def _has_secret(config_file: Path) -> bool:
 
 
 def _of_web_file(path: Path) -> Iterator[tuple[str, Path | None]]:
-    with suppress(FileError):
+    with suppress(SettingsError):
         said = read_web_file(path)
         yield "web.config_file", path if said.has_secrets else None
         yield "web.config_file: tls_server_config.key_file", said.tls_server_config.key_file

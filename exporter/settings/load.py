@@ -3,36 +3,27 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from exporter.settings import schema
 from exporter.settings.demo import DEMO_DEFAULTS
 from exporter.settings.environment import environment
-from exporter.settings.faults import (
-    A_LIST,
-    Fault,
-    FileError,
-    Place,
-    SettingsError,
-    of_validation,
-    spell,
-)
+from exporter.settings.faults import Fault, Place, SettingsError, spell
 from exporter.settings.files import shown
-from exporter.settings.hints import unknown_key
 from exporter.settings.model import Settings
 from exporter.settings.palette import CONNECTION, NO_CREDENTIAL
-from exporter.settings.proxy import proxy_for
+from exporter.settings.proxy import proxy
 from exporter.settings.schema import PREFIX
 from exporter.settings.sources import API_KEYS, Source, Tree, merged, name_of, prepared
+from exporter.settings.validation import A_LIST, of_validation, unknown_key
+from exporter.settings.values import FILE
 from exporter.settings.yaml_file import content, mapping
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
-_DEMO_DROPS: tuple[Place, ...] = (("targets",), *(("palette", key) for key in CONNECTION))
 _LOGIN = ("username", "password_file")
 _CONFIG_FILE: Place = ("config", "file")
 
@@ -54,20 +45,30 @@ def load(
     Raises SettingsError with a line for each fault, none of which quotes a secret.
     """
     sources = _sources(flags, config_file, environ, directory)
+    faults = [fault for source in sources for fault in source.faults]
+    if any(fault.place == _CONFIG_FILE for fault in faults):
+        raise SettingsError(map(str, faults))  # the rest would be guesses
     if demo:
-        sources = [source.without(_DEMO_DROPS) for source in sources]
         sources.append(Source(DEMO_DEFAULTS))
+        tree = _without_connection(merged(sources))
+        faults = [fault for fault in faults if fault.place[:1] != ("palette",)]
     else:
         if config_file is None and not any(source.value(("targets",)) for source in sources):
             # One variable with the key is enough to get started.
             sources.append(Source({"discovery": {"enabled": True}}))
-        sources.append(_proxy(merged(sources), environ))
-    faults = [fault for source in sources for fault in source.faults]
-    if any(fault.place == _CONFIG_FILE for fault in faults):
-        raise SettingsError(map(str, faults))  # the rest would be guesses
-    settings = _checked(sources, faults, demo=demo)
+        url = Source(merged(sources)).value(("palette", "url")) or Settings().palette.url
+        sources.append(proxy(str(url), environ))
+        tree = merged(sources)
+    settings = None
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        faults += of_validation(error, Settings)
+    if not demo:
+        refused = {fault.place[:2] for fault in faults}
+        faults += [*_credential(tree, refused, sources), *_target(tree, refused)]
     if settings is None or faults:
-        raise SettingsError(dict.fromkeys(map(str, faults)))
+        raise SettingsError(dict.fromkeys(str(_sourced(fault, sources)) for fault in faults))
     return settings
 
 
@@ -81,12 +82,10 @@ def files(
 ) -> tuple[Path, ...]:
     """Return the files that ``load`` would read, valid or not: the config file and those named."""
     sources = _sources(flags, config_file, environ, directory)
-    if demo:
-        sources = [source.without(_DEMO_DROPS) for source in sources]
-    keys = [leaf.place for leaf in schema.leaves(Settings) if schema.is_file(leaf.field)]
-    named = (source.value(key) for source in sources for key in keys)
-    found = (config_file, *(path for path in named if isinstance(path, Path)))
-    return tuple(path for path in dict.fromkeys(found) if path is not None)
+    keys = [leaf.place for leaf in schema.leaves(Settings) if schema.mark_of(leaf.field) == FILE]
+    read = [key for key in keys if not demo or key[0] != "palette"]
+    found = (config_file, *(source.value(key) for source in sources for key in read))
+    return tuple(path for path in dict.fromkeys(found) if isinstance(path, Path))
 
 
 def _sources(
@@ -111,7 +110,7 @@ def _of_file(path: Path) -> Source:
     name = shown(path)
     try:
         tree = mapping(content(path), name)
-    except FileError as error:
+    except SettingsError as error:
         return Source({}, faults=tuple(Fault(_CONFIG_FILE, fault) for fault in error.faults))
     # Pydantic takes text only as the names of settings.
     strange = [key for key in tree if not isinstance(key, str)]
@@ -120,59 +119,38 @@ def _of_file(path: Path) -> Source:
     return Source(prepared(tree, Settings, path.parent), {(): name}, faults)
 
 
-def _proxy(tree: Tree, environ: Mapping[str, str]) -> Source:
-    """Return the proxy of the environment, below ``palette.proxy_url`` of any other source."""
-    palette = tree.get("palette", {})
-    url = palette.get("url", Settings().palette.url) if isinstance(palette, dict) else ""
-    found = proxy_for(url if "://" in str(url) else f"https://{url}", environ)
-    if found is None:
-        return Source({})
-    place = ("palette", "proxy_url")
-    return Source({"palette": {"proxy_url": SecretStr(found[0])}}, {place: found[1]})
-
-
-def _checked(sources: Sequence[Source], faults: list[Fault], *, demo: bool) -> Settings | None:
-    tree, settings = merged(sources), None
-    faults += _two_keys(sources)
-    try:
-        settings = Settings.model_validate(tree)
-    except ValidationError as error:
-        found = of_validation(error, partial(unknown_key, Settings))
-        faults += [_sourced(fault, sources) for fault in found]
-    if not demo:
-        refused = {fault.place[:2] for fault in faults}
-        missing = (*_credential(tree, refused), *_target(tree, refused))
-        faults += [_sourced(fault, sources) for fault in missing]
-    return settings
+def _without_connection(tree: Tree) -> Tree:
+    """Return a tree without what a demo brings itself."""
+    kept = {key: value for key, value in tree.items() if key != "targets"}
+    if isinstance(palette := tree.get("palette"), dict):
+        kept["palette"] = {key: palette[key] for key in palette if key not in CONNECTION}
+    return kept
 
 
 def _sourced(fault: Fault, sources: Sequence[Source]) -> Fault:
     """Add where the user set what is wrong; a list in a variable is JSON."""
-    name = name_of(fault.place, sources)
+    name = fault.source or name_of(fault.place, sources)
     is_variable = name.upper().startswith(PREFIX)
     as_json = ", written as JSON" if is_variable and fault.message == A_LIST else ""
     return Fault(fault.place, fault.message + as_json, name)
 
 
-def _two_keys(sources: Sequence[Source]) -> Iterator[Fault]:
-    """Refuse an API key and a file of one from the same source."""
-    for source in sources:
-        key, file = (("palette", key) for key in API_KEYS)
-        if source.value(key) is not None and source.value(file) is not None:
-            other = spell(key, source.name(key))
-            yield Fault(file, f"conflicts with {other}. Set only one", source.name(file))
-
-
-def _credential(tree: Tree, refused: set[Place]) -> Iterator[Fault]:
+def _credential(tree: Tree, refused: set[Place], sources: Sequence[Source]) -> Iterator[Fault]:
     """Require one way to authenticate and no more: an API key, or a user name and a password.
 
     A key that is missing only because it was refused is not called missing too.
     """
     palette = tree.get("palette", {})
-    if refused & {("palette",), *(("palette", key) for key in (*API_KEYS, *_LOGIN))}:
+    if not isinstance(palette, dict):
         return
     keys = [key for key in API_KEYS if key in palette]
     login = [key for key in _LOGIN if key in palette]
+    if len(keys) > 1:
+        place = ("palette", keys[0])
+        other = spell(place, name_of(place, sources))
+        yield Fault(("palette", keys[1]), f"conflicts with {other}. Set only one")
+    if refused & {("palette",), *(("palette", key) for key in (*API_KEYS, *_LOGIN))}:
+        return
     if keys and login:
         yield Fault(("palette", login[0]), f"conflicts with palette.{keys[0]}. Set only one")
     elif len(login) == 1:

@@ -1,31 +1,23 @@
 """All settings. A new key is a field of a section, and one place that uses it."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from exporter.settings.faults import SettingsError, of_validation
-from exporter.settings.palette import CONNECTION, Palette
+from exporter.settings.palette import Palette
 from exporter.settings.schema import PREFIX
+from exporter.settings.section import Section
 from exporter.settings.serving import Labels, Log, Metrics, Probe, Shard, Web
-from exporter.settings.watched import Discovery, Objective, Refresh, Target, Targets
+from exporter.settings.watched import Discovery, Objective, Refresh, Targets
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, Section):
     """All settings, checked. ``exporter.settings.load`` makes them."""
 
     model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-        validate_default=False,
-        case_sensitive=True,
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
+        case_sensitive=True, env_prefix=PREFIX, env_nested_delimiter="__"
     )
 
     palette: Palette = Palette()
@@ -70,17 +62,7 @@ class Settings(BaseSettings):
         """Return the text of a file with all values, secrets as ``<secret>``."""
         return yaml.safe_dump(self.effective(), sort_keys=False, allow_unicode=True)
 
-    def with_demo(
-        self, *, url: str, api_key: str, targets: Iterable[Target | Mapping[str, str]] = ()
-    ) -> "Settings":
-        """Return these settings for a demo's Palette; raises SettingsError if that cannot work."""
-        given = self.palette.model_fields_set - {*CONNECTION}
-        kept = {key: getattr(self.palette, key) for key in given}
-        palette = {**kept, "url": url, "api_key": SecretStr(api_key)}
-        try:
-            return Settings.model_validate(
-                {**dict(self), "palette": palette, "targets": tuple(targets)}
-            )
-        except ValidationError as error:
-            faults = of_validation(error)
-        raise SettingsError(map(str, faults))
+    def with_demo(self, *, url: str, api_key: str) -> "Settings":
+        """Return settings that were loaded for a demo, with its Palette."""
+        connection = {"url": url, "api_key": SecretStr(api_key)}
+        return self.model_copy(update={"palette": self.palette.model_copy(update=connection)})

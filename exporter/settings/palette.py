@@ -100,8 +100,7 @@ class Palette(Section):
         try:
             return self.tls.context()
         except SectionError as error:
-            fault = f"palette.tls.{error.key}: {error}"
-        raise SettingsError([fault])
+            raise SettingsError([f"palette.tls.{error}"]) from None
 
 
 def _read(key: str, reader: Callable[[Path], str], path: Path) -> SecretStr:

@@ -15,7 +15,7 @@ LARGEST = 1024 * 1024
 class PemError(ValueError):
     """What should be a certificate or its private key is not; part: which of the two."""
 
-    def __init__(self, part: Literal["certificate", "key"], message: str) -> None:
+    def __init__(self, part: Literal["cert", "key"], message: str) -> None:
         self.part = part
         super().__init__(message)
 
@@ -29,32 +29,33 @@ def _no_pass_phrase() -> str:
     raise _EncryptedKeyError
 
 
-def client_context(authorities: Path | None) -> ssl.SSLContext:
+def client_context(authorities: bytes | None) -> ssl.SSLContext:
     """Return a context that verifies servers.
 
-    authorities: a file of certificates; None for the system's. Raises PemError.
+    authorities: their certificates; None for the system's. Raises PemError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    verify_as_curl_does(context)
-    if authorities is None:
-        context.load_default_certs()
-        return context
-    try:
-        context.load_verify_locations(authorities)
-    except (OSError, ValueError):
-        raise PemError("certificate", "should hold certificates in PEM form") from None
+    load_authorities(context, authorities)
     return context
 
 
-def verify_as_curl_does(context: ssl.SSLContext) -> None:
-    """Accept every trusted certificate as an anchor, and do not demand RFC 5280 to the letter.
+def load_authorities(context: ssl.SSLContext, certificates: bytes | None) -> None:
+    """Let a context trust authorities as curl and Go do; None for the system's. Raises PemError.
 
     The defaults of ``ssl.create_default_context`` differ: Python 3.13 refuses certificates
     without key identifiers, and earlier versions refuse an issuing authority as the anchor.
     """
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_TRUSTED_FIRST
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if certificates is None:
+        context.load_default_certs()
+        return
+    with _as_file(certificates) as file:
+        try:
+            context.load_verify_locations(file)
+        except (OSError, ValueError):
+            raise PemError("cert", "should hold certificates in PEM form") from None
 
 
 def load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes | None) -> None:
@@ -62,40 +63,29 @@ def load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes | None) -
 
     key: None if it is in the file of the certificate. Raises PemError.
     """
+    holder: Literal["cert", "key"] = "cert" if key is None else "key"
     with _as_file(certificate) as certificate_file, _as_file(key or certificate) as key_file:
         try:
             context.load_cert_chain(certificate_file, key_file, password=_no_pass_phrase)
         except _EncryptedKeyError:
-            part: Literal["certificate", "key"] = "certificate" if key is None else "key"
-            raise PemError(part, "the private key should not be encrypted") from None
+            raise PemError(holder, "the private key should not be encrypted") from None
         except (OSError, ValueError) as error:
-            raise _blame(error, certificate_file, key) from None
+            if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+                raise PemError(holder, "the private key is not that of the certificate") from None
+            # OpenSSL does not say which of the two it means.
+            if not _is_certificate(certificate_file):
+                raise PemError("cert", "should hold a certificate in PEM form") from None
+            if key is None:
+                raise PemError("cert", "holds no private key, and key_file names none") from None
+            raise PemError("key", "should hold a private key in PEM form") from None
 
 
-def load_authorities(context: ssl.SSLContext, certificates: bytes) -> None:
-    """Let a context trust these authorities; raises PemError."""
-    verify_as_curl_does(context)
-    with _as_file(certificates) as file:
-        try:
-            context.load_verify_locations(file)
-        except (OSError, ValueError):
-            raise PemError("certificate", "should hold certificates in PEM form") from None
-
-
-def _blame(error: Exception, certificate_file: Path, key: bytes | None) -> PemError:
-    """Find out which of the two OpenSSL means; it does not say."""
-    if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
-        return PemError(
-            "certificate" if key is None else "key",
-            "the private key is not that of the certificate",
-        )
+def _is_certificate(file: Path) -> bool:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate_file)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except (OSError, ValueError):
-        return PemError("certificate", "should hold a certificate in PEM form")
-    if key is None:
-        return PemError("certificate", "holds no private key, and key_file names none")
-    return PemError("key", "should hold a private key in PEM form")
+        return False
+    return True
 
 
 @contextmanager
@@ -125,7 +115,7 @@ def _temporary_file() -> IO[bytes]:
         return tempfile.NamedTemporaryFile()  # only its owner can read it
     except OSError as error:
         raise PemError(
-            "certificate",
+            "cert",
             f"cannot be passed to OpenSSL: no temporary file can be created ({error.strerror}). "
             "Set TMPDIR to a writable directory",
         ) from None

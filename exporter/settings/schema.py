@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from exporter.duration import format_duration
-from exporter.settings.values import FILE, SECRET, Kind
+from exporter.settings.values import SECRET, Kind
 
 PREFIX = "PALETTE_EXPORTER_"
 """Of the environment variables that are settings."""
@@ -46,7 +46,7 @@ class Leaf:
     @property
     def kind(self) -> str:
         """One word for what it takes, or its choices as ``logfmt|json``."""
-        mark = _mark(self.field)
+        mark = mark_of(self.field)
         return mark.word if mark else _word(self.field.annotation)
 
     @property
@@ -64,12 +64,12 @@ class Leaf:
     @property
     def is_list(self) -> bool:
         """True if it takes more than one value."""
-        return is_list(self.field)
+        return get_origin(self.field.annotation) is tuple
 
     @property
     def is_secret(self) -> bool:
         """True if its value is a secret or can hold one, or names a file with one."""
-        return is_secret(self.field) or self.place[-1].startswith("password")
+        return mark_of(self.field) == SECRET or self.place[-1].startswith("password")
 
 
 def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf]:
@@ -81,15 +81,10 @@ def leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Leaf
             yield Leaf((*above, name), field)
 
 
-def homes(
-    model: type[BaseModel], key: object, above: tuple[str, ...] = ()
-) -> Iterator[tuple[str, ...]]:
-    """Yield the places where a model has a key or section of this name."""
-    for name, field in model.model_fields.items():
-        if name == key:
-            yield (*above, name)
-        if section := section_of(field):
-            yield from homes(section, key, (*above, name))
+def places(model: type[BaseModel]) -> list[tuple[str, ...]]:
+    """Return the places of all sections and keys of a model."""
+    paths = [leaf.place for leaf in leaves(model)]
+    return list(dict.fromkeys(path[: end + 1] for path in paths for end in range(len(path))))
 
 
 def description_of(field: FieldInfo) -> str:
@@ -114,31 +109,18 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
 
 def item_of(field: FieldInfo) -> type[BaseModel] | None:
     """Return the model of the items of a field that is a list of mappings."""
-    return _model(get_args(field.annotation)[0]) if is_list(field) else None
+    is_list = get_origin(field.annotation) is tuple
+    return _model(get_args(field.annotation)[0]) if is_list else None
 
 
-def is_list(field: FieldInfo) -> bool:
-    """Return True if the field takes more than one value."""
-    return get_origin(field.annotation) in (tuple, list)
-
-
-def is_file(field: FieldInfo) -> bool:
-    """Return True if the field names a file."""
-    return _mark(field) == FILE
-
-
-def is_secret(field: FieldInfo) -> bool:
-    """Return True if the value of the field is a secret or can hold one."""
-    return _mark(field) == SECRET
+def mark_of(field: FieldInfo) -> Kind | None:
+    """Return the kind of value that a field takes, if its type is marked with one."""
+    return next(_marks(field.metadata, field.annotation), None)
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return annotation if is_model else None
-
-
-def _mark(field: FieldInfo) -> Kind | None:
-    return next(_marks(field.metadata, field.annotation), None)
 
 
 def _marks(metadata: Any, annotation: Any) -> Iterator[Kind]:
@@ -150,9 +132,7 @@ def _marks(metadata: Any, annotation: Any) -> Iterator[Kind]:
 def _word(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return "|".join(map(str, get_args(annotation)))
-    if get_origin(annotation) in (Union, UnionType):
-        annotation = next(part for part in get_args(annotation) if part is not type(None))
-    if get_origin(annotation) in (tuple, list):
+    if get_origin(annotation) in (Union, UnionType, tuple):
         annotation = get_args(annotation)[0]
     annotation = getattr(annotation, "__origin__", annotation)  # of Annotated
     return _WORDS.get(annotation, "list")

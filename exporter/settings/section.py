@@ -33,9 +33,8 @@ class Item(Section):
     @classmethod
     def _no_empty_key(cls, given: Any) -> Any:
         # A template that leaves `vm:` empty must not widen a target to the whole namespace.
-        empty = given.items() if isinstance(given, Mapping) else ()
-        for key, value in empty:
-            if value is None and key in cls.model_fields:
+        for key in cls.model_fields if isinstance(given, Mapping) else ():
+            if given.get(key, "") is None:
                 raise SectionError(key, "is empty. Give it a value, or remove the key")
         return given
 

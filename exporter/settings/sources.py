@@ -1,7 +1,7 @@
 """What one source gives, and how sources are merged."""
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from exporter.settings import schema
 from exporter.settings.faults import Fault, Place
+from exporter.settings.values import FILE, SECRET
 
 Tree = dict[str, Any]
 
@@ -43,16 +44,6 @@ class Source:
         prefixes = (place[:length] for length in range(len(place), -1, -1))
         return next((self.names[prefix] for prefix in prefixes if prefix in self.names), "")
 
-    def without(self, places: Collection[Place]) -> "Source":
-        """Return the source without some keys or sections, and without their faults."""
-        tree = {key: value for key, value in self.tree.items() if (key,) not in places}
-        for section, keys in tree.items():
-            if isinstance(keys, dict):
-                kept = {key: keys[key] for key in keys if (section, key) not in places}
-                tree = {**tree, section: kept}
-        faults = (fault for fault in self.faults if fault.place[:2] not in places)
-        return Source(tree, self.names, tuple(faults))
-
 
 def name_of(place: Place, sources: Iterable[Source]) -> str:
     """Return the flag, variable or file that gave a place its value; "" for a default."""
@@ -77,28 +68,26 @@ def prepared(tree: Mapping[Any, Any], model: type[BaseModel], directory: Path) -
 def _value(value: object, field: FieldInfo, directory: Path) -> object:
     if not isinstance(value, str):
         return value
-    if schema.is_secret(field):
+    mark = schema.mark_of(field)
+    if mark == SECRET:
         return SecretStr(value)  # from here on, nothing that prints the tree prints it
-    return directory / value if schema.is_file(field) and value else value
+    return directory / value if mark == FILE and value else value
 
 
-def merged(sources: Sequence[Source]) -> Tree:
+def merged(sources: Iterable[Source]) -> Tree:
     """Merge sources, the highest first. Lists are replaced; an API key replaces every other."""
     tree: Tree = {}
     for source in sources:
-        low, palette = source.tree, source.tree.get("palette")
-        if isinstance(palette, dict) and any(key in tree.get("palette", {}) for key in API_KEYS):
-            kept = {key: value for key, value in palette.items() if key not in API_KEYS}
-            low = {**low, "palette": kept}
-        tree = _over(tree, low)
+        tree = _over(tree, source.tree)
     return tree
 
 
 def _over(high: Tree, low: Tree) -> Tree:
+    if any(key in high for key in API_KEYS):
+        low = {key: value for key, value in low.items() if key not in API_KEYS}
     both = {**low, **high}
     for key in high.keys() & low.keys():
-        if isinstance(high[key], dict) and isinstance(low[key], dict):
-            both[key] = _over(high[key], low[key])
-        elif isinstance(high[key], dict):
-            both[key] = low[key]  # not the section that it should be, which is a fault
+        if isinstance(high[key], dict):
+            # What is not the section that it should be is a fault.
+            both[key] = _over(high[key], low[key]) if isinstance(low[key], dict) else low[key]
     return both

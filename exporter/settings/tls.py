@@ -1,17 +1,16 @@
 """TLS towards Palette."""
 
 import ssl
+from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
-from exporter.settings.faults import SectionError
+from exporter.settings.faults import SectionError, blaming
 from exporter.settings.files import contents, digest
 from exporter.settings.pem import LARGEST, PemError, client_context, load_chain
 from exporter.settings.section import Section
 from exporter.settings.values import ReadableFile
-
-_KEY_OF_PART = {"certificate": "cert_file", "key": "key_file"}
 
 
 class Tls(Section):
@@ -29,34 +28,28 @@ class Tls(Section):
     def context(self) -> ssl.SSLContext:
         """Return the context for the client; reads the files again.
 
-        Raises SectionError, a ValueError, if a file is not valid.
+        Raises SectionError if a file is not valid.
         """
-        context = self._trust()
+        with blaming("ca_file"):
+            context = client_context(_content(self.ca_file))
         if self.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.cert_file is not None:
-            self._load_certificate(context)
+            with blaming("cert_file"):
+                certificate = contents(self.cert_file, LARGEST)
+            with blaming("key_file"):
+                key = _content(self.key_file)
+            try:
+                load_chain(context, certificate, key)
+            except PemError as error:
+                raise SectionError(f"{error.part}_file", str(error)) from None
         return context
 
     def digests(self) -> tuple[bytes, ...]:
         """Return hashes of the contents of the files."""
         files = (self.ca_file, self.cert_file, self.key_file)
         return tuple(digest(file) for file in files if file is not None)
-
-    def _trust(self) -> ssl.SSLContext:
-        try:
-            return client_context(self.ca_file)
-        except PemError as error:
-            raise SectionError("ca_file", str(error)) from None
-
-    def _load_certificate(self, context: ssl.SSLContext) -> None:
-        assert self.cert_file is not None
-        key = None if self.key_file is None else contents(self.key_file, LARGEST)
-        try:
-            load_chain(context, contents(self.cert_file, LARGEST), key)
-        except PemError as error:
-            raise SectionError(_KEY_OF_PART[error.part], str(error)) from None
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -65,3 +58,7 @@ class Tls(Section):
         if self.ca_file is not None or self.cert_file is not None:
             self.context()
         return self
+
+
+def _content(file: Path | None) -> bytes | None:
+    return None if file is None else contents(file, LARGEST)

@@ -20,13 +20,7 @@ from pydantic import (
 )
 
 from exporter.duration import MAX_SECONDS, format_duration, parse_prometheus_duration
-from exporter.settings.files import (
-    check_api_key,
-    contents,
-    read_api_key,
-    read_password,
-    unquoted,
-)
+from exporter.settings.files import check_api_key, contents, read_api_key, read_password, unquoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +82,7 @@ Interval = Annotated[Duration, AfterValidator(_a_second_or_more)]
 """Seconds, at least one."""
 
 
-def _above_zero(seconds: float) -> float:
-    if seconds == 0:
-        raise ValueError("should be above 0")
-    return seconds
-
-
-PositiveDuration = Annotated[Duration, AfterValidator(_above_zero)]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
 """Seconds, above 0."""
 
 
@@ -113,19 +101,14 @@ def _compiled(value: object) -> re.Pattern[str]:
 
 def _not_blank(pattern: re.Pattern[str]) -> re.Pattern[str]:
     # Names are never empty, so this would match nothing.
-    if not pattern.pattern:
-        raise ValueError("should not be empty")
+    not_empty(pattern.pattern)
     return pattern
-
-
-def _source(pattern: re.Pattern[str]) -> str:
-    return pattern.pattern
 
 
 ValuePattern = Annotated[
     re.Pattern[str],
     BeforeValidator(_compiled),
-    PlainSerializer(_source, return_type=str),
+    PlainSerializer(lambda pattern: pattern.pattern, return_type=str),
     Kind("regex"),
 ]
 """A regular expression in Python's language for the whole value of a label, which can be empty."""
@@ -134,11 +117,9 @@ Pattern = Annotated[ValuePattern, AfterValidator(_not_blank)]
 """A regular expression in Python's language for a whole name."""
 
 
-def _ordinal(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if isinstance(value, str) and (value == "auto" or re.fullmatch(r"[0-9]{1,6}", value)):
-        return value
+def _ordinal(value: object) -> str:
+    if isinstance(value, int | str) and re.fullmatch(r"auto|[0-9]{1,6}", str(value)):
+        return str(value)
     raise ValueError("should be a number from 0, or auto")
 
 
@@ -219,11 +200,7 @@ HeaderText = Annotated[str, AfterValidator(not_empty), AfterValidator(_header)]
 """What is sent as an HTTP header."""
 
 
-def _hidden(secret: SecretStr) -> str:
-    return "<secret>"
-
-
-Secret = Annotated[SecretStr, PlainSerializer(_hidden, return_type=str), SECRET]
+Secret = Annotated[SecretStr, PlainSerializer(lambda _: "<secret>", return_type=str), SECRET]
 ApiKeyText = Annotated[
     Secret, AfterValidator(lambda secret: SecretStr(check_api_key(secret.get_secret_value())))
 ]

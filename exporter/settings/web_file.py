@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from exporter.settings.faults import FileError, SectionError, of_validation
-from exporter.settings.hints import unknown_key
+from exporter.settings.faults import SectionError, SettingsError
 from exporter.settings.section import Section
 from exporter.settings.sources import prepared
+from exporter.settings.validation import of_validation
 from exporter.settings.values import Duration
 from exporter.settings.web_tls import TlsServer
 from exporter.settings.yaml_file import content, mapping
@@ -120,20 +119,20 @@ class WebFile(Section):
 
 
 def read_web_file(path: Path) -> WebFile:
-    """Read and check the file and those it names; raises FileError with a line for each fault."""
+    """Read and check the file and those it names; raises SettingsError, a line for each fault."""
     tree = mapping(content(path))
     try:
         return WebFile.model_validate(prepared(tree, WebFile, path.parent))
     except ValidationError as error:
-        faults = of_validation(error, partial(unknown_key, WebFile))
-    raise FileError(dict.fromkeys(map(str, faults)))
+        faults = of_validation(error, WebFile)
+    raise SettingsError(dict.fromkeys(map(str, faults)))
 
 
 def web_files(path: Path) -> tuple[Path, ...]:
     """Return the file and those that it names, good or not."""
     try:
         tls = mapping(content(path)).get("tls_server_config")
-    except FileError:
+    except SettingsError:
         tls = None
     named = [tls.get(key) for key in FILE_KEYS] if isinstance(tls, dict) else []
     return (path, *(path.parent / name for name in named if isinstance(name, str)))

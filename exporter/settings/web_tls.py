@@ -7,13 +7,11 @@ done in a weaker way.
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from exporter.settings.faults import SectionError
+from exporter.settings.faults import SectionError, blaming
 from exporter.settings.files import contents
 from exporter.settings.pem import LARGEST, PemError, load_authorities, load_chain
 from exporter.settings.section import Section
@@ -56,29 +54,30 @@ CLIENT_AUTH = {
 }
 
 _VERIFIED = "is not supported, as every certificate that a client sends is verified. Use "
-_OTHER_CLIENT_AUTH = {
+_OLD = "is not supported, as RFC 8996 forbids it. Use TLS12 or TLS13"
+_UNSUPPORTED = {
     "RequestClientCert": f"{_VERIFIED}VerifyClientCertIfGiven, or NoClientCert",
     "RequireAnyClientCert": f"{_VERIFIED}RequireAndVerifyClientCert",
     "RequireClientCert": f"{_VERIFIED}RequireAndVerifyClientCert",
+    "TLS10": _OLD,
+    "TLS11": _OLD,
 }
-_OLD = "is not supported, as RFC 8996 forbids it. Use TLS12 or TLS13"
+"""What the exporter-toolkit knows besides -> why it is refused."""
 
 
-def _one_of(known: Iterable[str], others: Mapping[str, str] = MappingProxyType({})) -> Any:
-    """Return a text that is one of the known names; others: name -> why it is refused."""
-    allowed = frozenset(known)
-
+def _one_of(known: Iterable[str]) -> AfterValidator:
     def check(name: str) -> str:
-        if name not in allowed:
-            reason = f"{name} {others[name]}" if name in others else ""
-            raise ValueError(reason or f"should be one of {', '.join(known)}")
-        return name
+        if name in known:
+            return name
+        if name in _UNSUPPORTED:
+            raise ValueError(f"{name} {_UNSUPPORTED[name]}")
+        raise ValueError(f"should be one of {', '.join(known)}")
 
     return AfterValidator(check)
 
 
-_Version = Annotated[str, _one_of(VERSIONS, {"TLS10": _OLD, "TLS11": _OLD})]
-_ClientAuth = Annotated[str, _one_of(CLIENT_AUTH, _OTHER_CLIENT_AUTH)]
+_Version = Annotated[str, _one_of(VERSIONS)]
+_ClientAuth = Annotated[str, _one_of(CLIENT_AUTH)]
 _Cipher = Annotated[str, _one_of([*CIPHERS, *CIPHERS_OF_TLS13])]
 _Curve = Annotated[str, _one_of(CURVES)]
 
@@ -86,11 +85,11 @@ _Curve = Annotated[str, _one_of(CURVES)]
 class TlsServer(Section):
     """TLS of the exporter's own server."""
 
-    cert: str | None = None
+    cert: Secret | None = None
     """Certificate (PEM) itself."""
     key: Secret | None = None
     """Private key (PEM) itself."""
-    client_ca: str | None = None
+    client_ca: Secret | None = None
     """As client_ca_file, the text itself."""
     cert_file: ReadableFile | None = None
     """Certificate (PEM), with the chain behind it."""
@@ -118,16 +117,10 @@ class TlsServer(Section):
         """Whether any key is given, so that TLS is wanted."""
         return bool(self.model_fields_set)
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that are named."""
-        named = (self.cert_file, self.key_file, self.client_ca_file)
-        return tuple(path for path in named if path is not None)
-
     def context(self) -> ssl.SSLContext:
         """Return the context for the server; reads the files again.
 
-        Raises SectionError, a ValueError, if a file is not valid.
+        Raises SectionError if a file is not valid.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = VERSIONS[self.min_version]
@@ -135,54 +128,43 @@ class TlsServer(Section):
         context.set_alpn_protocols(["http/1.1"])
         if not self.prefer_server_cipher_suites:
             context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-        self._choose_ciphers(context)
-        self._choose_curve(context)
-        self._load_certificate(context)
-        self._trust_clients(context)
-        return context
-
-    def _choose_ciphers(self, context: ssl.SSLContext) -> None:
         chosen = [CIPHERS[name] for name in self.cipher_suites if name in CIPHERS]
         if self.cipher_suites and not chosen:
             context.minimum_version = ssl.TLSVersion.TLSv1_3
         if chosen:
             with _offered_by_openssl("cipher_suites"):
                 context.set_ciphers(":".join(chosen))
-
-    def _choose_curve(self, context: ssl.SSLContext) -> None:
         for curve in self.curve_preferences:
             with _offered_by_openssl("curve_preferences"):
                 context.set_ecdh_curve(CURVES[curve])
+        self._load_certificate(context)
+        self._trust_clients(context)
+        return context
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
-        certificate = self._content("cert_file", self.cert)
-        text = None if self.key is None else self.key.get_secret_value()
-        key = self._content("key_file", text)
+        certificate, key = self._content("cert"), self._content("key")
         try:
             load_chain(context, certificate, key)
         except PemError as error:
-            part = {"certificate": "cert", "key": "key"}[error.part]
-            given = part if getattr(self, part) is not None else f"{part}_file"
-            raise SectionError(given, str(error)) from None
+            raise SectionError(self._key_of(error.part), str(error)) from None
 
     def _trust_clients(self, context: ssl.SSLContext) -> None:
         context.verify_mode = CLIENT_AUTH[self.client_auth_type]
-        if context.verify_mode is ssl.CERT_NONE:
-            return
-        try:
-            load_authorities(context, self._content("client_ca_file", self.client_ca))
-        except PemError as error:
-            given = "client_ca" if self.client_ca is not None else "client_ca_file"
-            raise SectionError(given, str(error)) from None
+        if context.verify_mode is not ssl.CERT_NONE:
+            authorities = self._content("client_ca")
+            with blaming(self._key_of("client_ca")):
+                load_authorities(context, authorities)
 
-    def _content(self, key: str, text: str | None) -> bytes:
-        """Return what is given in the file or, if there is one, as a text."""
+    def _content(self, part: str) -> bytes:
+        """Return what the key or, with ``_file`` behind its name, its file gives."""
+        text: SecretStr | None = getattr(self, part)
         if text is not None:
-            return text.encode()
-        try:
-            return contents(getattr(self, key), LARGEST)
-        except ValueError as error:
-            raise SectionError(key, str(error)) from None
+            return text.get_secret_value().encode()
+        with blaming(f"{part}_file"):
+            return contents(getattr(self, f"{part}_file"), LARGEST)
+
+    def _key_of(self, part: str) -> str:
+        return part if getattr(self, part) is not None else f"{part}_file"
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -194,10 +176,10 @@ class TlsServer(Section):
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
         for text in ("cert", "key", "client_ca"):
-            if getattr(self, text) is not None and getattr(self, f"{text}_file") is not None:
+            given = {text, f"{text}_file"} & self.model_fields_set
+            if len(given) > 1:
                 yield f"{text}_file", f"conflicts with {text}. Set only one"
-        for text in ("cert", "key"):
-            if getattr(self, text) is None and getattr(self, f"{text}_file") is None:
+            if not given and text != "client_ca":
                 yield f"{text}_file", f"is required for TLS, or {text}"
         if VERSIONS[self.min_version] > VERSIONS[self.max_version]:
             yield "min_version", "should not be above max_version"
@@ -208,11 +190,11 @@ class TlsServer(Section):
 
     def _about_clients(self) -> Iterator[tuple[str, str]]:
         verifies = self.client_auth_type != "NoClientCert"
-        authorities = [key for key in ("client_ca_file", "client_ca") if getattr(self, key)]
+        authorities = {"client_ca", "client_ca_file"} & self.model_fields_set
         if verifies and not authorities:
             yield "client_ca_file", f"is required for {self.client_auth_type}, or client_ca"
         if authorities and not verifies:
-            yield authorities[0], "requires client_auth_type: RequireAndVerifyClientCert"
+            yield authorities.pop(), "requires client_auth_type: RequireAndVerifyClientCert"
         if self.client_allowed_sans and self.client_auth_type != "RequireAndVerifyClientCert":
             yield "client_allowed_sans", "requires client_auth_type: RequireAndVerifyClientCert"
 

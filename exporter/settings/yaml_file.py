@@ -6,23 +6,23 @@ from typing import Any
 
 import yaml
 
-from exporter.settings.faults import FileError
+from exporter.settings.faults import SettingsError
 from exporter.settings.files import LARGEST, contents
 
 
 def content(path: Path) -> str:
-    """Read a file as text; raises FileError."""
+    """Read a file as text; raises SettingsError."""
     try:
         return contents(path, LARGEST).decode("utf-8-sig")
     except UnicodeDecodeError:
         reason = "should be text in UTF-8"
     except ValueError as error:
         reason = str(error)
-    raise FileError([reason])
+    raise SettingsError([reason])
 
 
 def mapping(text: str, name: str = "") -> dict[str, Any]:
-    """Parse a document; raises FileError, with the name, unless it is a mapping in YAML."""
+    """Parse a document; raises SettingsError, with the name, unless it is a mapping in YAML."""
     # Raised outside of except blocks, so that no error drags the content along.
     document: object = None
     try:
@@ -36,7 +36,7 @@ def mapping(text: str, name: str = "") -> dict[str, Any]:
         if isinstance(document, dict | None):
             return document or {}
         reason = "should be a mapping of keys to values at the top"
-    raise FileError([f"{reason}: {name}" if name else reason])
+    raise SettingsError([f"{reason}: {name}" if name else reason])
 
 
 class _Loader(yaml.SafeLoader):

@@ -31,7 +31,7 @@ def contexts(
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if presented_by == "server":
         pem.load_chain(server, certificate.read_bytes(), key.read_bytes())
-        return pem.client_context(authorities), server
+        return pem.client_context(authorities.read_bytes()), server
     pem.load_chain(server, certificate.read_bytes(), key.read_bytes())
     pem.load_authorities(server, authorities.read_bytes())
     server.verify_mode = ssl.CERT_REQUIRED

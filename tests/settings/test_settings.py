@@ -556,6 +556,15 @@ def test_targets_that_are_no_json_list_are_refused(home: Home, text: str) -> Non
     assert "(from PALETTE_EXPORTER_TARGETS): should be a " in fault
 
 
+@pytest.mark.parametrize("name", ["PALETTE", "WEB", "PALETTE__TLS"])
+def test_a_section_that_is_no_mapping_is_refused_wherever_its_keys_are_set_too(
+    home: Home, name: str
+) -> None:
+    config = {**palette(api_key="k", tls={"insecure_skip_verify": True}), "web": {}}
+    (fault,) = home.refused(config, {f"PALETTE_EXPORTER_{name}": "5"})
+    assert f"(from PALETTE_EXPORTER_{name}): should be a mapping" in fault
+
+
 def test_a_fault_says_which_file_flag_or_variable_it_came_from(home: Home) -> None:
     with pytest.raises(SettingsError) as caught:
         home.load({"targets": [{"cluster_uid": "c", "vm": 1}], "log": {"lvl": 1}, 5: 6}, {})
@@ -770,12 +779,10 @@ def test_a_demo_looks_at_no_connection_no_credential_and_no_target(home: Home) -
     assert (settings.refresh.interval, settings.refresh.stale_after) == (5, 60)
     assert (settings.palette.burst, settings.log.level) == (7, "error")
     assert home.refused({"log": {"lvl": 1}}, {}, demo=True)
-    demo = settings.with_demo(url="http://127.0.0.1:5/", api_key="k", targets=[TARGET])
+    demo = settings.with_demo(url="http://127.0.0.1:5", api_key="k")
     assert demo.palette.credential() == Credential(SecretStr("k"))
-    assert (demo.palette.url, demo.targets[0].vm) == ("http://127.0.0.1:5", "db")
+    assert (demo.palette.url, demo.targets) == ("http://127.0.0.1:5", ())
     assert (demo.palette.burst, demo.refresh) == (7, settings.refresh)
-    with pytest.raises(SettingsError, match=r"^palette\.url: "):
-        settings.with_demo(url="x", api_key="k", targets=[])
 
 
 # What to watch, in whole clusters and in words

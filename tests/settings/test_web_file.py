@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from exporter.settings import FileError, WebFile, load, read_web_file
+from exporter.settings import SettingsError, WebFile, load, read_web_file
 from exporter.settings.file_modes import secret_files, warn_world_readable
 from exporter.settings.web_tls import CURVES
 from tests.settings.test_settings import CANARY, KEY, TARGETS, Home, certificate, encrypted
@@ -57,7 +57,7 @@ def context(home: Home, **more: object) -> ssl.SSLContext:
 
 
 def refused(home: Home, tree: object) -> tuple[str, ...]:
-    with pytest.raises(FileError) as caught:
+    with pytest.raises(SettingsError) as caught:
         read(home, tree)
     return caught.value.faults
 
@@ -301,7 +301,7 @@ def test_any_document_is_a_web_file_or_an_error(home: Home, tree: Any) -> None:
     faults: tuple[str, ...] = ()
     try:
         assert read(home, tree) == read(home, tree)
-    except FileError as error:
+    except SettingsError as error:
         faults = error.faults
     assert all(fault and "\n" not in fault for fault in faults)
 
