@@ -1,4 +1,4 @@
-"""Authentication, and the scope of a project."""
+"""Authentication, and the project that a call is limited to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Credentials:
-    """Keys, users and the tokens they were given; `lifetime` of a token is in seconds."""
+    """API keys, users and their tokens; `lifetime`: of a token, in seconds."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Credentials:
         self._issued = 0
 
     def log_in(self, body: bytes) -> str:
-        """Check `{emailId, password, org}` and give out a new token; refuses with 401."""
+        """Check `{emailId, password, org}` and return a new token; refuses with 401."""
         email, password = _login(body)
         if email not in self.users or self.users[email] != password:
             message = f"{email}: no user has password '{password}'"
@@ -47,7 +47,7 @@ class Credentials:
         return token
 
     def check(self, call: Call) -> None:
-        """Let the call pass, or refuse it with 401 and, as real ones do, too much detail."""
+        """Refuse a call without a valid credential with 401, whose message repeats it."""
         key, token = call.headers.get("ApiKey"), call.headers.get("Authorization")
         if key is not None:
             if key not in self.keys:
@@ -58,7 +58,7 @@ class Credentials:
             raise RefusalError(401, "InvalidToken", f"The token '{token}' is invalid or expired")
 
     def expire_tokens(self) -> None:
-        """Let every token given out so far be refused from now on."""
+        """Expire all tokens issued so far."""
         self._expiry.clear()
 
 
@@ -70,14 +70,14 @@ class Scope:
 
     @classmethod
     def of(cls, call: Call, world: World) -> Scope:
-        """The requested scope; refuses with 403 one that is forbidden or does not exist."""
+        """Return the scope of a call; refuses with 403 a project that is forbidden or missing."""
         uid = call.headers.get("ProjectUid", "")
         if uid and (uid not in world.projects or uid in world.forbidden_projects):
             raise RefusalError(403, "OperationForbidden", f"No access to project '{uid}'")
         return cls(uid)
 
     def sees(self, cluster: Cluster) -> bool:
-        """Whether the cluster belongs to it."""
+        """Return whether the cluster is in the scope."""
         return self.project_uid in {"", cluster.project_uid}
 
 

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Answers:
-    """The endpoints over a world; `token_lifetime` of continue tokens is in seconds."""
+    """The endpoints of a world; `token_lifetime`: of continue tokens, in seconds."""
 
     world: World
     credentials: Credentials
     clock: Callable[[], float]
     token_lifetime: float
     generation: int = 0
-    """Continue tokens of an earlier generation have expired, whatever their age."""
+    """Continue tokens of an earlier generation are expired at any age."""
 
     def answer(self, call: Call) -> Answer:
-        """Answer the call; refusals are answers, too."""
+        """Return the answer to the call, which can be a refusal."""
         try:
             return self._answer(call)
         except RefusalError as refusal:
@@ -74,7 +74,7 @@ class Answers:
         return self._page(call, cluster.snapshots, "VirtualMachineSnapshot")
 
     def _page(self, call: Call, objects: Objects, kind: str) -> Answer:
-        """One page of a list: a view of what there is now, strictly after the last page's end."""
+        """Return one page of a list: the current objects after the end of the last page."""
         size = _size(call)
         query = paging.fingerprint(call.raw_path, sorted(call.namespaces), sorted(call.vm_names))
         last = self._last(call, query)
@@ -98,7 +98,7 @@ class Answers:
         return {"continue": mark.token, "remainingItemCount": objects.count_after(last)}
 
     def _last(self, call: Call, query: str) -> Key | None:
-        """Where the page before this one ended; refuses foreign tokens (400) and old ones (410)."""
+        """Return the end of the previous page; refuses foreign tokens (400) and old ones (410)."""
         if call.continue_token is None:
             return None
         try:
@@ -123,7 +123,7 @@ def _snapshot(call: Call, cluster: Cluster) -> Answer:
     if not namespace:
         raise RefusalError(400, "InvalidRequest", "namespace in query is required")
     if (namespace, call.vm) not in cluster.vms:
-        # The real one trips over the VM that it wants to read first, and says so with a 500.
+        # Palette reads the VM first, and answers 500 if it does not exist.
         message = f'virtualmachines.kubevirt.io "{call.vm}" not found'
         raise RefusalError(500, "InternalServerError", message)
     item = cluster.snapshots.get((namespace, call.snapshot))
@@ -151,7 +151,7 @@ def _chosen(call: Call, objects: Objects, last: Key | None) -> Iterator[Item]:
 
 
 def _list(kind: str, metadata: documents.Document, items: list[Item]) -> Answer:
-    """Join a page from the items' ready JSON: serialising again would cost far more."""
+    """Return a page, joined from the stored JSON of its items."""
     head = json_bytes(documents.list_head(kind) | {"metadata": metadata})
     bodies = b",".join(item.body for item in items)
     return Answer(body=head[:-1] + b',"items":[' + bodies + b"]}")

@@ -1,4 +1,4 @@
-"""The HTTP face of a simulated Palette, on loopback."""
+"""The HTTP server of a simulated Palette, on loopback."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ API_KEY = "demo"
 
 
 class DemoPalette:
-    """A Palette over `world`: start and stop it, or use it as a context manager.
+    """A Palette that serves `world`: start and stop it, or use it as a context manager.
 
     `clock` (seconds, monotonic) drives limits and tokens, `now` (seconds since the epoch) the
-    world. Lifetimes are in seconds. `limits` are Palette's own by default; None lifts them.
+    world. Lifetimes are in seconds. `limits` are Palette's own by default; None removes them.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class DemoPalette:
         self.host, self.port = "", 0
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listen, on a free port where `port` is 0, and return the base URL."""
+        """Listen and return the base URL; port 0 is any free port."""
         self._runner = web.ServerRunner(
             web.Server(self.respond, access_log=None), shutdown_timeout=0.2
         )
@@ -85,11 +85,11 @@ class DemoPalette:
 
     @property
     def url(self) -> str:
-        """The base URL, without a slash at its end."""
+        """Return the base URL, without a slash at its end."""
         return f"{'https' if self._ssl_context else 'http'}://{self.host}:{self.port}"
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, once the world has lived up to now."""
+        """Advance the world to now, then answer one request."""
         call = await call_of(request)
         self.world.advance(self._now())
         answer = self.refusal(call) or self._answers.answer(call)
@@ -101,7 +101,7 @@ class DemoPalette:
         )
 
     def refusal(self, call: Call) -> Answer | None:
-        """Return the 429 of a request past the limit. Limits apply first, as in the gateway."""
+        """Return the 429 of a request above the limit. Palette's gateway checks limits first."""
         if self._limiter is None or self._limiter.allows(call.raw_path):
             return None
         return self._limiter.refusal.answer

@@ -29,7 +29,7 @@ METHODS: Mapping[Endpoint, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request, understood: names are decoded, `raw_path` is as it came."""
+    """One decoded request; `raw_path` is still encoded."""
 
     method: str
     raw_path: str
@@ -43,28 +43,28 @@ class Call:
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """The requested namespaces; empty means all."""
+        """Return the requested namespaces; empty means all."""
         return _csv(self.query.get("namespace"))
 
     @property
     def vm_names(self) -> frozenset[str]:
-        """The VMs whose snapshots are requested; empty means all."""
+        """Return the VMs whose snapshots are requested; empty means all."""
         return _csv(self.query.get("vmName"))
 
     @property
     def continue_token(self) -> str | None:
-        """The token of the requested page; None for the first."""
+        """Return the token of the requested page; None for the first."""
         return self.query.get("continue") or None
 
     @property
     def page(self) -> int:
-        """The number of the requested page, from 1; 0 if the token is not one of ours."""
+        """Return the number of the requested page, from 1; 0 if the token is invalid."""
         return 1 if self.continue_token is None else paging.page_of(self.continue_token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A status, a body and what headers go with them."""
+    """A status, a body and headers."""
 
     status: int = 200
     body: bytes = b""
@@ -73,7 +73,7 @@ class Answer:
 
 
 class RefusalError(Exception):
-    """A refusal: an HTTP status and Palette's error body."""
+    """An HTTP status with Palette's error body."""
 
     def __init__(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
@@ -86,13 +86,13 @@ class RefusalError(Exception):
 
     @property
     def answer(self) -> Answer:
-        """The refusal as it is sent."""
+        """Return the refusal as an answer."""
         body = {"code": self.code, "details": None, "message": self.message, "ref": "pV2rXq"}
         return Answer(status=self.status, body=json_bytes(body), headers=self.headers)
 
 
 async def call_of(request: web.BaseRequest) -> Call:
-    """Read a request to its end and return what it asks."""
+    """Read a whole request and return it decoded."""
     raw_path = request.rel_url.raw_path
     endpoint, (cluster_uid, vm, snapshot) = endpoint_of(raw_path)
     return Call(

@@ -1,6 +1,6 @@
-"""Virtual machines and clusters that a fleet seldom has all at once: one for each verdict.
+"""VMs and clusters that a fleet seldom has at the same time: one for each problem.
 
-They stand still while the rest of the fleet lives, so that each shows its one problem.
+They do not change with time, so that each keeps its one problem.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from exporter.demo.volumes import (
 NIGHTLY = (3.0, 27.0, 51.0)
 
 Change = Callable[[Document, float], object]
-"""Changes a document of the VM or of one of its snapshots; the number is the time."""
+"""Changes the document of the VM or of a snapshot; the number is the time."""
 
 
 def _nothing(_document: Document, _now: float) -> None:
@@ -54,8 +54,9 @@ def _nothing(_document: Document, _now: float) -> None:
 class Case:
     """One virtual machine with its snapshots.
 
-    `cluster`: its index. `ages`: hours since the snapshots were requested. `created`: days since
-    the VM was. `vm` and `snapshot` change the documents of the VM and of each snapshot.
+    `cluster`: index of the cluster. `ages`: hours since the requests of the snapshots. `created`:
+    days since the creation of the VM. `vm` and `snapshot` change the documents of the VM and of
+    each snapshot.
     """
 
     name: str
@@ -116,7 +117,7 @@ CASES: tuple[Case, ...] = (
         namespace="shop",
         volumes=(ROOT, DATA, Volume(name="archive", newer=True)),
     ),
-    # TPM state, and memory dumps, which are no data.
+    # TPM state and memory dumps, which are not data.
     Case(
         name="tpm-left-out-01",
         cluster=1,
@@ -135,14 +136,14 @@ CASES: tuple[Case, ...] = (
         namespace="platform",
         volumes=(without_class("rootdisk", "local"), Volume(name="dump", kind="memoryDump")),
     ),
-    # What cannot be known.
+    # Values that are unknown.
     Case(name="no-spec-01", cluster=2, namespace="data", volumes=(ROOT, _NFS), vm=without_spec),
     Case(name="no-spec-02", cluster=2, namespace="data", vm=without_volumes),
     Case(name="time-text-01", cluster=1, namespace="erp", snapshot=time_as_text),
     Case(name="time-unset-01", cluster=1, namespace="erp", ages=(190,), snapshot=time_unset),
     Case(name="age-unknown-01", cluster=2, namespace="data", ages=(), vm=of_unknown_age),
     Case(name="lost-01", cluster=0, namespace="data", snapshot=lost_at_unknown_time),
-    # Snapshots that count for less than they seem to.
+    # Snapshots that protect less than they seem to.
     Case(
         name="no-agent-01",
         cluster=0,
@@ -169,7 +170,7 @@ CASES: tuple[Case, ...] = (
         namespace="desktops",
         ages=tuple(144 + 24 * day for day in range(6)),
     ),
-    # Virtual machines that come, go or are restored.
+    # VMs that are created, deleted or restored.
     Case(name="new-01", cluster=0, namespace="desktops", ages=(), created=0.1),
     Case(
         name="leaving-01",
@@ -180,7 +181,7 @@ CASES: tuple[Case, ...] = (
         status="Terminating",
     ),
     Case(name="restored-01", cluster=0, namespace="erp", vm=being_restored, status="Stopped"),
-    # Needs no snapshots, by an objective.
+    # VMs that an objective exempts.
     Case(name="agent-01", cluster=0, namespace="scratch", ages=()),
     Case(name="agent-02", cluster=0, namespace="scratch", ages=()),
 )
@@ -188,7 +189,7 @@ CASES: tuple[Case, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterCase:
-    """A cluster that cannot be read; `forbidden`: by the project that it is in."""
+    """A cluster that cannot be read; `forbidden`: the key has no access to its project."""
 
     name: str
     state: str = "Running"
@@ -210,7 +211,7 @@ CLUSTER_CASES: tuple[ClusterCase, ...] = (
 
 
 def documents(case: Case, now: float) -> tuple[Document, list[Document]]:
-    """Return the virtual machine of a case and its snapshots; a case looks the same each time."""
+    """Return the VM of a case and its snapshots; the result is the same each time."""
     rng, machine = Random(case.name), case.machine(now)  # noqa: S311
     document = machine.document
     case.vm(document, now)

@@ -1,4 +1,4 @@
-"""What the cases of the demo change in documents of virtual machines and of snapshots.
+"""Changes that the cases of the demo make to documents of VMs and of snapshots.
 
 The second argument of each function is the time, in seconds since the epoch.
 """
@@ -38,11 +38,11 @@ def being_deleted(document: Document, now: float) -> None:
 
 
 def being_restored(document: Document, _now: float) -> None:
-    """Name a restore in progress."""
+    """Report a restore in progress."""
     document["status"]["restoreInProgress"] = f"{document['metadata']['name']}-restore"
 
 
-# What is done to documents of snapshots.
+# Changes to documents of snapshots.
 
 
 def deletion_hangs(document: Document, now: float) -> None:

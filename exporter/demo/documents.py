@@ -1,4 +1,4 @@
-"""Documents as Palette shows them: clusters, virtual machines, and freshly requested snapshots."""
+"""Documents as Palette returns them: clusters, VMs, and new snapshots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 REQUESTED_AT = 1_795_140_000.0
-"""The time of the request where a caller gives none: 2026-11-20T02:00:00Z."""
+"""The default time of a request: 2026-11-20T02:00:00Z."""
 
 FINALIZER = "snapshot.kubevirt.io/vmsnapshot-protection"
 SCHEDULED_LABEL = "vmo-manager.spectrocloud.com/scheduled"
@@ -26,12 +26,12 @@ _VM_API = "kubevirt.io/v1"
 
 
 def timestamp(at: float) -> str:
-    """An instant (seconds since the epoch) as Kubernetes writes it: UTC, whole seconds."""
+    """Return an instant (seconds since the epoch) in Kubernetes' format: UTC, whole seconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.floor(at)))
 
 
 def object_uid(*parts: str) -> str:
-    """A uid that looks like Kubernetes' and is always the same for the same parts."""
+    """Return a uid in Kubernetes' format, always the same for the same parts."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "\0".join(parts)))
 
 
@@ -47,7 +47,7 @@ def requested(
     deletion_policy: str = "Delete",
     labels: Mapping[str, str] | None = None,
 ) -> Document:
-    """A snapshot requested at `at` (epoch seconds) that no controller has seen yet.
+    """Return a snapshot requested at `at` (epoch seconds), without a status yet.
 
     `failure_deadline` is a Go duration; None leaves the field out, which means five minutes.
     """
@@ -75,7 +75,7 @@ def vm_document(
     volumes: Sequence[Volume] = (ROOT, DATA),
     labels: Mapping[str, str] | None = None,
 ) -> Document:
-    """A virtual machine; `created_at` is in seconds since the epoch."""
+    """Return a VM; `created_at` is in seconds since the epoch."""
     metadata = _metadata(name, namespace, uid or object_uid("vm", namespace, name), created_at)
     return {
         "apiVersion": _VM_API,
@@ -104,7 +104,7 @@ def _template(vm: str, volumes: Sequence[Volume]) -> Document:
 
 
 def with_printable_status(vm: Document, printable_status: str) -> Document:
-    """The same virtual machine in another state."""
+    """Return the same VM in another state."""
     stopped = printable_status == "Stopped"
     status = vm["status"] | {
         "created": not stopped,
@@ -119,7 +119,7 @@ def with_printable_status(vm: Document, printable_status: str) -> Document:
 def cluster_document(
     uid: str, name: str, project_uid: str, cloud_type: str, state: str
 ) -> Document:
-    """A cluster as the dashboard lists it."""
+    """Return a cluster as the dashboard lists it."""
     return {
         "metadata": {"name": name, "projectUid": project_uid, "uid": uid},
         "spec": {"cloudType": cloud_type},
@@ -128,18 +128,18 @@ def cluster_document(
 
 
 def list_head(kind: str) -> Document:
-    """The fields above the items of a list of `kind` (VirtualMachine or its snapshots)."""
+    """Return the fields before the items of a list; `kind`: of the items."""
     api = _VM_API if kind == "VirtualMachine" else _SNAPSHOT_API
     return {"apiVersion": api, "kind": f"{kind}List"}
 
 
 def next_version(metadata: Document) -> str:
-    """The resourceVersion that the next change of this object brings."""
+    """Return the resourceVersion after the next change of the object."""
     return str(int(metadata["resourceVersion"]) + 1)
 
 
 def managed_fields(at: float, fields: Sequence[str]) -> list[Document]:
-    """`managedFields` for status fields that virt-controller wrote at `at`."""
+    """Return `managedFields` for status fields that virt-controller wrote at `at`."""
     return [
         {
             "apiVersion": _SNAPSHOT_API,

@@ -1,4 +1,4 @@
-"""The past of the demo's fleet: snapshots that exist at the start."""
+"""The snapshots that the demo's fleet has at the start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AGES: Mapping[Habit, tuple[float, float]] = {
 
 
 def snapshots(machine: Machine, rng: Random, now: float) -> Iterator[Document]:
-    """The finished snapshots that a machine has: good ones, of all ages."""
+    """Yield the finished snapshots of a machine: successful ones, of all ages."""
     if machine.habit not in _AGES:
         return
     low, high = (math.log(age) for age in _AGES[machine.habit])
@@ -39,7 +39,7 @@ def snapshots(machine: Machine, rng: Random, now: float) -> Iterator[Document]:
 
 
 def finished(machine: Machine, rng: Random, at: float, tag: str = "") -> Document:
-    """A snapshot requested at `at` that went well, as well as the machine's volumes allow."""
+    """Return a successful snapshot, requested at `at`, of the volumes that can be snapshotted."""
     document = ask(machine, rng, at, tag=tag)
     stages.started(document, at + 2, machine.uid)
     take(document, machine, at + rng.uniform(8, 20), machine.printable_status, rng)
@@ -49,7 +49,7 @@ def finished(machine: Machine, rng: Random, at: float, tag: str = "") -> Documen
 def ask(
     machine: Machine, rng: Random, at: float, *, deadline: str | None = "5m0s", tag: str = ""
 ) -> Document:
-    """A snapshot of the machine, requested at `at`: by its schedule more often than not."""
+    """Return a snapshot of the machine, requested at `at`, mostly by its schedule."""
     scheduled = rng.random() < 0.7
     kind = "nightly" if scheduled else rng.choice(("adhoc", "before-upgrade", "monthly"))
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
@@ -68,7 +68,7 @@ def ask(
 def take(
     document: Document, machine: Machine, at: float, printable_status: str, rng: Random
 ) -> Document:
-    """Take the data, with what the machine's volumes, agent and state allow."""
+    """Take the data, as the machine's volumes, guest agent and state allow."""
     stages.taken(
         document,
         at,
@@ -90,22 +90,22 @@ def with_source_indications(document: Document, machine: Machine) -> Document:
 
 
 def lost(machine: Machine, rng: Random, now: float) -> Document:
-    """Taken days ago; its volume snapshots were deleted later."""
+    """Return a snapshot whose volume snapshots were deleted after it succeeded."""
     return stages.lost(finished(machine, rng, now - 5 * DAY, "weekly"), now - 0.6 * DAY)
 
 
 def failed_silently(machine: Machine, rng: Random, now: float) -> Document:
-    """Failed at its deadline without a word."""
+    """Return a snapshot that failed at its deadline, without an error text."""
     return _failed(machine, rng, now - 7 * 3600, None)
 
 
 def failed_with_error(machine: Machine, rng: Random, now: float) -> Document:
-    """Failed at its deadline, saying why."""
+    """Return a snapshot that failed at its deadline, with an error text."""
     return _failed(machine, rng, now - 3 * 3600, DEADLINE_ERROR)
 
 
 def ready_with_old_error(machine: Machine, rng: Random, now: float) -> Document:
-    """A good one that once stumbled."""
+    """Return a ready snapshot with an error from an earlier attempt."""
     at = now - 9 * 3600
     document = ask(machine, rng, at, tag="retried")
     stages.with_error(stages.started(document, at + 2, machine.uid), at + 10, OLD_ERROR)
@@ -114,7 +114,7 @@ def ready_with_old_error(machine: Machine, rng: Random, now: float) -> Document:
 
 
 def source_missing(machine: Machine, rng: Random, now: float) -> Document:
-    """In progress forever: its VM does not exist, and it has no deadline."""
+    """Return a snapshot that never ends: its VM does not exist, and it has no deadline."""
     document = requested(
         name="ghost-nightly",
         vm="ghost",
@@ -128,7 +128,7 @@ def source_missing(machine: Machine, rng: Random, now: float) -> Document:
 
 
 def orphan(machine: Machine, rng: Random, now: float) -> Document:
-    """A good snapshot whose VM was deleted."""
+    """Return a ready snapshot whose VM was deleted."""
     return stages.snapshot_document(
         name="retired-01-last",
         vm="retired-01",
@@ -139,7 +139,7 @@ def orphan(machine: Machine, rng: Random, now: float) -> Document:
 
 
 def partial(machine: Machine, rng: Random, now: float) -> Document:
-    """Scheduled, without a deadline; not quiesced in time, and a disk was left out."""
+    """Return a snapshot without one of the disks, and not quiesced in time."""
     return stages.snapshot_document(
         name=f"{machine.name}-partial",
         vm=machine.name,
@@ -156,7 +156,7 @@ def partial(machine: Machine, rng: Random, now: float) -> Document:
 
 
 def offline(machine: Machine, rng: Random, now: float) -> Document:
-    """Taken of a stopped VM, and kept when it is deleted."""
+    """Return a snapshot of a stopped VM, with the deletion policy Retain."""
     return stages.snapshot_document(
         name=f"{machine.name}-offline",
         vm=machine.name,
@@ -179,7 +179,7 @@ SETTLED: tuple[Callable[[Machine, Random, float], Document], ...] = (
     orphan,
     source_missing,
 )
-"""What every fleet has at least one of, if it has a machine."""
+"""The snapshots of which every fleet with a machine has one each."""
 
 
 def _failed(machine: Machine, rng: Random, at: float, error: str | None) -> Document:

@@ -1,4 +1,4 @@
-"""How the demo's fleet lives: what happens to its snapshots and machines as time passes."""
+"""Changes of the demo's snapshots and machines as time passes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from exporter.demo.storage import Cluster, Key
 
 DOOMED_DEADLINE = 45
-"""Seconds: the deadline of a snapshot that will miss it, short enough to be watched."""
+"""Seconds: the deadline of a snapshot that will miss it, short enough to watch."""
 
-# What a machine's state turns into: the chance of it, the state on the way, where it ends.
+# The changes of a machine's state: probability, transitional state, final state.
 _TURNS: Mapping[str, Sequence[tuple[float, str, str]]] = {
     "Running": (
         (0.6, "Migrating", "Running"),
@@ -43,15 +43,15 @@ class Ref:
 
     @property
     def key(self) -> Key:
-        """The key of its document."""
+        """Return the key of its document."""
         return self.machine.namespace, self.name
 
 
 class Life:
-    """Plays events on the clusters' documents; `pace` is how many times faster than usual.
+    """Applies events to the clusters' documents; `pace`: 2 makes everything happen twice as fast.
 
-    Everything random comes from `rng`, in the order of events, so that the fleet at an instant
-    depends on the seed and not on how often somebody looked.
+    All random values come from `rng`, in the order of events, so that the fleet at an instant
+    depends on the seed and not on the number of requests.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Life:
             self._begin()
 
     def advance(self, now: float) -> None:
-        """Play everything that is due by `now` (epoch seconds); going back plays nothing."""
+        """Apply all events up to `now` (epoch seconds); an earlier instant changes nothing."""
         self._schedule.advance(now)
 
     def _begin(self) -> None:
-        """Have a snapshot in each of the passing stages at once, then let things happen."""
+        """Put a snapshot into each transitional stage, then plan the first events."""
         smoothly = partial(self._take, stumbles=0.0)
         openings: tuple[Callable[[Machine], None], ...] = (
             lambda machine: self._retain(machine, keep=machine.keep - 1),
@@ -98,7 +98,7 @@ class Life:
         for step in steps:
             step(ref)
 
-    # The stages. Each changes its document, if that is still as expected, and plans the next.
+    # The stages. Each changes its document, if it is still as expected, and plans the next.
 
     def _request(self) -> None:
         self._schedule.within(4, 9, self._request)
@@ -107,7 +107,7 @@ class Life:
             self._ask(machine, self._schedule.now)
 
     def _is_busy(self, machine: Machine) -> bool:
-        """Whether the machine's latest snapshot is neither finished nor being deleted."""
+        """Return whether the machine's latest snapshot is neither finished nor being deleted."""
         ref = self._latest.get(machine)
         document = self._alive(ref) if ref else None
         return document is not None and _phase(document) in {None, "InProgress"}
@@ -192,7 +192,7 @@ class Life:
         for document in surplus(own, keep, self._schedule.now):
             self._delete(Ref(machine, document["metadata"]["name"]))
 
-    # The machines' own states.
+    # The states of the machines.
 
     def _stir(self) -> None:
         self._schedule.within(6, 16, self._stir)
@@ -210,7 +210,7 @@ class Life:
             cluster.vms.put(with_printable_status(item.document, printable_status))
 
     def _status(self, machine: Machine) -> str | None:
-        """The state of the machine; None if it was deleted."""
+        """Return the state of the machine; None if it was deleted."""
         cluster = self._clusters.get(machine.cluster_uid)
         item = cluster.vms.get(machine.key) if cluster else None
         return None if item is None else str(item.document["status"]["printableStatus"])
@@ -218,12 +218,12 @@ class Life:
     # The documents, which a test can have deleted.
 
     def _open(self, ref: Ref, phase: str | None) -> Document | None:
-        """The snapshot's document if it is still there, not being deleted and in this phase."""
+        """Return the snapshot's document if it is in this phase and not being deleted."""
         document = self._alive(ref)
         return document if document is not None and _phase(document) == phase else None
 
     def _alive(self, ref: Ref) -> Document | None:
-        """The snapshot's document if it is still there and not being deleted."""
+        """Return the snapshot's document if it exists and is not being deleted."""
         cluster = self._clusters.get(ref.machine.cluster_uid)
         item = cluster.snapshots.get(ref.key) if cluster else None
         document = item.document if item else None

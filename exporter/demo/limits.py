@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What one parent resource allows: `rate` requests a second, `burst` at once."""
+    """The limit of one parent resource: `rate` requests a second, `burst` at once."""
 
     prefix: str
     rate: float
@@ -48,23 +48,23 @@ class Limiter:
         self._buckets = {limit.prefix: _Bucket(limit, clock) for limit in limits.table}
 
     def allows(self, path: str) -> bool:
-        """Count one request to `path`; False when it is one too many."""
+        """Count one request to `path`; return False if it is above the limit."""
         bucket = self._bucket(path)
         return bucket is None or bucket.take(1) == 1
 
     @property
     def refusal(self) -> RefusalError:
-        """The answer to a request past the limit."""
+        """Return the answer to a request above the limit."""
         after = self._retry_after
         headers = {} if after is None else {"Retry-After": f"{after:g}"}
         return RefusalError(429, "TooManyRequests", "Too many requests", headers)
 
     def take(self, prefix: str, requests: int) -> int:
-        """Spend up to `requests` as another client would; returns how many there were to spend."""
+        """Spend up to `requests` like another client, and return how many were available."""
         return self._buckets[prefix].take(requests)
 
     def remaining(self, prefix: str) -> float:
-        """How many requests `prefix` would allow at this instant."""
+        """Return how many requests `prefix` allows at this instant."""
         return self._buckets[prefix].filled()
 
     def _bucket(self, path: str) -> _Bucket | None:

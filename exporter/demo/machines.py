@@ -1,4 +1,4 @@
-"""The virtual machines of the demo: where they run, what disks they have, how they are used."""
+"""The VMs of the demo, with their cluster, disks and schedule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DAY = 86_400.0
 
 Habit = Literal["busy", "quiet", "neglected", "never"]
-"""How often a machine is snapshotted: all the time, now and then, no more, not at all."""
+"""How often a machine is snapshotted: often, seldom, no longer, never."""
 
 CLUSTERS = (
     ("prod-east", "edge-native"),
@@ -33,12 +33,12 @@ PARTIAL_SINCE = (1, 9)
 """The KubeVirt version that first writes the indication PartialSnapshot."""
 
 KUBEVIRT = ((1, 9), (1, 6), (1, 3))
-"""The KubeVirt version of each of the demo's clusters, in turn."""
+"""The KubeVirt versions of the demo's clusters, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A virtual machine; `kubevirt`: the version of its cluster's KubeVirt."""
+    """A VM; `kubevirt`: the version of its cluster's KubeVirt."""
 
     cluster_uid: str
     namespace: str
@@ -55,12 +55,12 @@ class Machine:
 
     @property
     def key(self) -> Key:
-        """The key of its document."""
+        """Return the key of its document."""
         return self.namespace, self.name
 
     @property
     def document(self) -> Document:
-        """It, as Palette first shows it."""
+        """Return the document with which Palette first lists it."""
         return vm_document(
             name=self.name,
             namespace=self.namespace,
@@ -73,16 +73,16 @@ class Machine:
 
     @property
     def included(self) -> list[str]:
-        """The disks that a snapshot saves."""
+        """Return the volumes that a snapshot includes."""
         return [each.name for each in self.volumes if each.reason is None and not each.newer]
 
     @property
     def excluded(self) -> list[str]:
-        """The disks that a snapshot leaves out."""
+        """Return the volumes that a snapshot excludes."""
         return [each.name for each in self.volumes if each.reason is not None and not each.newer]
 
     def indications(self, printable_status: str, *, quiesced: bool = True) -> list[str]:
-        """What KubeVirt notes on a snapshot taken while the VM shows `printable_status`."""
+        """Return the indications of a snapshot taken while the VM has `printable_status`."""
         partial = ["PartialSnapshot"] if self._says_partial else []
         if printable_status in {"Stopped", "Provisioning", "Starting"}:
             return partial
@@ -99,7 +99,7 @@ class Machine:
 
 
 def cluster_identity(index: int) -> tuple[str, str, str, str]:
-    """The uid, name, project and cloud type of the demo's cluster number `index`, from 0."""
+    """Return the uid, name, project and cloud type of cluster number `index`, from 0."""
     name, cloud_type = (
         CLUSTERS[index] if index < len(CLUSTERS) else (f"site-{index + 1:02d}", "edge-native")
     )
@@ -107,7 +107,7 @@ def cluster_identity(index: int) -> tuple[str, str, str, str]:
 
 
 def machine(rng: Random, index: int, clusters: int, now: float) -> Machine:
-    """The demo's virtual machine number `index`, one of many spread over `clusters`."""
+    """Return VM number `index` of those that are spread over `clusters`."""
     cluster = index % clusters
     number = index // clusters
     namespace = NAMESPACES[(cluster + number % 3) % len(NAMESPACES)]
@@ -128,11 +128,11 @@ def machine(rng: Random, index: int, clusters: int, now: float) -> Machine:
 
 
 def new_uid(rng: Random) -> str:
-    """A random uid, from the seed's own dice."""
+    """Return a random uid that follows from the seed."""
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
-# The lengths have no common factor with each other nor with three clusters: kinds mix evenly.
+# The lengths have no common factor with each other or with three clusters: all combinations occur.
 _HABITS: tuple[Habit, ...] = ("quiet", "busy", "busy", "quiet", "busy", "neglected", "busy") * 2 + (
     "quiet",
     "never",
@@ -141,7 +141,7 @@ _STATUSES = ("Running",) * 6 + ("Stopped",) + ("Running",) * 9 + ("Paused",)
 
 
 def labels_of(namespace: str, tier: str) -> tuple[tuple[str, str], ...]:
-    """The labels of a VM in this namespace; desktops belong to no team."""
+    """Return the labels of a VM in this namespace; desktops have no owner."""
     owner = {} if namespace == "desktops" else {OWNER_LABEL: f"team-{namespace}"}
     return tuple((owner | {"app.kubernetes.io/part-of": namespace, "tier": tier}).items())
 

@@ -1,4 +1,4 @@
-"""Continue tokens: opaque to the client, self-describing to the server."""
+"""Continue tokens: opaque to the client; the server keeps no state for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BadTokenError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bookmark:
-    """Where the next page starts: after `last`, as page number `page` of the query."""
+    """The start of the next page: after `last`, as page number `page` of the query."""
 
     last: Key
     page: int
@@ -30,13 +30,13 @@ class Bookmark:
 
     @property
     def token(self) -> str:
-        """The bookmark as the client carries it."""
+        """Return the bookmark in the form that the client sends back."""
         fields = [*self.last, self.page, self.query, self.issued_at, self.generation]
         return base64.urlsafe_b64encode(json_bytes(fields)).decode().rstrip("=")
 
 
 def bookmark(token: str) -> Bookmark:
-    """Read a token back; raises BadTokenError when it is none of ours."""
+    """Decode a token; raises BadTokenError if this server did not issue it."""
     try:
         padded = token + "=" * (-len(token) % 4)
         fields = json.loads(base64.urlsafe_b64decode(padded))
@@ -53,7 +53,7 @@ def bookmark(token: str) -> Bookmark:
 
 
 def page_of(token: str) -> int:
-    """The number of the page that a token leads to; 0 when it is none of ours."""
+    """Return the number of the page that a token leads to; 0 if it is invalid."""
     try:
         return bookmark(token).page
     except BadTokenError:
@@ -61,11 +61,11 @@ def page_of(token: str) -> int:
 
 
 def fingerprint(*parts: object) -> str:
-    """Return what ties a token to its query."""
+    """Return a hash that binds a token to its query."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def page_size(limit: str | None) -> int:
-    """Return the number of items on a page for a `limit`; raises ValueError for no number."""
+    """Return the number of items on a page; raises ValueError if `limit` is not a number."""
     asked = int(limit) if limit else PAGE_SIZE
     return min(asked, PAGE_SIZE) if asked > 0 else PAGE_SIZE

@@ -1,4 +1,4 @@
-"""Which snapshots of a machine to delete when there are too many."""
+"""The choice of snapshots to delete when a machine has too many."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OLDEST = 45 * 86_400
-"""Seconds: nothing is kept longer once its machine has enough younger snapshots."""
+"""Seconds: older snapshots are deleted if their machine has enough younger ones."""
 
 GRACE = 600
-"""Seconds: failed and lost snapshots stay at least this long, to be noticed."""
+"""Seconds: failed and lost snapshots stay at least this long, so that they are seen."""
 
 
 def surplus(documents: Sequence[Document], keep: int, now: float) -> list[Document]:
-    """The snapshots to delete so that `keep` are left, chosen among the finished ones.
+    """Return the snapshots to delete so that `keep` finished ones are left.
 
-    First come those that restore nothing, then very old ones, then those that are closest to
-    their neighbours in age: the ages stay spread from minutes to weeks.
+    First come those that cannot be restored, then very old ones, then those closest in age to
+    their neighbours, so that the ages stay spread from minutes to weeks.
     """
     kept = sorted((document for document in documents if _is_finished(document)), key=_requested_at)
     gone = []

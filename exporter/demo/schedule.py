@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from random import Random
 
 LONGEST_LEAP = 3600.0
-"""Seconds at pace 1: of a longer leap in time, only the end is simulated."""
+"""Seconds at pace 1: after a longer time without requests, only its end is simulated."""
 
 
 class Schedule:
@@ -29,11 +29,11 @@ class Schedule:
         self.at(self.now + self._rng.uniform(low, high) / self._pace, play)
 
     def at(self, at: float, play: Callable[[], None]) -> None:
-        """Plan an event at an instant; of two at the same, the one planned first comes first."""
+        """Plan an event at an instant; events of one instant run in the order of planning."""
         heapq.heappush(self._events, (at, next(self._serials), play))
 
     def advance(self, now: float) -> None:
-        """Play everything that is due by `now`, each at its own instant; never goes back."""
+        """Run all events up to `now`, each at its own instant; never goes back."""
         self._sleep(now - self.now - LONGEST_LEAP / self._pace)
         while self._events and self._events[0][0] <= now:
             self.now, _, play = heapq.heappop(self._events)
@@ -41,7 +41,7 @@ class Schedule:
         self.now = max(self.now, now)
 
     def _sleep(self, seconds: float) -> None:
-        """Put all events off, so that the work of one leap stays bounded."""
+        """Postpone all events, so that the work of one advance stays bounded."""
         if seconds > 0:
             self._events = [(at + seconds, serial, play) for at, serial, play in self._events]
             self.now += seconds

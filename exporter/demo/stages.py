@@ -1,6 +1,6 @@
 """The stages of a snapshot's life, as KubeVirt's controller writes them into its document.
 
-Every function changes the document it is given and returns it, so that a life reads as a chain.
+Every function changes its document and returns it, so that calls can be chained.
 Instants are seconds since the epoch.
 """
 
@@ -45,7 +45,7 @@ def snapshot_document(
     excluded: Sequence[str] = (),
     indications: Sequence[str] = ("Online", "GuestAgent"),
 ) -> Document:
-    """The happy case: quiesced, taken 14 s after the request, ready 7 s later."""
+    """Return a good snapshot: quiesced, taken 14 s after the request, ready 7 s later."""
     document = requested(
         name=name,
         vm=vm,
@@ -70,7 +70,7 @@ def snapshot_document(
 def started(
     document: Document, at: float, source_uid: str | None, reason: str = SOURCE_LOCKED
 ) -> Document:
-    """The controller's first look; `source_uid` is None when the VM does not exist."""
+    """Set the first status; `source_uid` is None if the VM does not exist."""
     document["metadata"]["finalizers"] = [FINALIZER]
     status = document.setdefault("status", {})
     status |= {"phase": "InProgress", "readyToUse": False}
@@ -91,7 +91,7 @@ def taken(
     excluded: Sequence[str] = (),
     indications: Sequence[str] = (),
 ) -> Document:
-    """The data was taken: Succeeded, though not ready to use yet."""
+    """Record that the data was taken: Succeeded, and not ready to use yet."""
     volumes: Document = {"includedVolumes": list(included)}
     if excluded:
         volumes["excludedVolumes"] = list(excluded)
@@ -107,7 +107,7 @@ def taken(
 
 
 def ready(document: Document, at: float) -> Document:
-    """Every volume snapshot reports ready; an older `error` stays where it is."""
+    """Record that all volume snapshots are ready; an older `error` stays."""
     document["status"]["readyToUse"] = True
     _conditions(
         document, at, ("Progressing", "False", "Operation complete"), ("Ready", "True", "Ready")
@@ -116,7 +116,7 @@ def ready(document: Document, at: float) -> Document:
 
 
 def failed(document: Document, at: float, error: str | None = None) -> Document:
-    """The deadline passed; KubeVirt does not always leave an `error`."""
+    """Record that the deadline passed; KubeVirt does not always set an `error`."""
     document["status"] |= {"phase": "Failed", "readyToUse": False}
     _conditions(
         document,
@@ -129,7 +129,7 @@ def failed(document: Document, at: float, error: str | None = None) -> Document:
 
 
 def lost(document: Document, at: float) -> Document:
-    """Volume snapshots vanished behind KubeVirt's back: still Succeeded, no longer ready."""
+    """Record that volume snapshots were deleted: still Succeeded, no longer ready."""
     included = document["status"]["snapshotVolumes"]["includedVolumes"]
     names = ", ".join(f"vmsnapshot-{_short(document)}-volume-{disk}" for disk in included)
     document["status"]["readyToUse"] = False
@@ -140,7 +140,7 @@ def lost(document: Document, at: float) -> Document:
 
 
 def deleting(document: Document, at: float) -> Document:
-    """Deletion was requested; only an unfinished snapshot shows it in its phase."""
+    """Request the deletion; only an unfinished snapshot changes its phase."""
     document["metadata"] |= {"deletionTimestamp": timestamp(at), "deletionGracePeriodSeconds": 0}
     status = document.get("status")
     if status and status["phase"] not in _FINISHED:
@@ -149,7 +149,7 @@ def deleting(document: Document, at: float) -> Document:
 
 
 def with_error(document: Document, at: float, message: str) -> Document:
-    """The last error the controller met, which outlives its cause."""
+    """Record an error of the controller; it stays after its cause has ended."""
     document["status"]["error"] = {"message": message, "time": timestamp(at)}
     return _touched(document, at)
 
@@ -160,7 +160,7 @@ def requested_at(document: Document) -> float:
 
 
 def _conditions(document: Document, at: float, *wanted: tuple[str, str, str]) -> None:
-    """Set the conditions (type, status, reason); one that stays as it was keeps its time."""
+    """Set the conditions (type, status, reason); an unchanged one keeps its time."""
     known = {old["type"]: old for old in document["status"].get("conditions", ())}
     for kind, status, reason in wanted:
         old = known.get(kind)

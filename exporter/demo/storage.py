@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Key = tuple[str, str]
-"""(namespace, name): both what identifies an object and what lists are sorted by."""
+"""(namespace, name): identifies an object, and sorts lists."""
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def json_bytes(value: object) -> bytes:
-    """`value` as compact UTF-8 JSON; a lone surrogate, which UTF-8 cannot say, stays escaped."""
+    """Return compact UTF-8 JSON; a lone surrogate, which UTF-8 cannot encode, stays escaped."""
     return _encode(value).encode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One object: its key, the VM it is of (for snapshots), and its JSON."""
+    """One object: its key, the VM of a snapshot, and its JSON."""
 
     key: Key
     source: str | None
@@ -34,13 +34,13 @@ class Item:
 
     @property
     def document(self) -> Document:
-        """A fresh copy of the document; changing it changes nothing here."""
+        """Return a copy of the document."""
         document: Document = json.loads(self.body.decode())
         return document
 
 
 class Objects:
-    """Objects of one kind, sorted by key, each serialised once when it is put."""
+    """Objects of one kind, sorted by key; each is encoded once, when it is put."""
 
     def __init__(self) -> None:
         self._items: dict[Key, Item] = {}
@@ -48,7 +48,7 @@ class Objects:
         self.revision = 1
 
     def put(self, document: Any, key: Key | None = None) -> Key:
-        """Add or replace an object; `key` places one whose own metadata cannot say where."""
+        """Add or replace an object; `key`: for a document without valid metadata."""
         key = key or key_of(document)
         if key not in self._items:
             self._order = None
@@ -57,7 +57,7 @@ class Objects:
         return key
 
     def remove(self, key: Key) -> bool:
-        """Take an object away; False if it was not there."""
+        """Remove an object; return False if it does not exist."""
         if self._items.pop(key, None) is None:
             return False
         self._order = None
@@ -65,18 +65,18 @@ class Objects:
         return True
 
     def get(self, key: Key) -> Item | None:
-        """The object at `key`."""
+        """Return the object at `key`."""
         return self._items.get(key)
 
     def after(self, key: Key | None = None) -> Iterator[Item]:
-        """The objects whose keys are greater than `key`, in order; None means all."""
+        """Yield the objects after `key`, in order; None means all."""
         order = self._sorted()
         start = 0 if key is None else bisect_right(order, key)
         for index in range(start, len(order)):
             yield self._items[order[index]]
 
     def count_after(self, key: Key) -> int:
-        """How many objects `after(key)` would give."""
+        """Return the number of objects that `after(key)` yields."""
         order = self._sorted()
         return len(order) - bisect_right(order, key)
 
@@ -97,10 +97,10 @@ class Objects:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A VM-enabled cluster and what it holds.
+    """A VM-enabled cluster with its VMs and snapshots.
 
     `state`: the dashboard's clusterState. `outage`: the status, code and message with which
-    every call for the cluster fails; None where it answers.
+    every call for the cluster fails; None if it answers.
     """
 
     uid: str
@@ -114,18 +114,18 @@ class Cluster:
 
     @property
     def document(self) -> Document:
-        """The cluster as the dashboard lists it."""
+        """Return the cluster as the dashboard lists it."""
         return cluster_document(self.uid, self.name, self.project_uid, self.cloud_type, self.state)
 
 
 def key_of(document: Any) -> Key:
-    """Where a document belongs by its own metadata; what is missing counts as empty."""
+    """Return the key in a document's metadata; a missing part is empty."""
     metadata = _child(document, "metadata")
     return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
 
 
 def source_of(document: Any) -> str | None:
-    """The VM that a snapshot's document names as its source."""
+    """Return the VM that a snapshot's document names as its source."""
     name = _child(_child(document, "spec"), "source").get("name")
     return name if isinstance(name, str) else None
 

@@ -1,4 +1,4 @@
-"""The volumes of a virtual machine, and what KubeVirt reports of each."""
+"""The volumes of a VM, and what KubeVirt reports about each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STATE = "state"
-"""The kind of TPM and EFI state, which the VM's status lists and its specification does not."""
+"""The kind of TPM and EFI state, which is in the VM's status and not in its specification."""
 
 CLAIMS = frozenset({"dataVolume", "persistentVolumeClaim", "memoryDump", STATE})
 """The kinds that a PersistentVolumeClaim backs."""
@@ -28,12 +28,12 @@ _SOURCES: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "configMap": lambda claim: {"name": claim},
     "emptyDisk": lambda _: {"capacity": "2Gi"},
 }
-"""What is under each kind in ``spec.template.spec.volumes[]``, by the name of the claim."""
+"""The value of each kind in ``spec.template.spec.volumes[]``, from the name of the claim."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """One volume. `reason`: why KubeVirt cannot snapshot it; None where it can.
+    """One volume. `reason`: why KubeVirt cannot snapshot it; None if it can.
 
     `newer`: the volume was attached after the VM's snapshots were taken.
     """
@@ -54,7 +54,7 @@ class Volume:
 
     @property
     def status(self) -> dict[str, Any]:
-        """The volume in ``status.volumeSnapshotStatuses``."""
+        """Return the volume as ``status.volumeSnapshotStatuses`` lists it."""
         if self.reason is None:
             return {"name": self.name, "enabled": True}
         return {"name": self.name, "enabled": False, "reason": self.reason}

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class World:
-    """`vms` machines and their snapshots on so many `clusters`, first seen at `now`.
+    """`vms` machines with snapshots on a number of `clusters`, at the instant `now`.
 
-    Instants are seconds since the epoch. The same `seed` makes the same fleet, and `advance` to
-    the same instants the same life. `pace` is how many times faster than usual things happen;
-    at 0 nothing ever does. Documents that are put are copied, and copies are handed out.
+    Instants are seconds since the epoch. The same `seed` gives the same fleet, and `advance` to
+    the same instants the same changes. `pace`: 2 is twice as fast, at 0 nothing changes. Documents
+    are copied on their way in and out.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class World:
 
     @classmethod
     def demo(cls, *, now: float) -> Self:
-        """The fleet of the demo: a living one, with a case of each problem added to it."""
+        """Return the fleet of the demo: it changes, and has a case of each problem in addition."""
         world = cls(now=now)
         for case in CASES:
             vm, snapshots = documents(case, now)
@@ -60,7 +60,7 @@ class World:
 
     @classmethod
     def empty(cls, *, now: float = 0.0) -> Self:
-        """A tenant without a cluster, in which nothing happens on its own."""
+        """Return a tenant without a cluster, in which nothing changes on its own."""
         return cls(clusters=0, vms=0, now=now)
 
     @classmethod
@@ -73,7 +73,7 @@ class World:
         snapshots: int = 20_000,
         now: float,
     ) -> Self:
-        """A large fleet that never changes: good snapshots, at most five weeks old."""
+        """Return a large fleet that never changes: good snapshots, at most five weeks old."""
         world, rng = cls.empty(now=now), Random(seed)  # noqa: S311
         for index in range(clusters):
             world.add_cluster(*cluster_identity(index))
@@ -92,24 +92,24 @@ class World:
         return world
 
     def advance(self, now: float) -> None:
-        """Let everything happen that is due by `now`; an earlier instant changes nothing."""
+        """Apply all changes up to `now`; an earlier instant changes nothing."""
         if self._life is not None:
             self._life.advance(now)
 
     def clusters(self) -> list[Cluster]:
-        """The clusters, in the order in which they were added."""
+        """Return the clusters, in the order in which they were added."""
         return list(self._clusters.values())
 
     def cluster(self, uid: str) -> Cluster | None:
-        """The cluster of that uid."""
+        """Return the cluster with this uid."""
         return self._clusters.get(uid)
 
     def vms(self, cluster_uid: str) -> list[Document]:
-        """Copies of the cluster's virtual machines, in the order of lists."""
+        """Return copies of the cluster's VMs, in the order of lists."""
         return [item.document for item in self._clusters[cluster_uid].vms]
 
     def snapshots(self, cluster_uid: str) -> list[Document]:
-        """Copies of the cluster's snapshots, in the order of lists."""
+        """Return copies of the cluster's snapshots, in the order of lists."""
         return [item.document for item in self._clusters[cluster_uid].snapshots]
 
     def add_cluster(
@@ -122,7 +122,7 @@ class World:
         state: str = "Running",
         outage: tuple[int, str, str] | None = None,
     ) -> None:
-        """Add an empty cluster, or replace one by an empty one; its project exists from now on.
+        """Add an empty cluster, or replace one by an empty one; also add its project.
 
         `state` and `outage` are those of Cluster.
         """
@@ -137,13 +137,13 @@ class World:
         self.projects.add(project_uid)
 
     def remove_cluster(self, uid: str) -> None:
-        """Remove a cluster with all that it holds; its project stays."""
+        """Remove a cluster with its VMs and snapshots; its project stays."""
         del self._clusters[uid]
 
     def put_vm(self, cluster_uid: str, document: Any, key: Key | None = None) -> None:
         """Add or replace a virtual machine.
 
-        Any JSON value will do; `key` (namespace, name) places one whose metadata cannot say.
+        Any JSON value is accepted; `key` (namespace, name): for one without valid metadata.
         """
         self._clusters[cluster_uid].vms.put(document, key)
 
@@ -152,7 +152,7 @@ class World:
         _removed(self._clusters[cluster_uid].vms.remove((namespace, name)), namespace, name)
 
     def put_snapshot(self, cluster_uid: str, document: Any, key: Key | None = None) -> None:
-        """Add or replace a snapshot; as for `put_vm`, any JSON value will do."""
+        """Add or replace a snapshot; as for `put_vm`, any JSON value is accepted."""
         self._clusters[cluster_uid].snapshots.put(document, key)
 
     def delete_snapshot(self, cluster_uid: str, namespace: str, name: str) -> None:
@@ -160,7 +160,7 @@ class World:
         _removed(self._clusters[cluster_uid].snapshots.remove((namespace, name)), namespace, name)
 
     def delete_namespace(self, cluster_uid: str, namespace: str) -> None:
-        """Remove all that a namespace holds, at once."""
+        """Remove all VMs and snapshots of a namespace at once."""
         cluster = self._clusters[cluster_uid]
         for objects in (cluster.vms, cluster.snapshots):
             for item in list(objects):
@@ -172,7 +172,7 @@ class World:
             self.put_vm(each.cluster_uid, each.document)
             for document in history.snapshots(each, rng, now):
                 self.put_snapshot(each.cluster_uid, document)
-        # On machines that are seldom snapshotted, retention leaves the stories to be seen.
+        # On machines that are seldom snapshotted, retention keeps these special snapshots.
         calm = [each for each in machines if each.habit == "neglected"] or machines[:1]
         for index, story in enumerate(history.SETTLED if calm else ()):
             each = calm[index % len(calm)]

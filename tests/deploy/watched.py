@@ -80,7 +80,7 @@ def running(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 def configuration(exporter: int, itself: int) -> str:
     """The shipped scrape configuration, hurried, and with every exporter there twice.
 
-    Beside it are two jobs of others: Prometheus itself, and one that is down.
+    Two other jobs run next to it: Prometheus itself, and one that is down.
     """
     shipped = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     (job,) = shipped["scrape_configs"]
