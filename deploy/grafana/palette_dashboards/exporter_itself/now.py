@@ -63,16 +63,16 @@ def _exporters() -> list[AnyPanel]:
         ),
         _tile(
             "Shards missing",
-            "How many of the exporters that share the clusters are missing, of all instances of "
-            "the job; their clusters are not watched.",
+            "Number of shards that do not run, in all instances of the job. Their clusters are not "
+            "watched.",
             f"sum({shards} - {running})",
             steps=NONE_OR_BAD,
             runbook="PaletteExporterShardMissing",
         ),
         _tile(
             "Config good",
-            "Whether the configuration was accepted when it was last read. After a refusal the "
-            "old one is still used.",
+            "Whether the last load of the configuration succeeded. After a refusal, the previous "
+            "configuration stays active.",
             f"min(palette_exporter_config_last_reload_successful{{{OWN}}})",
             values=YES,
             runbook="PaletteExporterConfigReloadFailed",
@@ -80,7 +80,7 @@ def _exporters() -> list[AnyPanel]:
         stats(
             About(
                 title="Version",
-                description="Which versions run, and on which Python.",
+                description="The versions of the exporters, and of Python.",
                 width=3,
                 height=4,
             ),
@@ -114,15 +114,15 @@ def _clusters() -> list[AnyPanel]:
         ),
         _tile(
             "One round",
-            "How long one round over all clusters takes at the configured request rate, by plan. "
-            "Above refresh.interval the rounds are stretched.",
+            "The planned duration of one round over all clusters at the configured request rate. "
+            "Above refresh.interval, rounds take longer than the interval.",
             f"max(palette_exporter_round_seconds{{{OWN}}})",
             unit=SECONDS,
             runbook="PaletteExporterRoundTooLong",
         ),
         _tile(
             "Discovery",
-            "Whether the last discovery succeeded. Nothing where discovery is off.",
+            "Whether the last discovery succeeded. Empty if discovery is off.",
             f"min(palette_discovery_up{{{OWN}}})",
             values=YES,
             runbook="PaletteDiscoveryFailing",

@@ -15,20 +15,20 @@ def process() -> list[AnyPanel]:
             "short",
         ),
         _course("Memory", "Resident memory.", _of("process_resident_memory_bytes"), "bytes"),
-        _course("Open files", "Share of the file descriptors that may be open.", files, RATIO),
+        _course("Open files", "Open file descriptors as a share of the limit.", files, RATIO),
         stats(
-            About(title="Started", description="When the process was started.", width=6),
+            About(title="Started", description="Start time of the process.", width=6),
             Query(expr=f"{_of('process_start_time_seconds')} * 1000", legend="{{instance}}"),
             unit="dateTimeFromNow",
         ),
         _course(
             "Scrape time",
-            "How long Prometheus took to read the metrics.",
+            "Duration of the scrape by Prometheus.",
             _of("scrape_duration_seconds"),
             SECONDS,
         ),
         _course(
-            "Samples", "How many samples each scrape brings.", _of("scrape_samples_scraped"), COUNT
+            "Samples", "Number of samples in each scrape.", _of("scrape_samples_scraped"), COUNT
         ),
     ]
 

@@ -50,8 +50,8 @@ def _courses() -> list[AnyPanel]:
         states(
             About(
                 title="Clusters read",
-                description="Whether each cluster was read; of those that most often were not, as "
-                "many as Rows says.",
+                description="Whether each cluster was read. Clusters that failed most often come "
+                "first; Rows sets how many are shown.",
                 width=10,
                 height=9,
                 runbook="PaletteClusterUnreadable",
@@ -62,8 +62,8 @@ def _courses() -> list[AnyPanel]:
         lines(
             About(
                 title="Refresh time",
-                description="How long the last refresh took, waiting for the rate limit included, "
-                "of the slowest cluster and in the middle of all.",
+                description="Duration of the last refresh, including waits for the rate limit: of "
+                "the slowest cluster, and the median of all.",
                 width=7,
                 height=9,
             ),
@@ -94,8 +94,8 @@ def _clusters() -> AnyPanel:
     return rows(
         About(
             title="Clusters",
-            description="The clusters, those first that are not read or were read longest ago. "
-            "State is what Palette's dashboard says. Failures are those in the time shown. "
+            description="All clusters. Those that are not read come first, then those read longest "
+            "ago. State is the state in Palette. Failures are counted in the time range. "
             f"{PAIR}",
             width=14,
             height=12,
@@ -128,7 +128,7 @@ def _failed() -> AnyPanel:
     return rows(
         About(
             title="Reasons",
-            description=f"What failed in the time shown, and why. {PAIR}",
+            description=f"Failed refreshes in the time range, by cluster and reason. {PAIR}",
             width=10,
             height=12,
         ),
@@ -148,8 +148,8 @@ def _unreadable() -> AnyPanel:
     return rows(
         About(
             title="Not decoded",
-            description="Values in Palette's answers that could not be read, in the time "
-            f"shown, by the path of the field. Each costs only itself. {PAIR}",
+            description="Values in Palette's answers that could not be read in the time range, by "
+            f"the path of the field. Only these values are unknown. {PAIR}",
             width=14,
             height=5,
             runbook="PaletteValuesUnreadable",
@@ -168,8 +168,8 @@ def _discovered() -> AnyPanel:
     return lines(
         About(
             title="Discovered",
-            description="Clusters that discovery finds in Palette: those that the settings "
-            "select, and the others. Nothing where discovery is off.",
+            description="Clusters that discovery finds in Palette, by whether the settings select "
+            "them. Empty if discovery is off.",
             width=10,
             height=5,
             runbook="PaletteClusterGone",

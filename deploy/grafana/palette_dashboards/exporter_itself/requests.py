@@ -37,9 +37,9 @@ def _budget() -> list[AnyPanel]:
         lines(
             About(
                 title="API budget",
-                description="Requests per second of all exporters selected, below the 50 that "
-                "Palette allows one source address (the dashed line). Other clients behind the "
-                "same address share it.",
+                description="Requests per second of all selected exporters. The dashed line is "
+                "Palette's limit of 50 for one source address, which other clients behind it "
+                "share.",
                 width=8,
                 runbook="PaletteExporterRateLimited",
             ),
@@ -52,7 +52,7 @@ def _budget() -> list[AnyPanel]:
             About(
                 title="Refused",
                 description="Share of the requests that Palette answers with 429. Above 5% for a "
-                "quarter of an hour there is an alert.",
+                "quarter of an hour, an alert fires.",
                 width=8,
                 runbook="PaletteExporterRateLimited",
             ),
@@ -63,9 +63,8 @@ def _budget() -> list[AnyPanel]:
         lines(
             About(
                 title="Throttled",
-                description="Seconds that requests wait for the rate limit in each second, "
-                "together: the exporter holding itself back. Several waiting at once give more "
-                "than one.",
+                description="Seconds that all requests together wait for the exporter's rate "
+                "limit, per second. Above one, several requests wait at once.",
                 width=8,
             ),
             Query(expr=f"sum by (instance) ({throttled})", legend="{{instance}}"),
@@ -80,7 +79,8 @@ def _answers() -> list[AnyPanel]:
         lines(
             About(
                 title="Answers",
-                description="Requests per second by HTTP status; error where no whole answer came.",
+                description="Requests per second by HTTP status. Without a complete answer, it is "
+                "error.",
                 width=8,
             ),
             Query(expr=f"sum by (code) ({rate(REQUESTS)})", legend="{{code}}"),

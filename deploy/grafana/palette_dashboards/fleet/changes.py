@@ -1,4 +1,4 @@
-"""The oldest snapshots, and what changed."""
+"""The oldest snapshots, and the latest changes."""
 
 from grafana_foundation_sdk.models.common import BigValueTextMode
 
@@ -28,7 +28,7 @@ from palette_dashboards.tables import Column, rows
 
 SINCE_BEGIN = " > time() - $__range_s"
 READ = f"and on (cluster_uid) {once('cluster_uid', KNOWN)} == 1"
-"""Only of clusters that are read: what was dropped as stale has not gone from Palette."""
+"""Only of clusters that are read: expired series do not mean that the objects were deleted."""
 
 GONE = (
     f"({SNAPSHOTS('requested_timestamp_seconds', over=' offset $__range')} "
@@ -50,8 +50,8 @@ def ages() -> list[AnyPanel]:
         stats(
             About(
                 title="Ages",
-                description="The age of the oldest snapshot, and the longest time that any "
-                "machine has gone without a restorable one.",
+                description="The age of the oldest snapshot, and the longest time since the "
+                "recovery point of a machine, or since its creation if it has none.",
                 width=3,
                 height=10,
             ),
@@ -63,7 +63,7 @@ def ages() -> list[AnyPanel]:
         stats(
             About(
                 title="VM deleted",
-                description="Snapshots whose virtual machine does not exist any more.",
+                description="Snapshots whose virtual machine no longer exists.",
                 width=3,
                 height=10,
                 runbook="PaletteSnapshotOrphaned",
@@ -74,7 +74,7 @@ def ages() -> list[AnyPanel]:
         rows(
             About(
                 title="Oldest",
-                description="Snapshots by the age of their data; old ones may only cost storage.",
+                description="Snapshots by the age of their data. Old ones use storage.",
                 width=18,
                 height=10,
                 runbook="PaletteSnapshotTooOld",
@@ -92,12 +92,12 @@ def ages() -> list[AnyPanel]:
 
 
 def changes() -> list[AnyPanel]:
-    """Return what happened in the time shown."""
+    """Return the tables of changes in the time range."""
     return [_counts(), _latest(), _gone()]
 
 
 def _events() -> tuple[tuple[str, str], ...]:
-    """Return what can happen to a snapshot, and those to which it did."""
+    """Return each kind of change, and the snapshots that have it."""
 
     def since(metric: str) -> str:
         return SNAPSHOTS(metric, having=SINCE_BEGIN)
@@ -120,15 +120,15 @@ def _counts() -> AnyPanel:
     created = f"{VMS('created_timestamp_seconds')}{SINCE_BEGIN}"
     counted = (
         *((f"snapshots {name}", vector) for name, vector in _events()),
-        ("snapshots gone", GONE),
+        ("snapshots deleted", GONE),
         ("VMs created", created),
-        ("VMs gone", f"({before} unless {vms} {READ})"),
+        ("VMs deleted", f"({before} unless {vms} {READ})"),
     )
     return stats(
         About(
             title="In this time",
-            description="What happened between the beginning of the time range and now. What is "
-            "gone was there at the beginning, and its cluster is read.",
+            description="Changes between the start of the time range and now. A deleted object "
+            "existed at the start, and its cluster is read now.",
             width=5,
             height=12,
         ),
@@ -142,7 +142,7 @@ def _latest() -> AnyPanel:
     return rows(
         About(
             title="Latest changes",
-            description="What happened to snapshots in the time shown, the latest first.",
+            description="Changes of snapshots in the time range, the latest first.",
             width=19,
             height=12,
         ),
@@ -166,8 +166,8 @@ def _latest() -> AnyPanel:
 def _gone() -> AnyPanel:
     return rows(
         About(
-            title="Gone",
-            description="Snapshots that were there at the beginning of the time shown and do not "
+            title="Deleted",
+            description="Snapshots that existed at the start of the time range and do not "
             "exist any more, the most recently requested first.",
             width=24,
             height=9,

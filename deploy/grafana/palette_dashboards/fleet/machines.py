@@ -93,7 +93,7 @@ def troubles(names: tuple[str, ...]) -> list[AnyPanel]:
         stats(
             About(
                 title="In trouble",
-                description="Virtual machines with any alert, pending or firing, in all.",
+                description="Number of virtual machines with an alert, pending or firing.",
                 width=3,
                 height=9,
             ),

@@ -156,7 +156,7 @@ def verdict() -> list[AnyPanel]:
         _tile(
             "Data lost",
             "Snapshots that succeeded more than half an hour ago and are not ready to use: their "
-            "volume snapshots may be missing.",
+            "volume snapshots might be lost.",
             count(SNAPSHOTS.lost, of=SNAPSHOTS.every("ready")),
             none_or("data_lost"),
             runbook="PaletteSnapshotDataLost",

@@ -36,7 +36,7 @@ def _snapshots() -> AnyPanel:
         About(
             title="Snapshots",
             description="Snapshots of the machines that are watched as a whole: all, those "
-            "that are ready to use, those that would bring back data, and those that failed.",
+            "that are ready to use, those that are restorable, and those that failed.",
             width=6,
         ),
         *(

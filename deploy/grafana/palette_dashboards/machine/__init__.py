@@ -12,8 +12,7 @@ def build() -> model.Dashboard:
     return frame.build(
         uid=frame.VM,
         title="Palette snapshots / VM",
-        description="The snapshots of one virtual machine: what state each is in, how old it is, "
-        "and what it holds.",
+        description="The snapshots of one virtual machine, with their states, ages and volumes.",
         variables=[
             frame.cluster(many=False),
             frame.namespace(many=False),

@@ -65,15 +65,15 @@ def now() -> list[AnyPanel]:
         *_times(),
         *_counts(),
         stats(
-            _tile("Status", "What the virtual machine is doing, as KubeVirt reports it."),
+            _tile("Status", "The state of the virtual machine, as KubeVirt reports it."),
             Query(expr=status, legend="{{status}}"),
             show=BigValueTextMode.NAME,
         ),
         stats(
             _tile(
                 "VMs matched",
-                "How many virtual machines of this name there are in clusters of this name; more "
-                "than one cannot be distinguished here.",
+                "Number of virtual machines with this name in clusters with this name. Several "
+                "cannot be distinguished here.",
             ),
             Query(expr=f"count(group by (cluster_uid, namespace, vm) ({machines}))"),
             steps=((None, GOOD), (2, BAD)),
@@ -87,7 +87,7 @@ def _times() -> list[AnyPanel]:
             _tile(
                 "Data age",
                 "The time since the recovery point, or since the machine was created if there is "
-                "none. What was written since could not be recovered.",
+                "none. Data written since then cannot be recovered.",
                 "PaletteVMWithoutRestorableSnapshot",
             ),
             Query(expr=THIS.gap),
@@ -97,7 +97,7 @@ def _times() -> list[AnyPanel]:
             _tile(
                 "Objective used",
                 "The age of the recovery point as a share of what the machine's objective "
-                "allows; above 100% it is missed. Nothing where it has no objective.",
+                "allows. Above 100% it is missed. Empty without an objective.",
                 "PaletteVMSnapshotObjectiveMissed",
             ),
             Query(expr=THIS.objective_used),
@@ -111,7 +111,7 @@ def _times() -> list[AnyPanel]:
 def _counts() -> list[AnyPanel]:
     return [
         stats(
-            _tile("Restorable", "How many snapshots would bring back data."),
+            _tile("Restorable", "Number of restorable snapshots."),
             Query(expr=THIS("restorable_snapshots")),
             steps=ALL_OR_BAD,
         ),
@@ -127,7 +127,7 @@ def _counts() -> list[AnyPanel]:
         stats(
             _tile(
                 "Last failed",
-                "Whether the snapshot that was requested last has failed.",
+                "Whether the most recently requested snapshot failed.",
                 "PaletteSnapshotFailed",
             ),
             Query(expr=THIS("last_snapshot_failed")),
@@ -144,8 +144,8 @@ def courses() -> list[AnyPanel]:
         lines(
             About(
                 title="Age in hours",
-                description="How old the recovery point was, and the objective it has to stay "
-                "below.",
+                description="The age of the recovery point, and the maximum that the objective "
+                "allows.",
                 height=7,
                 runbook="PaletteVMSnapshotObjectiveMissed",
             ),
@@ -158,7 +158,7 @@ def courses() -> list[AnyPanel]:
             About(
                 title="Counts",
                 description="Snapshots of the machine: all, those that are ready to use, those "
-                "that would bring back data, and those that failed.",
+                "that are restorable, and those that failed.",
                 height=7,
             ),
             *(

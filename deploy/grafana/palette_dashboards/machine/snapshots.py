@@ -57,14 +57,14 @@ def _state() -> str:
 
 
 def timeline() -> AnyPanel:
-    """Return what state each snapshot was in."""
+    """Return the state of each snapshot over time."""
     latest = SNAPSHOTS("requested_timestamp_seconds", over=" @ end()")
     return states(
         About(
             title="States",
-            description="What state each snapshot was in. Restorable is what counts: "
-            "KubeVirt's Succeeded comes before the data can be used, and a snapshot may be "
-            "ready without holding a disk. Only the latest are shown, as many as Rows says.",
+            description="The state of each snapshot over time. Only restorable snapshots protect: "
+            "a snapshot can be Succeeded before its data is usable, and ready without a disk. "
+            "The latest are shown; Rows sets how many.",
             width=24,
             height=12,
         ),
@@ -99,8 +99,8 @@ def snapshots() -> AnyPanel:
     return rows(
         About(
             title="Snapshots",
-            description="All snapshots of the machine. An error is the last one there was; it "
-            "may be old, and the snapshot good.",
+            description="All snapshots of the machine. Error is the last error, which can be old: "
+            "the snapshot can be restorable.",
             width=24,
             height=11,
         ),
@@ -141,7 +141,7 @@ def conditions() -> AnyPanel:
     return rows(
         About(
             title="Conditions",
-            description="The conditions of the latest snapshots and since when each has been so.",
+            description="The conditions of the latest snapshots, each with its last change.",
             width=24,
             height=12,
         ),
