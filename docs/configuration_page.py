@@ -45,6 +45,15 @@ exit code is 2. `--config.check.live` also reads everything once and prints what
 hint for each kind of failure; the exit code is 1 if anything cannot be read or does not exist.
 `--config.print` prints all settings that apply as YAML, with secrets hidden.
 
+To try a file without a Palette, run the simulated one in a second terminal:
+
+```sh
+python -m exporter.demo
+```
+
+It serves the clusters of `--demo` and prints the line that sets `{HOST}` and `{API_KEY}`.
+Both variables override the address and the key in the file.
+
 ## How values are written
 
 - *Durations* as in Prometheus (`90s`, `1m30s`, `26h`, `8d`), or as a number of seconds.

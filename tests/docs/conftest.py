@@ -20,6 +20,7 @@ _LEFT_OUT = shutil.ignore_patterns(
 EXPORTED = {
     "discovery": {"enabled": True},
     "objectives": [{"max_age": "26h"}],
+    "labels": {"owner": "example.com/owner"},
     "targets": [
         {
             "cluster_uid": "6540a1b2c3d4e5f600000001",
@@ -29,7 +30,7 @@ EXPORTED = {
         }
     ],
 }
-"""The configuration of the exporter for the docs: all clusters, and a snapshot that is missing."""
+"""The configuration of the exporter for the docs: all clusters, owners, and a missing snapshot."""
 
 
 def left_out(folder: str, names: list[str]) -> set[str]:
