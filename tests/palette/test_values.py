@@ -1,14 +1,28 @@
 """Single values: times as servers write them, and what is no time at all."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.palette.values import parse_time
+from exporter.palette import wire
 
 NEVER_UNSET = st.datetimes(datetime(1971, 1, 2), datetime(9998, 1, 1))
+
+
+def parse_time(text: str) -> float | None:
+    """Return what a snapshot's creation time is read as; raises ValueError if it is unreadable."""
+    faults: list[wire.Fault] = []
+    document = {"metadata": {"name": "a"}, "status": {"creationTime": text}}
+    body = json.dumps({"metadata": {}, "items": [document]}).encode()
+    (snapshot,) = wire.snapshot_page(body, faults.append).items
+    if faults:
+        assert [fault.field for fault in faults] == ["status.creationTime"]
+        assert snapshot.creation_time is None
+        raise ValueError(faults[0].problem)
+    return snapshot.creation_time
 
 
 @pytest.mark.parametrize(
@@ -22,6 +36,7 @@ NEVER_UNSET = st.datetimes(datetime(1971, 1, 2), datetime(9998, 1, 1))
         ("2026-11-20T07:30:14+05:30", 1795140014.0),
         ("2026-11-19T18:00:14-08:00", 1795140014.0),
         ("2026-11-20T02:00:14-00:00", 1795140014.0),
+        ("2026-11-20 02:00:14Z", 1795140014.0),
     ],
 )
 def test_a_time_is_read_however_rfc_3339_writes_it(text: str, seconds: float) -> None:
@@ -49,7 +64,7 @@ def test_a_time_up_to_1970_was_never_set(text: str) -> None:
         "yesterday",
         "2026-11-20",
         "2026-11-20T02:00:14",
-        "2026-11-20 02:00:14Z",
+        "2026-11-20 02:00:14 +0000 UTC",
         "2026-11-20T02:00Z",
         "2026-13-20T02:00:14Z",
         "2026-W47-5T02:00:14Z",
