@@ -43,6 +43,8 @@ def _vms(fleet: FleetView, *, whole: bool) -> list[str]:
         every = f"All {count(good, 'VM')}" if whole and good > 1 else f"{count(good, 'VM')}"
         of = "" if good == watched else f" of {watched:,}"
         return [f"{every}{of} {'is' if good == watched == 1 else 'are'} protected"]
+    if watched:
+        return []  # none of them is known to be protected, which is among the gaps
     exempt = fleet.vms_exempt or 0
     return [f"No VM has to be protected: {count(exempt, 'VM')} exempt"] if exempt else []
 

@@ -247,6 +247,21 @@ async def test_the_last_known_state_stays_until_the_cluster_leaves_the_configura
         assert [each["uid"] for each in found["clusters"]] == [WEST]
 
 
+async def test_exempt_vms_do_not_hide_that_all_others_are_unknown() -> None:
+    fleet = world()
+    put(fleet, "agent")
+    objectives = [{"vm": "agent", "exempt": True}, {"max_age": "2h"}]
+    async with exporting(fleet, targets=[target(EAST)], objectives=objectives) as running:
+        await running.refresh()
+        running.palette.faults.add(None, faults.status(403))
+        running.clock.advance(3600)
+        await running.refresh()
+        found = await document(running, "/api/v1/status")
+        assert found["fleet"]["vms_exempt"] == 1
+        assert found["headline"].startswith("None of 2 VMs is known to be protected since")
+        assert found["verdict"] == "unknown"
+
+
 async def test_a_cluster_that_was_never_read_has_no_numbers() -> None:
     async with exporting(world(), targets=[target(EAST), target(WEST)]) as running:
         running.palette.faults.add(lambda call: call.cluster_uid == WEST, faults.status(401))
@@ -258,7 +273,7 @@ async def test_a_cluster_that_was_never_read_has_no_numbers() -> None:
         assert "1 cluster has never been read" in found["headline"]
         assert found["verdict"] != "protected"
         page = (await get(running, "/"))[1]
-        assert '<span class="badge unknown">unknown at risk</span>' in page
+        assert '<span class="badge unknown">VMs unknown</span>' in page
 
 
 async def discovered(running: Running) -> tuple[Any, str]:
@@ -284,7 +299,7 @@ async def test_a_refused_key_looks_like_what_it_is() -> None:
         main = page[page.index("<h1") :]
         assert main.index("Discovery is failing.") < main.index("What changed")
         assert "Palette does not accept the credential." in main
-        assert re.search(r'<strong><span class="quiet">unknown</span></strong> protected', main)
+        assert re.search(r'protected: <strong><span class="quiet">unknown</span></strong>', main)
         assert "No cluster of that name" not in page
 
 
