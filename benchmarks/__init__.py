@@ -1,8 +1,8 @@
-"""What ``make bench`` runs: figures, never assertions."""
+"""The figures of ``make bench``; nothing is asserted."""
 
 import logging
 
 import structlog
 
-# The tables are what is to be seen; the exporter's log lines would stand between them.
+# Only the tables are printed, without log lines of the exporter between them.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

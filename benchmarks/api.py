@@ -1,7 +1,7 @@
-"""How a large fleet is read within the API's limits; one table from one run.
+"""Measures how a large fleet is read within the API's limits, and prints one table.
 
 The simulated Palette enforces the real limits (50 requests a second, 250 in one burst) and the
-exporter keeps to its defaults (40, and 50). Takes about two minutes.
+exporter has its defaults (40 and 50). Takes about two minutes.
 """
 
 import asyncio

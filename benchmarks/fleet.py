@@ -1,6 +1,6 @@
 """A simulated Palette with a fleet of any size, in a process of its own.
 
-Prints its URL. Every line on its standard input makes all snapshots change at once.
+It prints its URL. Each line on its standard input changes all snapshots at once.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tests.palette_server.server import PaletteServer
 
 
 def change_all(world: World) -> None:
-    """Let every snapshot have been taken just now."""
+    """Set the time of each snapshot's data to now."""
     for cluster in world.clusters():
         for snapshot in world.snapshots(cluster.uid):
             snapshot["status"]["creationTime"] = timestamp(time.time())

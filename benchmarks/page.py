@@ -1,7 +1,7 @@
-"""How fast the status page is answered for a large fleet, and what it costs; one table.
+"""Measures the status page of a large fleet, and prints one table.
 
-The exporter runs as a process of its own, against a simulated Palette in another; curl asks for
-the page over loopback.
+The exporter runs in its own process, against a simulated Palette in another; curl requests the
+page over loopback.
 """
 
 import argparse
@@ -37,7 +37,7 @@ async def first_byte(url: str) -> tuple[float, int]:
 
 
 async def load(base: str, seconds: float) -> None:
-    """Ask for all of the pages, again and again, from another process."""
+    """Request all pages repeatedly, from another process."""
     urls = " ".join(f"'{base}{path}'" for path in ASKED.values())
     script = f"while :; do curl -s -o /dev/null {urls.replace(' ', ' -o /dev/null ')}; done"
     process = await asyncio.create_subprocess_exec("timeout", str(seconds), "sh", "-c", script)
@@ -45,7 +45,7 @@ async def load(base: str, seconds: float) -> None:
 
 
 async def measure(running: Exporter, refreshed: Callable[[], Awaitable[None]]) -> dict[str, str]:
-    """Return the figures of one size. refreshed: lets all change and waits for its refresh."""
+    """Return the figures of one size. refreshed: changes everything and waits for its refresh."""
     rows = {}
     for name, path in ASKED.items():
         took = [await first_byte(running.url + path) for _ in range(ROUNDS)]

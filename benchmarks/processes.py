@@ -1,4 +1,4 @@
-"""The programs that a benchmark starts; all end with it, however it ends."""
+"""The programs that a benchmark starts; all end when it ends."""
 
 import asyncio
 import importlib.metadata
@@ -34,7 +34,7 @@ http {{
 
 
 def machine() -> str:
-    """Return what the figures are measured on."""
+    """Return the hardware and the versions of the measurement."""
     packages = ("aiohttp", "isal", "msgspec", "prometheus-client", "uvloop")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     python = platform.python_version()

@@ -1,7 +1,7 @@
-"""What holds for all tests."""
+"""Settings for all tests."""
 
 from hypothesis import settings
 
-# How long an example takes is the machine's affair; timings belong in `make bench`.
+# The time of an example depends on the machine; `make bench` measures times.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

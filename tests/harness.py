@@ -1,7 +1,7 @@
-"""The exporter as runtime wires it, against a simulated Palette over HTTP, in a time tests make.
+"""The exporter with all its parts, a simulated Palette over HTTP, and a clock that tests advance.
 
-Only the network's own time is real: what the exporter does by its clocks happens when a test
-advances them, and never because something took long.
+Only the network's own time is real: everything that follows the exporter's clocks happens when a
+test advances them.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from tests.palette_server.faults import Fault
 
 NOW = 1_800_000_000.0
-"""Seconds since the epoch at which tests begin."""
+"""The start of tests, in seconds since the epoch."""
 
 INTERVAL, STALE_AFTER, LOOK_EVERY = 60.0, 300.0, 300.0
-"""Seconds; the exporter's defaults."""
+"""Seconds; defaults of the exporter."""
 
 EAST, WEST, NORTH = "6540a1", "6540a2", "6540a3"
 EAST_PROJECT, WEST_PROJECT, NORTH_PROJECT = "65f0c1", "65f0c2", "65f0c3"
 
 ALL = ("get_snapshot", "list_snapshots", "list_vms", "list_clusters", "authenticate", "unknown")
-"""The simulated Palette's words for its endpoints."""
+"""The names of the simulated Palette's endpoints."""
 
 Series = dict[frozenset[tuple[str, str]], float]
 """Labels with their values -> value."""
@@ -70,7 +70,7 @@ class Clock:
         return self._monotonic
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep until the clock is advanced so far; without seconds, only let others go on."""
+        """Sleep until the clock is advanced so far; for 0 seconds, only let other tasks run."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -83,7 +83,7 @@ class Clock:
         return sum(not future.done() for _, _, future in self._sleepers)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass and wake the tasks that have slept enough; what they do takes no time."""
+        """Advance the time and wake the tasks that are due; their work takes no time."""
         self.advance_to(self._monotonic + seconds)
 
     def advance_to(self, instant: float) -> None:
@@ -94,20 +94,20 @@ class Clock:
                 future.set_result(None)
 
     def next_due(self) -> float:
-        """When the first sleeper wakes; infinity where nobody sleeps."""
+        """Return when the first sleeper wakes; infinity if there is none."""
         return min(
             (due for due, _, each in self._sleepers if not each.done()), default=float("inf")
         )
 
 
 def series(text: str, name: str) -> Series:
-    """Return the samples of that name; none may stand there twice."""
+    """Return the samples with this name; fails if one is repeated."""
     return Scrape.of(text).series(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What a scrape was answered with; lines: by the names of their samples, read when needed."""
+    """The answer to a scrape; lines: by the names of their samples, parsed when needed."""
 
     lines: Mapping[str, frozenset[str]]
 
@@ -130,9 +130,9 @@ class Scrape:
         }
 
     def rows(self, name: str, *labels: str, **where: str) -> dict[Any, float]:
-        """Return values by one label (or a tuple of several), of samples that have what is wanted.
+        """Return values by one label (or a tuple of several), of samples with these labels.
 
-        Fails where two samples differ only in labels that were not named.
+        Fails if two samples differ only in other labels.
         """
         rows: dict[Any, float] = {}
         for pairs, value in self.series(name).items():
@@ -148,11 +148,11 @@ class Scrape:
         return {key: value for key, value in self.rows(name, *labels, **where).items() if value}
 
     def value(self, name: str, **where: str) -> float | None:
-        """Return the only value there is; None where there is none."""
+        """Return the only value; None if there is none."""
         return self.rows(name, **where).get(())
 
     def families_of(self, **where: str) -> set[str]:
-        """Return the names of all that has a sample with these labels."""
+        """Return the names of all samples with these labels."""
         hints = [f'{name}="{value}"' for name, value in where.items()]
         candidates = (
             name
@@ -169,7 +169,7 @@ class Scrape:
         }
 
     def everything(self, prefix: str = "palette_vm_", *, without: str = "") -> set[str]:
-        """Return all lines of such samples but ages, which pass, and what has another word."""
+        """Return all lines of such samples, except ages, and those that contain a word."""
         return {
             line
             for name, lines in self.lines.items()
@@ -181,7 +181,7 @@ class Scrape:
 
 @dataclass(kw_only=True)
 class Given:
-    """The sections of a configuration, which a test may change for the next reload."""
+    """The sections of a configuration, which a test can change for the next reload."""
 
     url: str
     request_timeout: float
@@ -192,14 +192,14 @@ class Given:
         return _settings(self.url, self.request_timeout, self.palette, self.sections)
 
     def put(self, *, palette: Mapping[str, Any] | None = None, **sections: Any) -> None:
-        """Give other sections in the place of those of the same names."""
+        """Replace the sections of the same names."""
         self.palette = self.palette if palette is None else palette
         self.sections = {**self.sections, **sections}
 
 
 @dataclass(kw_only=True)
 class Running:
-    """An exporter that listens; its loops run inside ``loops`` only."""
+    """An exporter that listens; its loops run only inside ``loops``."""
 
     palette: PaletteServer
     clock: Clock
@@ -237,7 +237,7 @@ class Running:
             return Scrape.of(await response.text())
 
     async def reload(self, **sections: Any) -> Scrape:
-        """Put other sections into force, and scrape at once."""
+        """Apply other sections by a reload, and scrape at once."""
         self.given.put(**sections)
         async with self.session.post(f"{self.url}/-/reload") as response:
             assert (response.status, await response.text()) == (200, "reloaded\n")
@@ -249,7 +249,7 @@ class Running:
 
     @asynccontextmanager
     async def loops(self, *, settled: bool = True) -> AsyncIterator[None]:
-        """Run all loops; settled: wait for everybody's first turn."""
+        """Run all loops; settled: wait for the first refresh of each."""
         running = asyncio.create_task(self.whole.run())
         try:
             discovery = self.exporter.discovery is not None
@@ -268,9 +268,9 @@ class Running:
             assert running.cancelled()
 
     async def pass_time(self, seconds: float, *, hanging: int = 0) -> None:
-        """Advance the clock, with a stop wherever somebody wakes, until he sleeps again.
+        """Advance the clock, and at each time when a task wakes, wait until it sleeps again.
 
-        hanging: how many loops are not waited for.
+        hanging: the number of loops that are not waited for.
         """
         end = self.clock.monotonic() + seconds
         for _ in range(10_000):
@@ -286,7 +286,7 @@ class Running:
         await until(lambda: self.clock.sleeping >= len(self.exporter.tasks) - hanging)
 
     def asked(self, *endpoints: str) -> list[Request]:
-        """Return what the server was asked since ``forget``, of these endpoints if any."""
+        """Return the requests since ``forget``, of these endpoints if any are given."""
         return [each for each in self.palette.requests if each.endpoint in (endpoints or ALL)]
 
     def counted(self) -> Counter[str]:
@@ -312,9 +312,9 @@ async def exporting(
 ) -> AsyncIterator[Running]:
     """Run an exporter against a Palette that serves this world.
 
-    request_timeout: in seconds, shorter than settings would allow, for tests of what hangs.
+    request_timeout: in seconds; can be shorter than settings allow, for calls that hang.
     palette, and other sections by their names: as in the configuration file.
-    demo: of the PaletteServer; up: whether it is started.
+    demo: options of the PaletteServer; up: whether it is started.
     """
     clock = Clock()
     simulated = PaletteServer(
@@ -325,7 +325,7 @@ async def exporting(
         url = await simulated.start()
         if not up:
             await simulated.stop()
-        # What waits between attempts, and within a second, is tested where it is done.
+        # The waits between attempts, and within a second, have their own tests.
         stack.enter_context(stamina.set_testing(True, attempts=4, cap=True))
         logs = stack.enter_context(capture_logs())
         given = Given(
@@ -361,7 +361,7 @@ def _settings(
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for something that happens as soon as sockets and tasks get to it."""
+    """Wait for a condition that sockets and tasks bring about soon."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -369,7 +369,7 @@ async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 def meanwhile(act: Callable[[], object]) -> Fault:
-    """Let something happen while a call is being answered, honestly."""
+    """Run a function while a call is being answered, without a fault."""
 
     async def fault(exchange: Exchange) -> Answer:
         act()
@@ -379,7 +379,7 @@ def meanwhile(act: Callable[[], object]) -> Fault:
 
 
 def tenant() -> World:
-    """Two clusters in projects of their own, without machines."""
+    """Return two clusters in different projects, without machines."""
     world = World.empty(now=NOW)
     world.add_cluster(EAST, "prod-east", EAST_PROJECT)
     world.add_cluster(WEST, "prod-west", WEST_PROJECT, "maas")
@@ -394,7 +394,7 @@ def put(
     namespace: str = "vms",
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """Put a machine with good snapshots, the later named the younger by an hour."""
+    """Put a machine with good snapshots, one an hour, the oldest first."""
     document = vm_document(name=vm, namespace=namespace)
     document["metadata"]["labels"] = dict(labels or {})
     world.put_vm(cluster, document)

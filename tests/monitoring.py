@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager as processes on loopback, and what they answer."""
+"""Prometheus and Alertmanager as processes on loopback, and their APIs."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ Configuration = Mapping[str, Any]
 async def prometheus(
     directory: Path, config: Configuration, *flags: str, port: int = 0
 ) -> AsyncIterator[str]:
-    """Run a Prometheus, and yield its URL as soon as it answers; port: 0 is any that is free."""
+    """Run a Prometheus, and yield its URL once it answers; port: 0 is any free port."""
     path = binary("prometheus")
     ours = (f"--storage.tsdb.path={directory / 'prometheus'}", "--web.enable-lifecycle")
     async with _serving(
@@ -35,7 +35,7 @@ async def prometheus_with_rules(
 ) -> str:
     """Run a Prometheus until the end of the stack; its rules begin when all targets are up.
 
-    It takes seconds until its first scrape, however short the times in its configuration are.
+    Its first scrape takes seconds, for any times in its configuration.
     """
     url = await stack.enter_async_context(
         prometheus(directory, {**config, "rule_files": []}, *flags)
@@ -49,7 +49,7 @@ async def prometheus_with_rules(
 
 @asynccontextmanager
 async def alertmanager(directory: Path, config: Configuration, port: int = 0) -> AsyncIterator[str]:
-    """Run an Alertmanager that nobody else finds, and yield its URL as soon as it answers."""
+    """Run a single Alertmanager, and yield its URL once it answers."""
     path = binary("alertmanager", "prometheus-alertmanager")
     flags = (f"--storage.path={directory / 'alertmanager'}", "--cluster.listen-address=")
     async with _serving(
@@ -105,7 +105,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def query(prometheus_url: str, expression: str) -> list[dict[str, Any]]:
-    """Return the samples that an expression gives now."""
+    """Return the current samples of an expression."""
     status, text = await get(f"{prometheus_url}/api/v1/query?{urlencode({'query': expression})}")
     assert status == 200, text
     result: list[dict[str, Any]] = json.loads(text)["data"]["result"]

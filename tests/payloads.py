@@ -17,5 +17,5 @@ SNAPSHOTS: dict[str, dict[str, Any]] = {
 
 
 def payload(name: str) -> Any:
-    """Return one document, free to be changed."""
+    """Return a copy of one document."""
     return deepcopy(SNAPSHOTS.get(name)) or json.loads((FOLDER / f"{name}.json").read_text())

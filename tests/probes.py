@@ -1,4 +1,4 @@
-"""Asking for a probe as Prometheus does."""
+"""Requests of probes, in Prometheus' form."""
 
 import gzip
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ async def probe(
     method: str = "GET",
     **headers: str,
 ) -> Answered:
-    """Ask once, over a connection of its own; seconds: the scrape's timeout."""
+    """Send one probe over its own connection; seconds: the scrape's timeout."""
     text = query if isinstance(query, str) else urlencode(query)
     where = URL(f"{url}/probe?{text}", encoded=True)
     limits = aiohttp.ClientTimeout(total=20)
@@ -63,7 +63,7 @@ async def probe(
 
 
 class Blocker:
-    """A fault that holds calls back until it is opened, and answers them honestly then."""
+    """A fault that delays calls until it is opened, and then sends the right answers."""
 
     def __init__(self, opened: "Event") -> None:
         self.opened = opened

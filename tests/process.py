@@ -1,4 +1,4 @@
-"""The exporter as users run it: a process of its own, asked over HTTP and ended by signals."""
+"""The exporter as a process, queried over HTTP and ended by signals."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 async def eventually(check: Callable[[], Awaitable[T]], *, within: float = 15.0) -> T:
-    """Return what check gives once it is truthy; fails after so many seconds."""
+    """Return the first truthy result of check; fails after a number of seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while not (found := await check()):
@@ -42,7 +42,7 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within: float = 15.0)
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without anything that the exporter would read, and with extra."""
+    """Return the environment without the exporter's variables, and with extra."""
     ours = ("PALETTE_EXPORTER_", "SPECTROCLOUD_", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, **extra}
@@ -54,7 +54,7 @@ def finished(
     environ: Mapping[str, str] | None = None,
     within: float = 30.0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end; fails where that takes more seconds."""
+    """Run the command to its end; fails if that takes more seconds."""
     return subprocess.run(
         [*command, *arguments],
         cwd=ROOT,
@@ -69,7 +69,7 @@ def finished(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A process that runs; stdout and stderr: the files that these go to."""
+    """A running process; stdout and stderr: the files of its output."""
 
     process: asyncio.subprocess.Process
     stdout: Path
@@ -77,12 +77,12 @@ class Running:
 
     @property
     def log(self) -> list[dict[str, str]]:
-        """The log lines so far, which are logfmt, by key."""
+        """Return the log lines so far, which are logfmt, by key."""
         whole, _, _ = self.stderr.read_text().rpartition("\n")
         return [logfmt(line) for line in whole.split("\n") if line]
 
     def logged(self, msg: str) -> list[dict[str, str]]:
-        """The log lines with this message."""
+        """Return the log lines with this message."""
         return [line for line in self.log if line["msg"] == msg]
 
     async def line(self, msg: str, *, within: float = 15.0) -> dict[str, str]:
@@ -99,7 +99,7 @@ class Running:
         return f"http://{(await self.line('starting'))['listen']}"
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it by a signal and return its exit code; fails where that takes too long."""
+        """End it by a signal and return its exit code; fails if that takes too long."""
         self.process.send_signal(number)
         return await asyncio.wait_for(self.process.wait(), STOPS_WITHIN)
 
@@ -111,7 +111,7 @@ async def running(
     command: Sequence[str] = MODULE,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Running]:
-    """Start a process, and leave none behind; directory: for what it prints."""
+    """Start a process, and end it with the block; directory: for its output."""
     stdout, stderr = directory / "stdout.txt", directory / "stderr.txt"
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = await asyncio.create_subprocess_exec(
@@ -137,7 +137,7 @@ _PAIR = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)')
 
 
 def logfmt(line: str) -> dict[str, str]:
-    """Read a line in logfmt, quoted as Go and JSON quote; anything else fails."""
+    """Parse a line of logfmt, with quotes as in Go and JSON; fails for anything else."""
     pairs: dict[str, str] = {}
     position = 0
     while position < len(line):
@@ -169,12 +169,12 @@ async def scrape(url: str) -> str:
 
 
 async def ready(url: str) -> bool:
-    """Tell whether every first refresh has ended."""
+    """Return whether every first refresh has ended."""
     return (await get(f"{url}/-/ready"))[0] == 200
 
 
 def series(text: str) -> Series:
-    """Return the series of a text; fails where one stands twice."""
+    """Return the series of a text; fails if one is repeated."""
     parse: Callable[[str], Any] = text_string_to_metric_families
     found: Series = {}
     for family in parse(text):

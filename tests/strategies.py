@@ -1,4 +1,4 @@
-"""Values of any shape, for property tests."""
+"""Arbitrary values for property tests."""
 
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from exporter.snapshot import (
 )
 from exporter.volumes import DATA_KINDS, Volume
 
-# Any text that UTF-8 can hold; what a name may not be is Kubernetes' business, not ours.
+# Any text that UTF-8 can encode; Kubernetes restricts names, the exporter does not.
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 names = texts.filter(bool)
 times = st.none() | st.floats(31_536_000, 4e9) | st.integers(31_536_000, 4_000_000_000).map(float)

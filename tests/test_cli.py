@@ -1,4 +1,4 @@
-"""The command from outside: what it prints, how it exits, and that it keeps secrets."""
+"""The command as a process: its output, its exit codes, and no secrets in either."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ LISTEN = "--web.listen-address=127.0.0.1:0"
 
 
 def config(directory: Path, url: str = "http://127.0.0.1:9", **more: Any) -> str:
-    """Write a configuration file that is good but for more, and return the flag for it."""
+    """Write a valid configuration file with ``more`` in it, and return the flag for it."""
     key = directory / "key"
     key.touch(mode=0o600)
     key.write_text(f"{API_KEY}\n")
@@ -206,7 +206,7 @@ async def test_a_busy_port_is_a_clear_error(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def served(tmp_path: Path) -> AsyncIterator[tuple[PaletteServer, str]]:
-    """A Palette, and the flag for a configuration that watches one snapshot of it."""
+    """A Palette, and the flag for a configuration that watches one of its snapshots."""
     async with PaletteServer(world(), limits=None) as palette:
         yield palette, config(tmp_path, palette.url, refresh={"interval": "1s"})
 
@@ -247,7 +247,7 @@ async def test_a_signal_ends_it_while_palette_hangs(number: signal.Signals, tmp_
 
 
 async def test_a_signal_ends_it_at_any_moment_of_its_start(tmp_path: Path) -> None:
-    """Once it has said a word; before that, a signal is the interpreter's own affair."""
+    """After its first line of log; before that, the interpreter handles signals."""
     async with running("--demo", LISTEN, directory=tmp_path, command=MODULE) as exporter:
         await exporter.line("starting")
         assert await exporter.stop() == 0
@@ -260,7 +260,7 @@ async def test_an_answer_in_flight_is_finished(tmp_path: Path) -> None:
     ):
         url = await exporter.url()
         await eventually(lambda: ready(url))
-        # A connection that is kept open and asks for nothing must not hold the end up.
+        # An open connection without a request must not delay the end.
         host, _, port = url.removeprefix("http://").partition(":")
         _, idle = await asyncio.open_connection(host, int(port))
         scrapes = [asyncio.create_task(scrape(url)) for _ in range(10)]
@@ -305,7 +305,7 @@ async def test_an_api_that_is_down_at_the_start_is_logged_once_and_waited_for(
 
 
 async def rounds(url: str) -> float:
-    """How many refreshes have failed so far."""
+    """Return how many refreshes have failed so far."""
     name = "palette_exporter_refresh_failures_total"
     return sum(each for (family, _), each in series(await scrape(url)).items() if family == name)
 
@@ -362,7 +362,7 @@ async def test_log_lines_parse_whatever_palette_calls_its_things(
 
 
 async def test_what_is_no_http_leaves_no_trace(tmp_path: Path) -> None:
-    """A header that is too long may well be a secret of the one who sent it."""
+    """A header that is too long could be a secret of the client."""
     requests = (
         f"GET /metrics HTTP/1.1\r\nAuthorization: {CANARY * 1000}\r\n\r\n",
         f"GET /{CANARY * 1000} HTTP/1.1\r\n\r\n",
@@ -384,13 +384,13 @@ async def test_what_is_no_http_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def command_line(pid: int) -> bytes:
-    """Return what others see of a process's arguments; nothing if the system hides them."""
+    """Return the arguments of a process that others can see; nothing if the system hides them."""
     path = Path(f"/proc/{pid}/cmdline")
     return path.read_bytes() if path.exists() else b""
 
 
 async def test_a_key_is_sent_to_palette_only(tmp_path: Path) -> None:
-    """Refused by Palette, which repeats it in its answer: not logged, shown, or in the metrics."""
+    """Palette refuses the key and repeats it: it is not in the log, the pages or the metrics."""
     (tmp_path / "key").write_text(CANARY)
     async with PaletteServer(world(), api_keys=[CANARY], limits=None) as palette:
         flag = config(tmp_path, palette.url, refresh={"interval": "1s"})

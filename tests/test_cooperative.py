@@ -1,4 +1,4 @@
-"""Other tasks run between the time slices of long work, however much of it there is."""
+"""Other tasks run between the time slices of long work of any amount."""
 
 import asyncio
 import time
@@ -52,5 +52,5 @@ async def test_the_caller_gets_what_the_steps_return_and_raise() -> None:
     slices = TimeSlices()
     with pytest.raises(LookupError, match="lost"):
         await slices.run(failing())
-    # The one that failed does not block the next.
+    # A failed one does not block the next.
     assert await slices.run(succeeding()) == "found"

@@ -1,4 +1,4 @@
-"""The exporter as a process that watches a changing fleet, as a new user sees it."""
+"""The exporter as a process that watches a changing fleet, as for a new user."""
 
 import json
 import re
@@ -35,12 +35,12 @@ from tests.web.running import target
 LISTEN = "--web.listen-address=127.0.0.1:0"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 PACE = 20.0
-"""How many times faster than usual the fleet lives that the configured targets watch."""
+"""How many times faster than usual the fleet of the configured targets changes."""
 
 
 @asynccontextmanager
 async def demo(tmp_path: Path) -> AsyncIterator[tuple[Running, str]]:
-    """The built-in demo, with nothing given to it."""
+    """The built-in demo, without configuration."""
     flags = ("--demo", LISTEN, "--refresh.interval=1s", "--discovery.interval=1s")
     async with running(*flags, directory=tmp_path, command=SCRIPT) as exporter:
         yield exporter, await exporter.url()
@@ -48,7 +48,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[tuple[Running, str]]:
 
 @asynccontextmanager
 async def configured(tmp_path: Path) -> AsyncIterator[tuple[Running, str]]:
-    """A file that names every snapshot of a fleet, read over HTTP from a server of its own."""
+    """A file that names every snapshot of a fleet, served over HTTP."""
     started = time.time()
     world = World(now=started, pace=PACE)
     targets = [
@@ -85,7 +85,7 @@ async def watched(
 
 
 def of_snapshots(found: Series) -> Series:
-    """Return the series of snapshots but for their age, which changes with time."""
+    """Return the series of snapshots without their age, which changes with time."""
     return {
         key: value
         for key, value in found.items()
@@ -94,7 +94,7 @@ def of_snapshots(found: Series) -> Series:
 
 
 async def test_a_changing_fleet_is_reported_correctly(watched: tuple[Running, str]) -> None:
-    """One start for all that is to be seen of it."""
+    """One start for all assertions."""
     exporter, url = watched
     text = await scrape(url)
     found = series(text)
@@ -103,7 +103,7 @@ async def test_a_changing_fleet_is_reported_correctly(watched: tuple[Running, st
     await both_formats_agree(url)
 
     async def changed() -> bool:
-        """Whether snapshots have come or gone, or turned from one state to another."""
+        """Return whether snapshots were added or removed, or changed their state."""
         return of_snapshots(series(await scrape(url))) != of_snapshots(found)
 
     await eventually(changed)
@@ -134,7 +134,7 @@ def reports_enough(found: Series) -> None:
 
 
 def names_the_field(text: str) -> None:
-    """Every family has one header, and a snapshot's names the field that it comes from."""
+    """Every family has one header, and a family of snapshots names its source."""
     helps = dict(re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE))
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert text.count("# HELP ") == len(helps) == len(kinds)
@@ -151,7 +151,7 @@ async def both_formats_agree(url: str) -> None:
     samples = [sample for family in parse(text) for sample in family.samples]
     keys = [(sample.name, frozenset(sample.labels.items())) for sample in samples]
     assert len(keys) == len(set(keys))
-    # Between the two answers there may have been a refresh, which changes little.
+    # A refresh between the two answers can change a little.
     assert len(plain.keys() & set(keys)) > 0.9 * len(plain)
 
 

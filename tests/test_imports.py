@@ -9,7 +9,7 @@ import exporter
 PACKAGE = Path(exporter.__file__).parent
 
 SMALL = {"clock", "cooperative", "duration", "single_flight", "volumes", "wording"}
-"""Modules of one concept each, which import nothing of ours and are open to all but demo."""
+"""Modules of one concept each: they import no other module, and all except demo can import them."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": set(),
     "demo": set(),
 }
-"""A package or module at the top -> which others, in addition to the small ones, it can import."""
+"""A top-level package or module -> the others that it can import in addition to the small ones."""
 
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
@@ -40,7 +40,7 @@ MODULES = {
 
 
 def imported(path: Path) -> set[str]:
-    """Return the modules of ours that a file imports, without the package's name."""
+    """Return the exporter's modules that a file imports, without the package's name."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -53,7 +53,7 @@ def imported(path: Path) -> set[str]:
 
 
 def _module(name: str) -> str:
-    """Return the module that a dotted name is, or is in; "" for the package itself."""
+    """Return the module of a dotted name; "" for the package itself."""
     while name and name not in MODULES:
         name = name.rpartition(".")[0]
     return name
@@ -67,7 +67,7 @@ def top(name: str) -> str:
 
 
 def used() -> dict[str, set[str]]:
-    """Return what each package or module at the top imports of the others."""
+    """Return the imports between top-level packages and modules."""
     uses: dict[str, set[str]] = {name: set() for name in (*MAY_IMPORT, *SMALL)}
     for name, modules in IMPORTS.items():
         uses[top(name)] |= {top(module) for module in modules} - {top(name)}

@@ -1,7 +1,7 @@
-"""Nothing says that all is well while it is not known: each surface, in each state, for real.
+"""No output reports safety that is not known: each output, in each state of Palette.
 
-The exporter, the report, Prometheus with the shipped rules and the simulated Palette are processes
-or servers of their own. Only the times of the rules are shortened, so that an hour is 24 s.
+The exporter, the report, Prometheus with the shipped rules and the simulated Palette are real
+processes or servers. Only the times of the rules are shortened, so that an hour is 24 s.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ EAST, WEST = "6540a1b2c3d4e5f600000001", "6540a1b2c3d4e5f600000002"
 PROJECTS = {EAST: "65f0c0ffee00000000000001", WEST: "65f0c0ffee00000000000002"}
 VMS = frozenset({(uid, f"db-0{number}") for uid in PROJECTS for number in range(1, 4)})
 PATIENCE = 120.0
-"""Seconds that a state may take to show on a busy machine."""
+"""Timeout in seconds until a state is visible on a busy machine."""
 
 DEADLINE = "palette_vm_snapshot_objective_deadline_timestamp_seconds"
 
@@ -97,9 +97,9 @@ async def _unreadable_times(palette: PaletteServer) -> None:
 class State:
     """A state of Palette.
 
-    `spoil` brings it about: before the exporter starts, or `later`, once everything was well.
-    `protected`: the virtual machines that are still known to be protected.
-    `alerts`: those of which one fires; `severity`: the worst that fires.
+    `spoil` creates it: before the exporter starts, or `later`, after everything was well.
+    `protected`: the VMs that are still known to be protected.
+    `alerts`: one of them fires; `severity`: the worst that fires.
     """
 
     spoil: Callable[[PaletteServer], Awaitable[None]]
@@ -136,7 +136,7 @@ STATES: dict[str, State] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Surfaces:
-    """What is seen at one moment: metrics, page, JSON, alerts; and how the report ends."""
+    """All outputs at one moment: metrics, page, JSON, alerts, and the exit code of the report."""
 
     protected: frozenset[tuple[str, str]]
     headline: str
@@ -146,7 +146,7 @@ class Surfaces:
 
 
 def protected_by_metrics(text: str) -> frozenset[tuple[str, str]]:
-    """Return the virtual machines that meet their objective, by the query of the README."""
+    """Return the VMs that meet their objective, by the query of the README."""
     found, now = series(text), time.time()
     return frozenset(
         (labels["cluster_uid"], labels["vm"])
@@ -170,7 +170,7 @@ def settings(palette: PaletteServer, directory: Path) -> Path:
 
 
 async def seen(url: str, prometheus: str, config: Path) -> Surfaces:
-    """Look at everything."""
+    """Collect all outputs."""
     page_status, page = await get(f"{url}/")
     json_status, status = await get(f"{url}/api/v1/status")
     assert (page_status, json_status) == (200, 200)
@@ -213,7 +213,7 @@ def assert_not_well(found: Surfaces, state: State) -> None:
 
 
 async def watch(state: State, directory: Path) -> None:
-    """Bring a state about, wait for its alert, and look at everything."""
+    """Create a state, wait for its alert, and collect all outputs."""
     async with AsyncExitStack() as stack:
         palette = await stack.enter_async_context(PaletteServer(fleet(time.time()), limits=None))
         config = settings(palette, directory)
@@ -243,20 +243,20 @@ async def watch(state: State, directory: Path) -> None:
 
 
 def hurry_seconds(rules: Path) -> None:
-    """Shorten the times that the rules of clusters write as numbers of seconds."""
+    """Shorten the times that are numbers of seconds in the rules of clusters."""
     shorter = {"3600": "24", "600": "4"}
     text = re.sub(r"(?<=[ >])(3600|600)\b", lambda found: shorter[found[1]], rules.read_text())
     rules.write_text(text)
 
 
 async def seen_for(prometheus: str, *, seconds: int) -> None:
-    """Wait until Prometheus has seen the fleet for some seconds."""
+    """Wait until Prometheus has scraped the fleet for some seconds."""
     expression = f"min(count_over_time(palette_cluster_up[{2 * seconds}s])) >= {seconds}"
     await eventually(lambda: query(prometheus, expression), within=PATIENCE)
 
 
 async def test_nothing_says_that_all_is_well_while_it_is_not_known(tmp_path: Path) -> None:
-    """Several states at once, as each takes as long as its alert."""
+    """Several states at the same time, because each takes as long as its alert."""
     binary("prometheus")
     room = asyncio.Semaphore(7)
 

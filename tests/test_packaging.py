@@ -1,4 +1,4 @@
-"""What is installed, built and shipped, as far as it can be checked without a network."""
+"""The package, the locks and the image, as far as they can be checked without a network."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ def name_of(requirement: str) -> str:
 
 
 def pins(lock: Path) -> dict[str, str]:
-    """Name of each package -> all that is said of it, its lines joined."""
+    """Return the name of each package -> its lines in the lock, joined."""
     text = re.sub(r"\s*\\\n\s*", " ", lock.read_text())
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return {name_of(line): line for line in lines}
@@ -36,7 +36,7 @@ def test_there_is_a_lock_to_run_to_build_and_to_develop() -> None:
 
 
 def test_the_locks_have_hashes_for_both_architectures() -> None:
-    """A wheel of compiled code per architecture and Python: more hashes than a pure one has."""
+    """Compiled code has a wheel for each architecture and Python, so it has more hashes."""
     for name in ("aiohttp", "pydantic-core", "uvloop", "isal", "bcrypt", "msgspec"):
         assert pins(ROOT / "requirements.lock")[name].count("--hash=") > 20, name
 
@@ -101,7 +101,7 @@ def test_the_wheel_holds_the_package_its_types_and_no_tests(tmp_path: Path) -> N
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Return what the Dockerfile says, instruction by instruction."""
+    """Return the instructions of the Dockerfile."""
     text = re.sub(r"\s*\\\n\s*", " ", (ROOT / "Dockerfile").read_text())
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     pairs = (line.partition(" ") for line in lines)

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the real exporter and is asked by its HTTP API."""
+"""A real Prometheus scrapes the real exporter and is queried over its HTTP API."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def identity(labels: dict[str, str]) -> dict[str, str]:
 
 
 async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> None:
-    # Looked for first: a test that is skipped starts nothing.
+    # First, because a test that is skipped must start nothing.
     binary("prometheus")
     world = World.empty()
     world.add_cluster(CLUSTER, NAME, PROJECT)
@@ -50,7 +50,7 @@ async def test_prometheus_knows_which_snapshots_are_ready(tmp_path: Path) -> Non
         tree = {
             "palette": {"url": palette.url, "api_key": API_KEY},
             "refresh": {"interval": "1s"},
-            # Targets refuse such a name, so that they cover it by its cluster.
+            # Targets refuse such a name, so its cluster is the target.
             "targets": [whole, target(documents[1], CLUSTER)],
         }
         config = tmp_path / "config.yaml"

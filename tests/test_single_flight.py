@@ -1,4 +1,4 @@
-"""One search for all who ask the same at the same time."""
+"""Identical concurrent calls share one result."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ Ours = SingleFlight[str, int]
 
 
 class Search:
-    """The function that finds an answer; it waits until a test ends it."""
+    """The shared function; it waits until a test ends it."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -25,7 +25,7 @@ class Search:
 
 
 async def turns() -> None:
-    """Let everybody come to a stop."""
+    """Let all tasks run until they wait."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -75,7 +75,7 @@ async def test_the_last_one_who_leaves_ends_the_search() -> None:
             asker.cancel()
         await turns()
         assert search.cancelled == 1
-        # Who comes now does not get the search that is being given up.
+        # A new call does not join the call that is being cancelled.
         assert await flights.do("same", again) == 7
 
 

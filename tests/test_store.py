@@ -1,4 +1,4 @@
-"""States are swapped whole, and what is kept too long is in no view."""
+"""States are swapped as a whole, and expired ones are in no view."""
 
 from collections.abc import Generator
 from dataclasses import replace

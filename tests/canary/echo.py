@@ -1,4 +1,4 @@
-"""A server that misbehaves, and repeats the credential it was given wherever it can."""
+"""A faulty server that repeats the credential it received in every place it can."""
 
 import asyncio
 import base64
@@ -13,10 +13,10 @@ from functools import partial
 from tests.canary.forms import TOKEN, disguises
 
 Behaviour = Callable[[str], bytes]
-"""From the credential to what is sent for it, from the status line on."""
+"""The credential -> the bytes of the answer, from the status line on."""
 
 HANG = b"hang"
-"""Stands for no answer at all."""
+"""No answer at all."""
 
 
 def answer(secret: str, status: int, body: str, **headers: str) -> bytes:
@@ -65,7 +65,7 @@ DOCUMENTS: dict[str, Behaviour] = {
     ),
     "conditions": partial(good, snapshot(conditions=[{"reason": "SECRET", "message": "SECRET"}])),
 }
-"""Documents in which the credential stands as a value of what they describe."""
+"""Documents that have the credential as a value."""
 
 BEHAVIOURS: dict[str, Behaviour] = {
     **DOCUMENTS,
@@ -110,9 +110,9 @@ BEHAVIOURS: dict[str, Behaviour] = {
 
 @dataclass(kw_only=True)
 class Echo:
-    """Where it listens, and how many requests it got.
+    """The server's address, and its number of requests.
 
-    log_in: whether it gives out tokens; behaviours: by the uids of the clusters there are.
+    log_in: whether it issues tokens; behaviours: by cluster uid.
     """
 
     url: str = ""
@@ -152,7 +152,7 @@ class Echo:
 
 
 def _credential(head: str, body: bytes) -> str:
-    """Return what came as a credential; of a proxy's, the password."""
+    """Return the credential of a request; for a proxy, its password."""
     proxy = re.search(r"(?i)\nproxy-authorization: basic (\S+)", head)
     if proxy:
         return base64.b64decode(proxy[1]).decode().partition(":")[2]
@@ -172,7 +172,7 @@ def _clusters(uids: Iterable[str], secret: str) -> str:
 async def echoing(
     *, tls: ssl.SSLContext | None = None, log_in: bool = True, without: Iterable[str] = ()
 ) -> AsyncIterator[Echo]:
-    """Run the server on a free port; without: behaviours that it does not show."""
+    """Run the server on a free port; without: behaviours that are left out."""
     shown = {uid: each for uid, each in BEHAVIOURS.items() if uid not in without}
     echo = Echo(log_in=log_in, behaviours=shown)
     server = await asyncio.start_server(echo.serve, "127.0.0.1", 0, ssl=tls)

@@ -1,4 +1,4 @@
-"""Credentials that are looked for afterwards, in every form in which they could leak."""
+"""Credentials to search for in all output, in every form in which they could leak."""
 
 import base64
 import html
@@ -13,16 +13,16 @@ PASSWORD = 'Wd5rJ8nT ü"€/s%G6xF1'
 TOKEN = "eyJUb2tlbiI.Vk3xQ9sM+/=b7Hz2"
 PROXY_PASSWORD = 'Pb6yR4tC@/z"9kDq1'
 OWN_PASSWORD = "Hn2cV8wE/5jXo7%Ls"
-"""What a client of the exporter's own sends."""
+"""The credential of a client of the exporter."""
 
 SECRETS = (KEY, PASSWORD, TOKEN, PROXY_PASSWORD, OWN_PASSWORD)
 
 WINDOW = 8
-"""Characters in a row that are too many to be shown."""
+"""Number of consecutive characters that must not be shown."""
 
 
 def leaks(text: str | bytes) -> set[str]:
-    """Return the pieces of secrets, in any form, that are in a text."""
+    """Return the pieces of secrets, in any form, that a text contains."""
     shown = (text if isinstance(text, str) else text.decode(errors="replace")).casefold()
     return {window for secret in SECRETS for window in _windows(secret) if window in shown}
 
@@ -43,11 +43,11 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     for shift, foreign in enumerate((0, 2, 3)):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            # The edges depend on what is next to the secret.
+            # The first and last characters depend on the text next to the secret.
             yield encode(b"\0" * shift + raw).decode()[foreign:-4]
 
 
 def disguises(secret: str) -> tuple[str, ...]:
-    """Return forms that fit where an API repeats an identifier, such as an error's code."""
+    """Return forms that fit into an identifier that an API repeats, such as an error's code."""
     plain = re.sub("[^A-Za-z0-9]", "", secret)
     return (secret, plain[:WINDOW], f"Bad{secret[:WINDOW]}")

@@ -1,6 +1,6 @@
 """Starts the exporter with a fault in it: python launcher.py FAULT ROUTES [flags of the exporter].
 
-FAULT is a key of FAULTS; what fails says all it can about every object of the exporter's. ROUTES
+FAULT is a key of FAULTS; the fault reports everything about every object of the exporter. ROUTES
 is a file for the paths that the exporter answers, one a line.
 """
 
@@ -18,18 +18,18 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.refresh.reader import ClusterReader
 
 MODULES = ("exporter.", "pydantic", "functools")
-"""Modules whose objects are reported: ours, and those that show what ours hold."""
+"""Modules whose objects are reported: the exporter's, and those that show their content."""
 
 
 def told() -> str:
-    """Return what repr and str say of every object of these modules."""
+    """Return repr and str of every object of these modules."""
     shown: set[str] = set()
-    # What was frozen is not among the objects that the collector knows.
+    # The collector does not list frozen objects.
     gc.unfreeze()
     for each in gc.get_objects():
-        # A class whose __module__ is a descriptor is none of ours.
+        # A class whose __module__ is a descriptor is not one of the exporter's.
         if str(type(each).__module__).startswith(MODULES):
-            # The repr of a library's object that it holds may fail; that shows nothing either.
+            # The repr of a library's object can fail, which shows nothing either.
             with suppress(Exception):
                 shown |= {repr(each), str(each)}
     return "\n".join(sorted(shown))
@@ -40,17 +40,17 @@ TELLING = iter([told])
 
 
 def failing(*args: Any, **kwargs: Any) -> Any:
-    """Stand in for what fails."""
+    """Replace a function by one that reports the objects and fails."""
     raise RuntimeError(next(TELLING, str)())
 
 
 def break_answers() -> None:
-    """Let every scrape fail."""
+    """Make every scrape fail."""
     Telemetry.text = failing  # type: ignore[method-assign]
 
 
 def break_refreshes() -> None:
-    """Let every refresh fail by a bug."""
+    """Make every refresh fail with a bug."""
     ClusterReader.read = failing  # type: ignore[method-assign]
 
 
@@ -62,7 +62,7 @@ FAULTS: dict[str, Callable[[], None]] = {
 
 
 def note_routes(path: Path) -> None:
-    """Let the application write down what it answers."""
+    """Make the application write its routes to a file."""
     freeze = web.Application.freeze
 
     def noting(self: web.Application) -> None:

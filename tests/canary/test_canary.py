@@ -1,4 +1,4 @@
-"""A credential is put in and looked for in all that comes out of a real process."""
+"""A real process gets credentials, and all of its output is searched for them."""
 
 import asyncio
 import base64
@@ -27,7 +27,7 @@ OPENMETRICS = "application/openmetrics-text"
 BASIC = base64.b64encode(f"someone:{OWN_PASSWORD}".encode()).decode()
 
 KNOCKS = {"": None, "wrong": base64.b64encode(f"x:{OWN_PASSWORD}".encode()).decode()}
-"""Ways to come without the right password."""
+"""Requests without the right password."""
 
 Tree = dict[str, object]
 
@@ -49,7 +49,7 @@ def by_login(directory: Path) -> Tree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A running exporter, and every text that came out of it so far, by where."""
+    """A running exporter, and all of its output so far, by source."""
 
     process: Running
     url: str
@@ -57,7 +57,7 @@ class Subject:
     texts: dict[str, str]
 
     def check(self) -> None:
-        """Fail if a piece of a secret is in a text, and name only the text."""
+        """Fail if a text contains a piece of a secret, and name only the text."""
         self.texts["stdout"] = self.process.stdout.read_text()
         self.texts["stderr"] = self.process.stderr.read_text()
         found = {where: leaks(text) for where, text in self.texts.items()}
@@ -73,7 +73,7 @@ async def exporting(
     environ: Mapping[str, str] | None = None,
     python: tuple[str, ...] = (sys.executable,),
 ) -> AsyncIterator[Subject]:
-    """Run an exporter at debug level that watches every cluster it finds, once a second."""
+    """Run an exporter at debug level that reads every discovered cluster once a second."""
     tree = {
         "palette": {"timeout": "1s", "requests_per_second": 5000, "burst": 5000, **palette},
         "refresh": {"interval": "1s", "stale_after": "2s"},
@@ -103,7 +103,7 @@ def texts_of(process: Running) -> dict[str, str]:
 
 
 async def address(process: Running) -> str:
-    """Return the URL that it says it listens on, in either form of the log."""
+    """Return the URL that it listens on, from either format of the log."""
 
     async def said() -> str:
         lines = process.stderr.read_text().splitlines()
@@ -117,7 +117,7 @@ async def address(process: Running) -> str:
 
 
 async def visit(subject: Subject, clusters: Iterable[str]) -> None:
-    """Ask for every path there is, and some there are not, in every way, and keep the answers."""
+    """Request every path, and some that do not exist, with every method; keep the answers."""
     sent = {"Authorization": f"Basic {BASIC}", "Cookie": f"a={BASIC}"}
     paths = [*subject.routes, "/no/such/path", "/-/nothing", "/metrics/", "/probe?vm=x"]
     queries = [f"cluster_uid={uid}&namespace=n&vm=v" for uid in clusters]
@@ -145,12 +145,12 @@ async def visit(subject: Subject, clusters: Iterable[str]) -> None:
 
 
 async def settled(url: str) -> bool:
-    """Tell whether every first refresh has ended, to one who knows the password."""
+    """Return whether every first refresh has ended; sends the password."""
     return (await get(f"{url}/-/ready", Authorization=f"Basic {BASIC}"))[0] == 200
 
 
 async def whole_life(subject: Subject, clusters: Iterable[str] = ("status-403", "hang")) -> None:
-    """Let it read everything, look everywhere, end it, and look through all that came out.
+    """Let it read everything, request every path, end it, and search all output.
 
     clusters: the uids of those that are probed.
     """
@@ -162,7 +162,7 @@ async def whole_life(subject: Subject, clusters: Iterable[str] = ("status-403", 
 
 
 async def visit_badly(url: str) -> None:
-    """Send requests that are no HTTP, with a credential in them; the answer goes to its owner."""
+    """Send requests that are not HTTP, with a credential in them."""
     host, _, port = url.removeprefix("http://").partition(":")
     for line in ("Bad Header", f"Content-Length: {OWN_PASSWORD}", f"\0{OWN_PASSWORD}: x"):
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -186,7 +186,7 @@ async def test_no_misbehaviour_of_palette_brings_out_the_credential(
         palette = {**credential(tmp_path), "url": echo.url}
         flags = (f"--log.format={log_format}",)
         async with exporting(tmp_path, palette, *flags, python=python) as subject:
-            # Development mode logs more, and takes its time for it.
+            # Development mode logs more and is slower.
             await whole_life(subject, tuple(BEHAVIOURS)[:: 1 if python != DEV[:3] else 6])
         assert echo.requests > 2 * len(BEHAVIOURS)
 
@@ -253,14 +253,14 @@ def ssl_context(certificate: trustme.LeafCert) -> "ssl.SSLContext":
 
 
 async def test_an_answer_that_fails_shows_no_secret_in_page_and_traceback(tmp_path: Path) -> None:
-    # The values of documents are no secrets to the objects that hold them.
+    # The objects that hold documents may show their values.
     async with echoing(without=DOCUMENTS) as echo:
         palette = {**by_login(tmp_path), "url": echo.url}
         async with exporting(tmp_path, palette, fault="answers") as subject:
             await whole_life(subject)
             assert subject.texts["GET /metrics */*"].startswith("500 ")
             assert "Traceback" in subject.texts["stderr"]
-            # The exceptions contained the objects that hold the secrets.
+            # The exceptions contained the objects with the secrets.
             assert "Transport object" in subject.texts["stderr"]
             assert "Settings(" in subject.texts["stderr"]
 

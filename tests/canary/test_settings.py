@@ -1,4 +1,4 @@
-"""A credential at the wrong place of the configuration is not repeated by the complaint."""
+"""An error about a credential in the wrong place of the configuration does not repeat it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ SHAPES: dict[str, Callable[[], Any]] = {
 
 
 def at(place: tuple[str, ...], value: object) -> dict[str, Any]:
-    """Return a configuration that would be good without that value in it."""
+    """Return a configuration that is valid without this value."""
     tree: dict[str, Any] = {"palette": {"api_key": "k"}, "discovery": {"enabled": True}}
     section = tree
     for name in place[:-1]:
@@ -42,7 +42,7 @@ def test_no_complaint_repeats_what_is_at_a_wrong_place(
         said = capsys.readouterr()
         assert code in (0, 2), leaf
         assert not leaks(said.err), leaf
-        # A good value is shown, unless it is a secret.
+        # A valid value is shown, unless it is a secret.
         assert code == 0 or not said.out, leaf
         assert not (leaf.is_secret and leaks(said.out)), leaf
 

@@ -1,4 +1,4 @@
-"""`--config.check.live` as users run it: a simulated Palette lets it in, or does not."""
+"""`--config.check.live` as a process, with a simulated Palette that accepts or refuses it."""
 
 import asyncio
 import re
@@ -39,21 +39,21 @@ CANARY = "c4n4ry-S3CR3T-9f"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What the command printed and how it ended."""
+    """The output and the exit code of the command."""
 
     code: int
     stdout: str
     stderr: str
 
     def row(self, uid: str) -> list[str]:
-        """Return the cells after a cluster's uid, of the table of the clusters that were read."""
+        """Return the cells after a cluster's uid in the table of clusters."""
         _, _, live = self.stdout.partition("\nNext: ")
         (found,) = re.findall(rf"^{re.escape(uid)}  +(.*)$", live, re.MULTILINE)
         return re.split(r"  +", found)
 
 
 async def check(directory: Path, url: str, **sections: Any) -> Check:
-    """Run the check of a configuration; no way of failing shows a traceback or the key."""
+    """Run the check of a configuration; no failure may show a traceback or the key."""
     key = directory / "key"
     if not key.exists():
         key.write_text(API_KEY)
@@ -72,7 +72,7 @@ async def check(directory: Path, url: str, **sections: Any) -> Check:
 
 @asynccontextmanager
 async def palette_of(**options: Any) -> AsyncIterator[PaletteServer]:
-    """A tenant of three clusters: 60 machines with snapshots, one without, and an empty one."""
+    """Three clusters: 60 machines with snapshots, one without, and an empty cluster."""
     world = tenant()
     for number in range(60):
         put(world, f"vm-{number:02d}", f"nightly-{number:02d}")
@@ -305,7 +305,7 @@ def test_the_demo_can_be_tried_too() -> None:
 
 
 def test_a_reader_that_leaves_gets_no_traceback() -> None:
-    """As head does, before the table comes."""
+    """Like head: the reader closes the pipe before the table."""
     command = [*MODULE, "--demo", "--config.check.live"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -345,6 +345,6 @@ def test_every_kind_of_failure_has_a_hint() -> None:
 
 
 def test_a_host_name_is_resolved_within_the_machine() -> None:
-    """What the test of a host that is not there relies on."""
+    """The test of an unknown host depends on this."""
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo("palette.invalid", 443)

@@ -1,4 +1,4 @@
-"""What `--config.check` says about a configuration."""
+"""The text of `--config.check`."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Objectives that can match nothing are found, and never one that could match something."""
+"""Objectives that cannot apply to a VM are reported, and no others."""
 
 import itertools
 

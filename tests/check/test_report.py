@@ -32,7 +32,7 @@ OBJECTIVES = [{"namespace": "scratch", "exempt": True}, {"max_age": "26h"}]
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What the command printed and how it ended."""
+    """The output and the exit code of the command."""
 
     code: int
     stdout: str
@@ -205,7 +205,7 @@ async def test_bad_settings_end_with_2_before_anything_is_read(tmp_path: Path) -
 
 
 def test_a_large_fleet_is_readable_the_worst_first_and_the_summary_last(tmp_path: Path) -> None:
-    """Three thousand virtual machines in thirty clusters, of which ten have no snapshot."""
+    """Three thousand VMs in thirty clusters; ten VMs have no snapshot."""
 
     async def run() -> Printed:
         world = World.fleet(clusters=30, vms=3_000, snapshots=2_990, now=time.time())

@@ -1,4 +1,4 @@
-"""A tenant of two clusters in two projects, served over HTTP, with a clock that tests advance."""
+"""Two clusters in two projects, served over HTTP, with a clock that tests advance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ USER = ("someone@example.com", "a-password")
 
 @dataclass
 class Clock:
-    """Stands still until a test advances it."""
+    """A clock that only a test advances."""
 
     seconds: float = 1000.0
 
@@ -44,7 +44,7 @@ class Client:
     base: str
 
     async def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-        """The status and the JSON of the answer."""
+        """Return the status and the JSON of the answer."""
         async with self.open(path, headers) as response:
             return response.status, await response.json()
 
@@ -64,7 +64,7 @@ class Client:
             return response.status, await response.json(), response.headers
 
     async def pages(self, path: str) -> list[Any]:
-        """All pages of a list, as documents."""
+        """Return all pages of a list, as documents."""
         pages: list[Any] = []
         token: str | None = None
         for _ in range(100):
@@ -84,7 +84,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def world() -> World:
-    """East has 120 snapshots of 12 VMs in three namespaces; west has one of one."""
+    """East has 120 snapshots of 12 VMs in three namespaces; west has one snapshot of one VM."""
     world = World.empty()
     world.add_cluster(EAST, "prod-east", EAST_PROJECT)
     world.add_cluster(WEST, "prod-west", WEST_PROJECT, "maas")

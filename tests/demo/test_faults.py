@@ -104,7 +104,7 @@ async def test_a_delay_is_waited_for(client: Client, palette: PaletteServer) -> 
 
 
 async def read_until_silence(response: aiohttp.ClientResponse) -> bytes:
-    """What arrives before a tenth of a second without a byte."""
+    """Return the bytes that arrive before a tenth of a second without any."""
     got = b""
     while True:
         try:
@@ -201,7 +201,7 @@ async def test_a_gzip_bomb_is_small_and_grows(client: Client, palette: PaletteSe
 
 
 async def tokens_and_names(client: Client, pages: int) -> tuple[list[str], list[str]]:
-    """The tokens of so many pages, and the name of each page's first item."""
+    """Return the tokens of a number of pages, and the name of each page's first item."""
     tokens: list[str] = []
     firsts: list[str] = []
     for _ in range(pages):

@@ -28,7 +28,7 @@ def snapshots(world: World) -> Iterator[Any]:
 
 
 def counts(world: World) -> tuple[int, int, int]:
-    """Clusters, VMs and snapshots."""
+    """Return the numbers of clusters, VMs and snapshots."""
     clusters = world.clusters()
     vms, snaps = (sum(len(getattr(c, kind)) for c in clusters) for kind in ("vms", "snapshots"))
     return len(clusters), vms, snaps
@@ -239,7 +239,7 @@ def test_a_leap_of_a_year_is_bounded_work() -> None:
 
 
 def _events(world: World, now: float) -> int:
-    """How many changes of snapshots an advance made."""
+    """Return how many snapshots an advance changed."""
     before = sum(cluster.snapshots.revision for cluster in world.clusters())
     world.advance(now)
     return sum(cluster.snapshots.revision for cluster in world.clusters()) - before

@@ -1,4 +1,4 @@
-"""What checks what is deployed: Prometheus's and Alertmanager's tools, and a demo watched."""
+"""Fixtures: the tools of Prometheus and Alertmanager, and a demo that is scraped."""
 
 import subprocess
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.process import binary
 __all__ = ["prometheus"]
 
 Program = Callable[..., str]
-"""Runs the program with arguments, in a directory, and returns its output; fails where it does."""
+"""Runs the program with arguments, in a directory, and returns its output; fails if it fails."""
 
 
 def runner(*names: str) -> Program:

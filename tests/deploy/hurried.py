@@ -1,4 +1,4 @@
-"""The shipped rules, scrapes and routes, with nothing changed but how long everything takes."""
+"""The shipped rules, scrapes and routes, with shorter times and no other change."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,13 +11,13 @@ from exporter.duration import parse_prometheus_duration
 from tests.deploy.rules import PROMETHEUS, ROOT, RULE_FILES
 
 FASTER = 150.0
-"""How many times faster the rules' times pass: `for`, `keep_firing_for`, ranges and offsets."""
+"""Divides the times of the rules: `for`, `keep_firing_for`, ranges and offsets."""
 
 BEAT = "1s"
-"""From one scrape or evaluation to the next."""
+"""The interval of scrapes and evaluations."""
 
 GROUPING = {"group_wait": 25.0, "group_interval": 300.0}
-"""How many times faster Alertmanager's times pass."""
+"""Divides the times of Alertmanager."""
 
 _TIME = re.compile(r"(?<=\[)\w+(?=[\]:])|(?<=:)\w+(?=\])|(?<=\boffset )\w+")
 
@@ -33,7 +33,7 @@ def scraping(
 ) -> Tree:
     """Return the shipped configuration of Prometheus for exporters (host:port), with its rules.
 
-    directory: where the hurried rules are written.
+    directory: for the rules with shorter times.
     """
     shipped: Tree = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     shipped["global"] = {

@@ -1,4 +1,4 @@
-"""What notifications reach, in the place of a pager: it records what Alertmanager sends."""
+"""A receiver in place of a pager: it records Alertmanager's notifications."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WATCHDOG = alert("Watchdog", "none")
 
 @dataclass(slots=True)
 class Receiver:
-    """Records what Alertmanager sends.
+    """Records Alertmanager's notifications.
 
     reported: (receiver, alert, status), in the order of arrival. sizes: of the notifications, in
     bytes, by receiver and cluster_uid.
@@ -47,7 +47,7 @@ class Receiver:
         return web.Response()
 
     def heard(self, status: str) -> dict[Alert, str]:
-        """The alerts that arrived with this status, and who heard of them."""
+        """Return the alerts that arrived with this status, with their receivers."""
         return {labels: name for name, labels, said in self.reported if said == status}
 
 

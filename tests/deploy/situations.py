@@ -1,4 +1,4 @@
-"""Situations that a team meets: series over time, put to the shipped rules in promtool."""
+"""Situations in operation: series over time, evaluated by the shipped rules in promtool."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """The samples that a PromQL expression gives at a moment."""
+    """The expected samples of a PromQL expression at a moment."""
 
     at: str
     expr: str
@@ -32,7 +32,7 @@ class Expected:
 
 
 def constant(value: float, minutes: int = 60) -> str:
-    """Return a series that keeps its value."""
+    """Return a series with a constant value."""
     return f"{value}+0x{minutes}"
 
 
@@ -42,7 +42,7 @@ def series(name: str, labels: Labels) -> str:
 
 @dataclass(slots=True)
 class Situation:
-    """Series by name and labels, as one exporter after the other adds them."""
+    """Series by name and labels, added by one exporter after the other."""
 
     values: dict[str, str] = field(default_factory=dict)
     exporter: Labels = field(default_factory=lambda: {"job": JOB, "instance": "a:10180"})
@@ -130,9 +130,9 @@ def _name(rule: Rule) -> str:
 
 
 def needed(expressions: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the groups with the rules that expressions ask for, and all that these ask for.
+    """Return the groups with the rules that expressions need, and those that these need.
 
-    Every other rule would take its time at every evaluation and change nothing.
+    The other rules would only make each evaluation slower.
     """
     rules = [rule for group in GROUPS for rule in group["rules"]]
     names: set[str] = set()
@@ -157,7 +157,7 @@ def complaints(
     expected: Iterable[Expected],
     interval: str = "1m",
 ) -> str:
-    """Return what promtool says against the expectations; "" if they hold."""
+    """Return promtool's errors about the expectations; "" if they hold."""
     values = situation.values if isinstance(situation, Situation) else situation
     expected = list(expected)
     rules = directory / "rules.yaml"

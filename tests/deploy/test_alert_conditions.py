@@ -1,4 +1,4 @@
-"""Each alert about VMs and snapshots: where it fires, and where it does not."""
+"""The conditions of each alert about VMs and snapshots."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.deploy.conftest import Program
 from tests.deploy.situations import DAY, Labels, Situation, complaints, firing
 
 Make = Callable[[Situation, Labels, str], object]
-"""Adds a VM of a name to a cluster."""
+"""Adds a VM with a name to a cluster."""
 
 HOUR = 3600
 
@@ -36,7 +36,7 @@ def snapshot(*indications: str, of: Mapping[str, Any] | None = None, **metrics: 
 
 
 def two(first: Mapping[str, Any], second: Mapping[str, Any], **of: Any) -> Make:
-    """An older snapshot and a newer one."""
+    """Add an older snapshot and a newer one."""
 
     def make(situation: Situation, cluster: Labels, name: str) -> None:
         machine = situation.vm(cluster, name, **of)
@@ -63,7 +63,7 @@ def scheduled(*days: float, of: Mapping[str, Any] | None = None) -> Make:
 
 
 def transition(at: float, **metrics: Any) -> Make:
-    """A snapshot whose Ready condition changed at a time."""
+    """Add a snapshot whose Ready condition changed at this time."""
 
     def make(situation: Situation, cluster: Labels, name: str) -> None:
         made = situation.snapshot(situation.vm(cluster, name), **metrics)

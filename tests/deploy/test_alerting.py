@@ -1,4 +1,4 @@
-"""From Palette to the person on call, through everything that is shipped, on real parts.
+"""From Palette to the receiver of alerts, through everything that is shipped, with real programs.
 
 A simulated Palette, the exporter as a process, Prometheus with the shipped scrape configuration
 and rules, Alertmanager with the shipped routes, and a receiver. Only times are shortened.
@@ -35,7 +35,7 @@ NAMES = {EAST: "prod-east", WEST: "prod-west"}
 JOB = "palette-snapshot-exporter"
 OBJECTIVE = "26h"
 PATIENCE = 60.0
-"""Seconds that any step may take on a busy machine."""
+"""Timeout of each step in seconds, on a busy machine."""
 
 RESEND = "--rules.alert.resend-delay=500ms"
 
@@ -66,19 +66,19 @@ TROUBLES = {
     ): "on-call",
     alert("PaletteClusterUnreadable", "warning", **of(WEST)): "working-hours",
 }
-"""What is broken below, and who gets the alert."""
+"""The faults below, and the receiver of each alert."""
 
 EXPLAINED = alert(
     "PaletteVMWithoutRestorableSnapshot", "warning", **of(EAST, namespace="vms", vm="web-01")
 )
-"""Held back by the missed objective of the same VM."""
+"""Alerts that the missed objective of the same VM inhibits."""
 
 DOWN = alert("PaletteExporterDown", "critical", job=JOB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """All that runs: URLs of Prometheus and Alertmanager, and what the others hold."""
+    """The running parts: URLs of Prometheus and Alertmanager, and the other objects."""
 
     prometheus: str
     alertmanager: str
@@ -87,7 +87,7 @@ class Operation:
     receiver: Receiver
 
     async def alerts(self, **parameters: str) -> set[Alert]:
-        """The alerts that Alertmanager has of this kind, such as inhibited=false."""
+        """Return Alertmanager's alerts that match a filter, such as inhibited=false."""
         text = "&".join(f"{name}={value}" for name, value in parameters.items())
         _, answer = await get(f"{self.alertmanager}/api/v2/alerts?{text}")
         found = {frozenset(each["labels"].items()) for each in json.loads(answer)}
@@ -103,7 +103,7 @@ class Operation:
 @asynccontextmanager
 async def operation(world: World, directory: Path) -> AsyncIterator[Operation]:
     """Run everything, and yield it."""
-    # Looked for first: a test that is skipped starts nothing.
+    # First, because a test that is skipped must start nothing.
     binary("prometheus")
     binary("alertmanager", "prometheus-alertmanager")
     receiver = Receiver()
@@ -145,7 +145,7 @@ def settings(palette: PaletteServer, directory: Path) -> Path:
 
 
 def healthy(now: float) -> World:
-    """Two clusters on which nothing is wrong, but that each has an old snapshot."""
+    """Two clusters without problems, except for an old snapshot in each."""
     world = World.empty(now=now)
     for uid, name in NAMES.items():
         world.add_cluster(uid, name, f"65f0{uid[-4:]}")
@@ -182,7 +182,7 @@ def mend_everything(palette: PaletteServer, now: float) -> None:
 
 
 async def test_who_is_paged_of_what(tmp_path: Path) -> None:
-    """One start for the whole story: well, broken, mended, and the exporter killed."""
+    """One start for all steps: healthy, broken, repaired, and the exporter killed."""
     async with operation(healthy(time.time()), tmp_path) as running:
         await only_old_snapshots_are_found(running)
         break_everything(running.palette, time.time())
@@ -194,7 +194,7 @@ async def test_who_is_paged_of_what(tmp_path: Path) -> None:
 
 
 async def only_old_snapshots_are_found(running: Operation) -> None:
-    """By the time that these have fired, every other alert would have; nobody heard of it yet."""
+    """When these have fired, every other alert would have fired, too; none has been sent yet."""
     await eventually(running.alerts, within=PATIENCE)
     assert await running.alerts() == {OLD_IN_THE_EAST, OLD_IN_THE_WEST}
     found = {each["metric"]["alertname"] for each in await running.pending_or_firing()}
@@ -203,7 +203,7 @@ async def only_old_snapshots_are_found(running: Operation) -> None:
 
 
 async def each_trouble_arrives_and_what_is_inhibited_does_not(running: Operation) -> None:
-    """That of the west fired together with that of the east, before the west was unreadable."""
+    """The alert of the west fired with that of the east, before the west was unreadable."""
     reported = running.receiver.heard
     expected = {**TROUBLES, OLD_IN_THE_EAST: "digest"}
 
@@ -231,7 +231,7 @@ async def what_is_mended_is_resolved(running: Operation) -> None:
         return OLD_IN_THE_WEST in reported("firing")
 
     await eventually(all_resolved, within=PATIENCE)
-    # What was held back can arrive as resolved, in a group of which others were heard.
+    # An inhibited alert can arrive as resolved, in a group with others that were sent.
     assert reported("resolved") in (TROUBLES, {**TROUBLES, EXPLAINED: "working-hours"})
     await eventually(heard_now, within=PATIENCE)
     assert reported("firing") == {

@@ -1,4 +1,4 @@
-"""The example for Alertmanager: it loads, wakes whom it should, and holds back what is old."""
+"""The example for Alertmanager: it loads, routes by severity, and inhibits consequences."""
 
 import asyncio
 from collections.abc import Mapping
@@ -60,14 +60,14 @@ async def send(session: aiohttp.ClientSession, alerts: list[Labels]) -> None:
 
 
 async def held(session: aiohttp.ClientSession, alerts: list[Labels]) -> list[Labels]:
-    """Return those of the alerts that others hold back."""
+    """Return those of the alerts that others inhibit."""
     async with session.get("/api/v2/alerts", params={"inhibited": "false"}) as answer:
         heard = [found["labels"] for found in await answer.json()]
     return [labels for labels in alerts if labels not in heard]
 
 
 async def until_held(session: aiohttp.ClientSession, alerts: list[Labels]) -> None:
-    """Wait until all of the alerts are held back: that takes a moment after they were accepted."""
+    """Wait until all of the alerts are inhibited, a moment after they were accepted."""
     async with asyncio.timeout(5):
         while True:
             if await held(session, alerts) == alerts:

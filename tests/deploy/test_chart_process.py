@@ -1,4 +1,4 @@
-"""The command that the chart renders, as a process with files as Kubernetes mounts them."""
+"""The command of the chart, as a process with files mounted like in Kubernetes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A volume as the kubelet lays it out: links through ..data, which an update swaps."""
+    """A volume in the kubelet's layout: links through ..data, which an update swaps."""
 
     path: Path
 

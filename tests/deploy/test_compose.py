@@ -1,4 +1,4 @@
-"""Everything at once: the containers' description, the same without containers, and the image."""
+"""The compose file, the stack without containers, and the image."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_grafana_finds_what_is_provisioned() -> None:
 
 
 def mounted(service: str, path: str) -> Path:
-    """Where in the repository that is which a container sees under a path."""
+    """Return the file in the repository that a container has at a path."""
     for volume in SERVICES[service]["volumes"]:
         source, target = volume.split(":")[:2]
         if source.startswith(".") and path.startswith(target):
@@ -106,12 +106,12 @@ def mounted(service: str, path: str) -> Path:
 
 
 def test_the_dockerfile_is_clean() -> None:
-    # It comes with the environment, whose folder need not be on the path.
+    # The virtual environment has it, and might not be on the path.
     hadolint = runner(str(Path(sys.executable).with_name("hadolint")))
     hadolint("--failure-threshold=style", ROOT / "Dockerfile")
 
 
-# The same without containers.
+# The stack without containers.
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def free_ports() -> list[int]:
 
 
 def answer(url: str) -> Any:
-    """The JSON at a URL, or None while nobody answers."""
+    """Return the JSON at a URL, or None if nothing answers."""
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             return json.load(response)
@@ -181,7 +181,7 @@ def test_the_stack_runs_until_it_is_interrupted(tmp_path: Path) -> None:
 
 
 def eventually_answers(url: str, key: str = "") -> Any:
-    """What is at a URL, as soon as there is something under the key of its data."""
+    """Return the JSON at a URL, once its data has something under the key."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         found = answer(url)

@@ -1,4 +1,4 @@
-"""Every rule's own expression, put to a Prometheus that scrapes the demo."""
+"""The expression of each rule, evaluated by a Prometheus that scrapes the demo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EMPTY_ON_THE_DEMO = {
     "PaletteExporterRateLimited": "the budget stays below Palette's limit",
     "PaletteNamedSnapshotMissing": "no snapshot is named",
 }
-"""Alerts that have nothing to say of the demo, and why. All others have: its fleet has troubles."""
+"""Alerts that find nothing in the demo, with the reason. All others find something."""
 
 ABSENT_ON_THE_DEMO = {
     "palette_vm_snapshot_up": "no snapshot is named",
@@ -43,7 +43,7 @@ each_rule = pytest.mark.parametrize(
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
 def test_an_alert_finds_what_there_is(name: str, prometheus: Prometheus) -> None:
-    """Any of its severities: which one depends on what the demo's fleet is in just now."""
+    """One of its severities has to find something; which one depends on the demo's state."""
     expressions = [rule["expr"] for rule in RULES if rule.get("alert") == name]
 
     def found() -> bool:

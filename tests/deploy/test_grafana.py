@@ -1,4 +1,4 @@
-"""The dashboards as Grafana would use them: every query is put to a real Prometheus."""
+"""The dashboards: a real Prometheus evaluates each query as Grafana would send it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EMPTY_ON_THE_DEMO = {
     "fleet/Gone/A": "nothing has gone in the seconds that the test looks back",
     "fleet/VMs not read/A": "the clusters that are not read never were",
 }
-"""Queries that may find nothing, and why. All others have something: the fleet has troubles."""
+"""Queries that can find nothing, with the reason. All others find something."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ CHOICES = [
 ]
 
 
-# What Grafana would ask.
+# Grafana's requests.
 
 
 def ask(prometheus: Prometheus, query: Query, variables: dict[str, str]) -> list[Sample]:
-    """What Grafana would get; a curve of the last five seconds if that is requested."""
+    """Return the answer to Grafana's request, over the last five seconds for a curve."""
     expr = substituted(query.expr, chosen(query.name, variables))
     if query.instant:
         return prometheus.query(expr)
@@ -91,7 +91,7 @@ def ask(prometheus: Prometheus, query: Query, variables: dict[str, str]) -> list
 
 
 def chosen(name: str, variables: dict[str, str]) -> dict[str, str]:
-    """The variables of a dashboard: that of a machine has names, the others regular expressions."""
+    """Return the variables of a dashboard: names for VM, regular expressions for the others."""
     named = ("cluster", "namespace")
     if not name.startswith("vm/"):
         return variables
@@ -99,13 +99,13 @@ def chosen(name: str, variables: dict[str, str]) -> dict[str, str]:
 
 
 def substituted(text: str, variables: dict[str, str]) -> str:
-    """The text with the values of Grafana's variables in it."""
+    """Return the text with the values of Grafana's variables."""
     return re.sub(r"\$(\w+)", lambda found: variables[found[1]], text)
 
 
 @pytest.fixture(scope="module")
 def variables(prometheus: Prometheus) -> dict[str, str]:
-    """What a user would have chosen: everything, and the machine with the most snapshots."""
+    """Return a user's choice: everything, and the machine with the most snapshots."""
     most = "topk(1, sum by (cluster_name, namespace, vm) (palette_vm_snapshots))"
     (machine,) = (each["metric"] for each in prometheus.query(most))
     return {
@@ -168,7 +168,7 @@ def test_the_columns_of_a_table_are_in_its_answers(
     assert columns == labels | value
 
 
-# Two exporters of the same must not count anything twice: here there are two of each.
+# Two exporters of the same clusters count nothing twice. Each exporter runs twice here.
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def only(board: str, panel: str) -> Query:
     return query
 
 
-# Absence never reads as safety, and other jobs are none of ours.
+# Absence never reads as safety, and other jobs do not count.
 
 
 @pytest.mark.parametrize(
@@ -278,10 +278,10 @@ def test_no_series_is_named_after_its_exporter(
         assert not {"instance", "job", "pod"} & series["metric"].keys()
 
 
-# A fleet a hundred times as large must not make a hundred times as many lines.
+# A fleet that is a hundred times as large must not have a hundred times as many lines.
 
 FEW = 3
-"""Rows to be shown: fewer than there are machines or snapshots in any table."""
+"""Number of rows: fewer than the machines or snapshots in any table."""
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_a_panel_shows_no_more_machines_than_are_chosen(
         assert not of_machines
 
 
-# What is committed, and how it looks.
+# The committed files, and their layout.
 
 
 def test_the_files_are_what_the_code_says() -> None:
@@ -367,7 +367,7 @@ def test_what_is_not_known_is_grey(board: str, panel: dict[str, Any]) -> None:
 
 
 def grey(mappings: list[dict[str, Any]]) -> bool:
-    """Whether a missing value has a text of its own in a neutral colour."""
+    """Return whether a missing value has its own text in a neutral colour."""
     options = [each["options"] for each in mappings if each["type"] == "special"]
     return [(each["match"], each["result"]["color"]) for each in options] == [("null+nan", "text")]
 
@@ -440,7 +440,7 @@ def test_links_lead_to_dashboards_and_alerts_that_there_are() -> None:
     assert anchors == {name.lower() for name in ALERT_NAMES}
 
 
-# How Grafana gets to see them.
+# Provisioning.
 
 
 def provisioned(kind: str) -> dict[str, Any]:

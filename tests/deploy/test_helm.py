@@ -1,4 +1,4 @@
-"""The Helm chart, by Helm's own engine: what it renders, refuses and leaves out."""
+"""The Helm chart, rendered by Helm's own engine: resources, refused values and defaults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHART = ROOT / "deploy" / "helm" / "palette-snapshot-exporter"
 VALUES = {path.name.removesuffix("-values.yaml"): path for path in sorted(CHART.glob("ci/*.yaml"))}
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 UNKNOWN_KINDS = {"ServiceMonitor", "PrometheusRule", "HTTPRoute"}
-"""Kinds that are not Kubernetes' own."""
+"""Kinds of custom resources."""
 
 VERSIONS = ("1.31", "1.34", "1.37")
 MOUNTS = "/etc/palette-snapshot-exporter"

@@ -1,4 +1,4 @@
-"""Several installations of the exporter under one Prometheus, told apart by their namespace."""
+"""Several installations of the exporter under one Prometheus, distinguished by namespace."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The manifests: what kustomize makes of them is valid, safe, and fits the rest of the project."""
+"""The manifests that kustomize renders are valid, safe, and fit the rest of the project."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def overlay(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def built() -> dict[str, Manifests]:
-    """What kustomize makes of every overlay, by kind."""
+    """Return the resources of every overlay, by kind."""
     return {name: kustomized(kubectl(), path) for name, path in OVERLAYS.items()}
 
 
 def kubectl() -> str:
-    # It comes with the environment, whose folder need not be on the path.
+    # The virtual environment has it, and might not be on the path.
     return binary(str(Path(sys.executable).with_name("kubectl")))
 
 

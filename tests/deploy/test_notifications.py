@@ -1,4 +1,4 @@
-"""What a person gets: titles and texts, the owner's receiver, and how many when much is broken."""
+"""Notifications: titles, texts, the owner's receiver, and their number in a large outage."""
 
 import json
 import re
@@ -27,7 +27,7 @@ Labels = dict[str, str]
 
 
 def vm_alert(name: str, vm: str, status: str = "firing", **labels: str) -> dict[str, Any]:
-    """Return an alert as a template sees it, with the texts of the shipped rule."""
+    """Return an alert in a template's form, with the texts of the shipped rule."""
     rule = next(rule for rule in ALERTS if rule["alert"] == name)
     place = {"cluster_uid": "e", "cluster_name": "east", "namespace": "shop", "vm": vm}
     return {
@@ -38,7 +38,7 @@ def vm_alert(name: str, vm: str, status: str = "firing", **labels: str) -> dict[
 
 
 def group(alerts: list[dict[str, Any]]) -> Mapping[str, Any]:
-    """Return what Alertmanager gives to a template."""
+    """Return the data that Alertmanager passes to a template."""
     common = set.intersection(*(set(each["labels"].items()) for each in alerts))
     return {
         "status": "firing",
@@ -183,7 +183,7 @@ async def test_5000_vms_without_storage_are_one_notification_for_each_cluster(
         fleet = [cluster_without_storage(number, 500) for number in range(10)]
         await post(session, [labels for wide, _ in fleet for labels in wide])
         await post(session, [labels for _, single in fleet for labels in single])
-        # When these have come and are resolved, all that waits as long has come, too.
+        # When these have arrived and are resolved, everything with the same wait has arrived.
         await post(session, last)
         await eventually(lambda: heard_of(receiver, "firing"), within=60)
         await post(session, last, endsAt="2020-01-01T00:00:00Z")
@@ -194,7 +194,7 @@ async def test_5000_vms_without_storage_are_one_notification_for_each_cluster(
 
 
 async def heard_of(receiver: Receiver, status: str) -> bool:
-    """Return whether both receivers heard of the last cluster."""
+    """Return whether both receivers got the alert of the last cluster."""
     heard = receiver.heard(status).items()
     return {name for labels, name in heard if ("cluster_uid", "u99") in labels} == {
         "on-call",

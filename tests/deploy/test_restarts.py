@@ -1,4 +1,4 @@
-"""Restarts, a cluster that leaves the list and one that flaps: what the receivers get.
+"""The notifications after restarts, and of a cluster that leaves the list and one that flaps.
 
 A simulated Palette, the exporter as a process, Prometheus with the shipped rules, Alertmanager
 with the shipped routes and the example for owners. Only times are shortened.
@@ -36,22 +36,22 @@ EAST, WEST, NORTH = (f"6540a1b2c3d4e5f60000000{number}" for number in (1, 2, 3))
 NAMES = {EAST: "prod-east", WEST: "prod-west", NORTH: "prod-north"}
 OWNER = "team-db"
 PATIENCE = 90.0
-"""Seconds that any step may take on a busy machine."""
+"""Timeout of each step in seconds, on a busy machine."""
 
 FLAGS = (
-    # An alert outlives a restart of Prometheus for four times as long.
+    # Prometheus keeps an alert over a restart for four times as long.
     "--rules.alert.resend-delay=15s",
     "--scrape.discovery-reload-interval=1s",
-    # Shortened as the ranges in the rules are: what was scraped before a restart is over.
+    # Shortened like the ranges of the rules, so that samples from before a restart expire.
     "--query.lookback-delta=5s",
 )
 
 FASTER = 60.0
-"""As in hurried, and slow enough for the first scrape after a restart on a busy machine."""
+"""As in hurried.py, and long enough for the first scrape after a restart on a busy machine."""
 
 
 class Service:
-    """A process that can be started again, with the same address and the same files."""
+    """A process that can be restarted with the same address and files."""
 
     def __init__(self, start: Callable[[], AbstractAsyncContextManager[object]]) -> None:
         self._start = start
@@ -81,7 +81,7 @@ class Operation:
         self.world.delete_snapshot(cluster, "vms", f"{vm}-nightly")
 
     async def heard(self, receiver: str, labels: Alert) -> None:
-        """Wait until a receiver hears that an alert fires."""
+        """Wait until a receiver gets a firing alert."""
 
         async def arrived() -> bool:
             return (receiver, labels, "firing") in self.receiver.reported
@@ -173,7 +173,7 @@ def settings(palette: PaletteServer, directory: Path, port: int) -> Path:
 
 
 async def test_a_person_hears_of_each_trouble_once_whatever_restarts(tmp_path: Path) -> None:
-    """One start for the whole story; nothing is mended in it, so nothing may be resolved."""
+    """One start for all steps; nothing is repaired, so nothing may be resolved."""
     async with operation(healthy(time.time()), tmp_path) as all_of_it:
         expected = await the_owner_and_on_call_hear_of_a_missed_objective(all_of_it)
         for vm, service in (
@@ -182,7 +182,7 @@ async def test_a_person_hears_of_each_trouble_once_whatever_restarts(tmp_path: P
             ("app-4", "alertmanager"),
         ):
             await all_of_it.services[service].restart()
-            # By the time that the next trouble has arrived, what the restart caused has, too.
+            # When the next fault has arrived, the consequences of the restart have arrived, too.
             all_of_it.lose_snapshots(EAST, vm)
             await all_of_it.heard("on-call", missed(EAST, vm))
             expected.add(("on-call", missed(EAST, vm)))
@@ -199,7 +199,7 @@ async def test_a_person_hears_of_each_trouble_once_whatever_restarts(tmp_path: P
 
 
 def said(operation: Operation, status: str) -> list[tuple[str, Alert]]:
-    """Return who heard of what.
+    """Return the receivers of each alert.
 
     A missed objective holds back that nothing is restorable. If the two arrive apart on a busy
     machine, the shortened group_wait is too short for that, so this is left out.
@@ -215,7 +215,7 @@ def said(operation: Operation, status: str) -> list[tuple[str, Alert]]:
 async def the_owner_and_on_call_hear_of_a_missed_objective(
     operation: Operation,
 ) -> set[tuple[str, Alert]]:
-    """In each cluster; return what is heard."""
+    """Break something in each cluster; return the alerts that arrive."""
     expected = set()
     for cluster in NAMES:
         operation.lose_snapshots(cluster, "app-1")
@@ -230,7 +230,7 @@ async def the_owner_and_on_call_hear_of_a_missed_objective(
 async def a_cluster_leaves_the_list(operation: Operation) -> None:
     operation.world.remove_cluster(WEST)
     await operation.heard("working-hours", about("PaletteClusterGone", WEST))
-    # Nothing is known about its VMs: their alerts go on.
+    # Nothing is known about its VMs: their alerts keep firing.
     found = await query(
         operation.prometheus_url,
         f'ALERTS{{alertname="PaletteVMSnapshotObjectiveMissed", cluster_uid="{WEST}"}}',

@@ -1,4 +1,4 @@
-"""The shipped rules: valid, tested one by one, of metrics that exist, and with a runbook each."""
+"""The shipped rules: each is valid, tested, uses existing metrics, and has a runbook."""
 
 import re
 import subprocess
@@ -48,7 +48,7 @@ SHARED_THRESHOLDS = {
     "schedule_stopped": "schedule_stopped_after",
     "cluster_stale": "stale_after",
 }
-"""A problem -> the threshold of the rules that is the same."""
+"""A problem -> the threshold of the rules that has to be equal."""
 
 each_alert = pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 
@@ -188,13 +188,13 @@ def test_a_runbook_names_the_severity_and_says_what_to_do(rule: Rule) -> None:
 def test_a_runbook_says_where_to_look_in_kubernetes_and_in_palette(name: str) -> None:
     how, _, _ = SECTIONS[name].partition("**How to look.**")[2].partition("**What to do.**")
     assert "kubectl " in how
-    # The exporter is none of Palette's things.
+    # The exporter is not an object of Palette.
     assert ("In Palette, " in how) is not bool(NOT_ABOUT_PALETTE.fullmatch(name))
 
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
 def test_a_runbook_asks_only_for_metrics_that_exist(name: str) -> None:
-    # A line of a shell may cut a name short with grep; PromQL may not.
+    # A shell command can search for the beginning of a name; PromQL cannot.
     queries = "\n".join(re.findall(r"```promql\n(.*?)```", SECTIONS[name], re.DOTALL))
     assert set(METRIC.findall(queries)) - known_metrics() == set()
 

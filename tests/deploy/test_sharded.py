@@ -32,7 +32,7 @@ PALETTES_RATE = 50.0
 """Requests a second that Palette allows to one address."""
 
 PATIENCE = 60.0
-"""Seconds that four processes may take for anything on a busy machine."""
+"""Timeout in seconds of any step of four processes, on a busy machine."""
 
 OVERLAY = ROOT / "deploy/kubernetes/overlays/sharded/configmap.yaml"
 HURRY = ("--refresh.interval=1s", "--web.listen-address=127.0.0.1:0", "--log.format=logfmt")
@@ -46,7 +46,7 @@ GONE = 'ALERTS{alertname="PaletteClusterGone", alertstate="firing"}'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """One of several exporters; asked: the clusters that it asked Palette for."""
+    """One of several exporters; asked: the clusters that it requested from Palette."""
 
     url: str
     asked: set[str]
@@ -57,7 +57,7 @@ class Shard:
 
 
 def of_clusters(found: Series) -> Series:
-    """The samples of clusters and all they hold; values that change with time count as 0."""
+    """Return the samples of clusters, VMs and snapshots; values that change with time are 0."""
     return {
         key: 0.0 if key[0].endswith(VOLATILE) else value
         for key, value in found.items()
@@ -66,13 +66,13 @@ def of_clusters(found: Series) -> Series:
 
 
 class Asked:
-    """Which key requested which clusters."""
+    """Records the clusters that each key requested."""
 
     def __init__(self) -> None:
         self.by_key: dict[str, set[str]] = defaultdict(set)
 
     def note(self, call: Call) -> bool:
-        """Take note of a call, and let it go well."""
+        """Record a call, and let it succeed."""
         if call.cluster_uid:
             self.by_key[call.headers["ApiKey"]].add(call.cluster_uid)
         return False
@@ -112,7 +112,7 @@ def settings(palette: PaletteServer, directory: Path, key: str) -> Mapping[str, 
 
 
 async def test_four_shards_are_one_exporter_and_one_of_them_is_missed(tmp_path: Path) -> None:
-    """One start for all that is to be seen of them."""
+    """One start for all assertions."""
     binary("prometheus")
     world = World.fleet(clusters=CLUSTERS, vms=120, snapshots=240, now=time.time())
     asked = Asked()
@@ -164,7 +164,7 @@ def clusters(found: Series) -> set[str]:
 
 async def prometheus_has_all_of_it_once(server: str, wanted: int) -> None:
     ours = '{__name__=~"palette_(vm|cluster)_.+"}'
-    # What is counted loses its name, which has to keep series apart.
+    # Counted series lose their name, which has to distinguish them.
     named = f'label_replace({ours}, "name", "$1", "__name__", "(.+)")'
 
     async def complete() -> bool:

@@ -1,4 +1,4 @@
-"""What leaves, flaps, restarts, is unknown or noisy: alerts over hours, as a team meets them."""
+"""Alerts over hours: clusters and VMs that leave, flap, restart, are unknown or noisy."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ DOWN = 'alertname="PaletteExporterDown"'
 LOST = 'alertname="PaletteSnapshotDataLost"'
 
 HOURS = 240
-"""Minutes that a situation lasts."""
+"""The length of a situation in minutes."""
 
 
 def exporter(letter: str, **labels: str) -> Labels:
@@ -90,7 +90,7 @@ def test_an_alert_that_was_paged_is_resolved_after_its_cluster_is_read_again(
     expected = [
         *count(MISSED, during, "== 1"),
         *count(UNREADABLE, ["60m", "90m"], "== 1"),
-        # The outage's alert ends first: while it fires, it would hold the "resolved" back.
+        # The outage's alert ends first: while it fires, it inhibits the "resolved" of others.
         *count(UNREADABLE, ["2h15m"], "== 0"),
         *count(MISSED, ["2h45m"], "== 0"),
     ]
@@ -386,7 +386,7 @@ def test_a_cause_of_a_whole_cluster_is_one_alert_first(promtool: Program, tmp_pa
         *count(f'{wide}, severity="critical", cluster_uid="u1"', ["12m"], "== 1"),
         *count(f'{wide}, severity="warning", cluster_uid="u1"', ["12m"], "== 1"),
         *count(f'{wide}, cluster_uid="u2"', ["12m", "40m"], "== 0"),
-        # Before the single ones, so that it can hold them back.
+        # Before the single ones, so that it can inhibit them.
         *count(MISSED, ["12m"], "== 0"),
         *count(MISSED, ["20m"], "== 20"),
     ]

@@ -1,4 +1,4 @@
-"""From a document that hides lost data to the alert: a real exporter's series, put to the rules."""
+"""From a document that hides lost data to the alert: the rules evaluate an exporter's series."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXPECTED = {
     "source-indications-only": {"PaletteVMOnlyCrashConsistent"},
     "predecessor": {"PaletteVMOnlyPredecessorSnapshots"},
 }
-"""A document -> the alerts that have to fire, with an objective of 26 hours."""
+"""A document -> the alerts that fire with an objective of 26 hours."""
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -46,7 +46,7 @@ async def test_each_situation_fires_its_alerts(
     for metric in found.lines:
         if not metric.startswith("palette_vm_"):
             continue
-        # The clock of promtool begins at 0, which is the moment of the scrape.
+        # The clock of promtool begins at 0, the moment of the scrape.
         shift = NOW if metric.endswith("_timestamp_seconds") else 0.0
         for labels, value in found.series(metric).items():
             situation.add(metric, dict(labels), value - shift)

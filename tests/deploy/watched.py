@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a demo and evaluates the shipped rules, started once for all."""
+"""A real Prometheus that scrapes a demo and evaluates the shipped rules; all tests share it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Prometheus:
 
 
 def eventually(ask: Callable[[], Answer], *, within: float = SECONDS) -> Answer:
-    """Ask until the answer is true or the time is up, and return the last one."""
+    """Repeat until the result is true or the time is over, and return the last result."""
     end = time.monotonic() + within
     while not (answer := ask()) and time.monotonic() < end:
         time.sleep(0.1)
@@ -78,7 +78,7 @@ def running(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def configuration(exporter: int, itself: int) -> str:
-    """The shipped scrape configuration, hurried, and with every exporter there twice.
+    """Return the shipped scrape configuration with short times, and each exporter twice.
 
     Two other jobs run next to it: Prometheus itself, and one that is down.
     """
@@ -119,7 +119,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         def ready() -> bool:
             assert all(process.poll() is None for process in processes), logs(folder)
             try:
-                # Long enough for rates, and for rules made of rules.
+                # Long enough for rates, and for rules that use other rules.
                 scrapes = "min(count_over_time(palette_exporter_build_info[1m])) >= 8"
                 return bool(
                     client.query(scrapes) and client.query("fleet:palette_vm_protection:ratio")

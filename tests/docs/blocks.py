@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.process import ROOT
 
 DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
-"""Those that are there; a new one is read without being named here."""
+"""All documents; a new one needs no entry here."""
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>\S*) *(?P<rest>.*)$")
 

@@ -1,12 +1,12 @@
 """Shell commands in documents: a real shell runs each block, in a copy of the checkout.
 
 Its path has only what ``REAL`` and ``SHIMS`` name, so an unforeseen command is
-"command not found" and fails: add it to one of the two. Shims (tests/docs/shims.py) do what cannot
-be done as it is written: they start servers on a free port, ask them, and stop them; they ask
-kubectl without a cluster; they hold docker's arguments to the files that it would use.
+"command not found" and fails: add it to one of the two. Shims (tests/docs/shims.py) replace what
+cannot run as it is written: they start servers on a free port, query them, and stop them; they run
+kubectl without a cluster; they compare docker's arguments with the files that it would use.
 
-The API key and the host that documents leave to the reader are those of a simulated Palette;
-``config.yaml`` is what the document showed last; variables are those that its earlier blocks set.
+The API key and the host that documents leave open are those of a simulated Palette;
+``config.yaml`` is the last configuration in the document; variables are those of earlier blocks.
 """
 
 import os
@@ -43,7 +43,7 @@ REAL = (
     ),
     *("tail", "tee", "tr", "wc", "openssl", "promtool", "amtool", "uname", "dirname"),
 )
-"""Programs that run as they are, where they are installed."""
+"""Programs that run as they are, if they are installed."""
 
 SHIMS = (
     *("curl", "docker", "git", "grep", "journalctl", "kubectl", "make", "pip"),
@@ -58,7 +58,7 @@ _ASSIGNMENT = re.compile(
 
 
 def run(script: str, sandbox: Sandbox) -> str:
-    """Run a block and return what it printed; fails where one of its commands does."""
+    """Run a block and return its output; fails if one of its commands fails."""
     binaries = sandbox.root / ".bin"
     if not binaries.exists():
         _fill(binaries)

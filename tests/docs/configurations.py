@@ -1,4 +1,4 @@
-"""YAML in documents: each block is put to the program that it is for."""
+"""YAML in documents: the program of each block checks it."""
 
 import shutil
 import subprocess
@@ -22,10 +22,9 @@ Tree = dict[str, Any]
 def exporter_settings(tree: Tree, directory: Path) -> Path:
     """Write a configuration of the exporter to a file and load it.
 
-    A document names files that its reader has: what stands for the API key or the password is
-    replaced by a file that holds the demo's key, and certificates by ones made here. A block that
-    shows one section only is completed: the key comes from the environment, and without targets
-    discovery is on.
+    Files that a document names are replaced: the API key or the password by a file with the demo's
+    key, and certificates by generated ones. A block with a single section is completed: the key
+    comes from the environment, and without targets discovery is on.
     """
     complete: Tree = yaml.safe_load(yaml.safe_dump(tree))
     palette = complete.setdefault("palette", {}) or {}
@@ -60,7 +59,7 @@ def _with_web_file(web: Tree, directory: Path) -> None:
 
 
 def web_file(tree: Tree, directory: Path) -> None:
-    """Give the exporter a file for TLS and basic auth; certificates are replaced as above."""
+    """Check a file for TLS and basic auth with the exporter; certificates are replaced as above."""
     tls = tree.get("tls_server_config") or {}
     names = {"client_ca_file": "ca_file", "cert_file": "cert_file", "key_file": "key_file"}
     made: Tree = {names[key]: None for key in names.keys() & tls.keys()}
@@ -88,7 +87,7 @@ def alertmanager(tree: Tree, directory: Path) -> None:
 
 
 def kubernetes(tree: Tree, directory: Path) -> None:
-    """Validate an object, or make an overlay."""
+    """Validate an object, or build an overlay."""
     if tree["kind"] == "Kustomization":
         kustomization(tree, directory)
     else:
@@ -96,7 +95,7 @@ def kubernetes(tree: Tree, directory: Path) -> None:
 
 
 def kustomization(tree: Tree, directory: Path) -> None:
-    """Let kustomize make an overlay next to the shipped one; on the base by default."""
+    """Build an overlay next to the shipped one; on the base by default."""
     copy = directory / "kubernetes"
     shutil.copytree(ROOT / "deploy" / "kubernetes", copy)
     overlay = copy / "overlays" / "yours"
@@ -117,11 +116,11 @@ KINDS: Sequence[tuple[frozenset[str], Callable[[Tree, Path], object]]] = (
     (frozenset({"tls_server_config"}), web_file),
     (frozenset({"basic_auth_users"}), web_file),
 )
-"""Keys that only such a document has all of; the exporter takes what has its sections."""
+"""The keys that identify a document, and its check; the exporter checks those with its sections."""
 
 
 def check(text: str) -> None:
-    """Put each document of a block to its program; fails where nobody takes it."""
+    """Check each document of a block with its program; fails if there is none."""
     for tree in yaml.safe_load_all(text):
         assert isinstance(tree, dict), "no mapping"
         with tempfile.TemporaryDirectory() as directory:

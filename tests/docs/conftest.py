@@ -67,7 +67,7 @@ def exporter(palette: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def sandbox_of(
     palette: str, exporter: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Path], Sandbox]:
-    """Return the sandbox of a document: its blocks find what the earlier ones have left there."""
+    """Return the sandbox of a document, which all of its blocks share."""
 
     @cache
     def made(document: Path) -> Sandbox:

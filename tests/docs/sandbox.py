@@ -1,4 +1,4 @@
-"""Runs what documents describe: servers that are started, queried and stopped."""
+"""Servers that documents describe: started, queried and stopped."""
 
 import re
 import signal
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 30.0
-"""That anything here may take."""
+"""Timeout of each step, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """A copy of the checkout with its environment, in which commands may do as they like.
+    """A copy of the checkout with its environment, which commands can change.
 
     palette, exporter: base URLs of the simulated Palette, and of an exporter that reads it.
     """
@@ -30,7 +30,7 @@ class Sandbox:
 def serving(
     words: Sequence[str], ready: str, cwd: Path, environ: Mapping[str, str], log: Path
 ) -> Iterator[str]:
-    """Run a server until the end of the block; yields what its log says for ``ready``, a pattern.
+    """Run a server until the end of the block; yields the group of ``ready`` found in its log.
 
     It must stop by SIGTERM with exit code 0.
     """

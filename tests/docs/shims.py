@@ -1,9 +1,9 @@
-"""Stand-ins for programs that documents name and that cannot run here as they are written.
+"""Stand-ins for programs that cannot run here as documents write them.
 
     python -m tests.docs.shims PROGRAM ARGUMENT...
 
-Each runs the real program, in a way that ends and needs no cluster, registry or fixed port, and
-fails where a user's would: at unknown flags, targets, files and objects.
+Each runs the real program so that it ends and needs no cluster, registry or fixed port. It fails
+if a user's command would fail: at unknown flags, targets, files and objects.
 """
 
 import os
@@ -19,7 +19,7 @@ NO_CLUSTER = "no-cluster-here"
 
 
 def main(program: str, arguments: Sequence[str]) -> int:
-    """Run the stand-in; 0 where the user's command would do what the document says."""
+    """Run the stand-in; 0 if the user's command would do what the document describes."""
     os.environ["PATH"] = os.environ["DOCS_PATH"]
     return SHIMS[program](list(arguments))
 
@@ -29,16 +29,16 @@ def _real(*words: str, given: bytes | None = None) -> int:
 
 
 def _exporter(arguments: list[str]) -> int:
-    """Run a command that ends to its end; start, query and stop a server."""
+    """Run a command to its end; start, query and stop a server."""
     if ENDS & set(arguments):
         code = subprocess.run([EXPORTER, *arguments], env=_users_environ(), check=False).returncode
-        # A live check that ran and found something wrong: the simulated fleet has such clusters.
+        # A live check that found problems: the simulated fleet has some.
         return 0 if code == 1 and "--config.check.live" in arguments else code
     return _served([EXPORTER, *arguments])
 
 
 def _served(words: list[str]) -> int:
-    # Here, as each command is a process, and most need nothing of this.
+    # Here, because each command is a process, and most do not need this.
     from tests.docs.sandbox import answers, serving
 
     port = "--web.listen-address=127.0.0.1:0"
@@ -49,7 +49,7 @@ def _served(words: list[str]) -> int:
 
 
 def _users_environ() -> dict[str, str]:
-    """Return the environment, in which dots stand for what only the reader knows."""
+    """Return the environment; dots stand for values that only the reader knows."""
     palette = os.environ["DOCS_PALETTE"]
     stands = {"SPECTROCLOUD_HOST": palette, "SPECTROCLOUD_APIKEY": "demo"}
     dotted = {name: stands[name] for name in stands if os.environ.get(name) in (None, "...")}
@@ -77,7 +77,7 @@ def _simulated(words: list[str]) -> int:
 
 
 def _venv(directory: Path) -> int:
-    """Make an environment without pip, which takes most of the time; the stand-ins go in."""
+    """Create an environment without pip, which takes most of the time, and add the stand-ins."""
     done = _real(sys.executable, "-m", "venv", "--without-pip", str(directory))
     for name in ("pip", EXPORTER):
         (directory / "bin" / name).symlink_to(Path(".bin").absolute() / name)
@@ -106,8 +106,8 @@ RECIPES: Mapping[str, Sequence[str]] = {
     "sbom": ("deploy/release/sbom.py",),
     "lock": ("requirements.lock", "requirements-dev.lock", "requirements-build.lock"),
 }
-"""What make would do for targets that run the tests themselves, need a network or minutes, or have
-tests of their own; CI runs `make test`, and with it `lint` and the check of `docs`."""
+"""Targets that are only looked up: they run these tests, need a network or minutes, or have their
+tests elsewhere; CI runs `make test`, which includes `lint` and the check of `docs`."""
 
 
 def _make(arguments: list[str]) -> int:
@@ -132,9 +132,9 @@ def _make(arguments: list[str]) -> int:
 
 
 def _kubectl(arguments: list[str]) -> int:
-    """Build what would be applied; ask everything else of a server that is not there.
+    """Build what would be applied; send everything else to a server that does not exist.
 
-    kubectl looks at its arguments first: with good ones it complains of the connection.
+    kubectl checks its arguments first: with valid ones its error is about the connection.
     """
     verb = next(word for word in _without_namespace(arguments) if not word.startswith("-"))
     if verb == "kustomize":
@@ -168,7 +168,7 @@ def _refused(arguments: list[str]) -> int:
 
 
 def _docker(arguments: list[str]) -> int:
-    """Not run, as there is no daemon: held to the Dockerfile, compose.yaml and the flags."""
+    """There is no daemon: compare it with the Dockerfile, compose.yaml and the flags."""
     match arguments[0]:
         case "build":
             named = arguments[arguments.index("-t") + 1] == EXPORTER
@@ -194,7 +194,7 @@ def _docker_run(arguments: list[str]) -> int:
 
 
 def _git(arguments: list[str]) -> int:
-    """Clone nothing: the sandbox is what a clone would be."""
+    """Do nothing: the sandbox has the same files as a clone."""
     if arguments[0] != "clone":
         return _fail("only git clone")
     Path(EXPORTER).symlink_to(".", target_is_directory=True)
@@ -202,14 +202,14 @@ def _git(arguments: list[str]) -> int:
 
 
 def _curl(arguments: list[str]) -> int:
-    """Ask the exporter that runs, wherever it listens."""
+    """Query the running exporter, at its own port."""
     address = os.environ["DOCS_EXPORTER"].removeprefix("http://")
     known = re.compile(r"\b(?:localhost|127\.0\.0\.1):10180\b")
     return _real("curl", *(known.sub(address, word) for word in arguments))
 
 
 def _grep(arguments: list[str]) -> int:
-    """Look through what comes; from a cluster that is not there comes nothing to find."""
+    """Search the input; the commands of a cluster that does not exist give none."""
     given = sys.stdin.buffer.read() if not sys.stdin.isatty() else b""
     return _real("grep", *arguments, given=given) if NO_CLUSTER.encode() not in given else 0
 

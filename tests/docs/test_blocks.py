@@ -19,7 +19,7 @@ from tests.process import ROOT, SCRIPT, binary
 
 RUN = {"sh", "console", "yaml", "promql", "python"}
 SHOWN = {"text"}
-"""Languages that are run, and the one that is only read: output, and drawings."""
+"""Languages that are run, and the one that is only shown: output, and drawings."""
 
 each_document = pytest.mark.parametrize(
     "path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
@@ -60,7 +60,7 @@ def test_a_transcript_looks_like_what_really_comes(
 ) -> None:
     for command, shown in _transcript(block.text):
         came = commands.run(command, sandbox_of(block.path))
-        # A document may leave out what comes; that it comes is seen all the same.
+        # A document can leave out the output, but there has to be some.
         assert _shape(came) == _shape(shown) if shown.strip() else came, came
 
 
@@ -72,7 +72,7 @@ def _transcript(text: str) -> list[tuple[str, str]]:
 
 
 def _shape(text: str) -> list[str]:
-    """Return lines without what differs from one time to the next: numbers outside of names."""
+    """Return lines without numbers outside of names, which differ each time."""
     return [re.sub(r"(?<![\w-])[0-9][0-9.e+:-]*", "#", line).strip() for line in text.splitlines()]
 
 
@@ -91,7 +91,7 @@ def test_a_query_parses(block: Block, tmp_path: Path) -> None:
 
 
 def _expressions(text: str) -> list[str]:
-    """Split a block of queries: one begins at each line that does not go on with the last."""
+    """Split a block of queries: each line that does not continue the last one begins a query."""
     found = [""]
     for line in re.sub(r"#.*$", "", text, flags=re.MULTILINE).splitlines():
         inside = found[-1].count("(") > found[-1].count(")")
@@ -129,13 +129,13 @@ def test_each_metric_in_a_document_exists(path: Path) -> None:
     text = re.sub(r"\{[^}]*\}", "", path.read_text())
     for name in set(re.findall(r"(?<![\w:/.-])palette_[a-z_]+[a-z](?![\w*]|_\*|\.)", text)):
         stem = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
-        # What a command looks for may be the beginning of a name.
+        # A command can search for the beginning of a name.
         known = name in NAMES | INVENTED or stem in NAMES
         assert known or any(each.startswith(f"{name}_") for each in NAMES), f"{path.name}: {name}"
 
 
 INVENTED = {"palette_vm_failed_snapshots_ratio"}
-"""What docs/architecture.md adds, as an example."""
+"""The example in docs/architecture.md."""
 
 
 @each_document

@@ -1,4 +1,4 @@
-"""The reference of the settings: whole, and what the command says too."""
+"""The reference of the settings is complete, and agrees with the command."""
 
 import re
 

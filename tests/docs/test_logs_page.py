@@ -1,4 +1,4 @@
-"""The page on logs: every line is explained, and nothing that is not logged."""
+"""The page on logs explains each line that is logged, and no other."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Line = tuple[str, str]
 
 
 def logged() -> Iterator[Line]:
-    """What the exporter's code hands to its loggers."""
+    """Return the messages in the exporter's code."""
     for path in sorted((ROOT / "exporter").rglob("*.py")):
         tree = ast.parse(path.read_text())
         for call in calls(tree):
             if ast.unparse(call.func) == "Transitions":
                 failing, recovered = (str(ast.literal_eval(each)) for each in call.args)
                 yield from (("warning", failing), ("info", recovered))
-            # log.info("…"), or a function that is given log.info and then the message.
+            # log.info("…"), or a function with log.info and the message as arguments.
             for writer, message in zip([call.func, *call.args], call.args, strict=False):
                 if level := level_of(writer):
                     yield from ((level, text) for text in texts_of(message, tree))
@@ -43,7 +43,7 @@ def level_of(writer: ast.expr) -> str | None:
 
 
 def texts_of(message: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The messages that an expression can be, with N for what is known only at run time."""
+    """Return the possible messages of an expression, with N for parts that vary."""
     if isinstance(message, ast.Constant):
         yield str(message.value)
     elif isinstance(message, ast.JoinedStr):
@@ -57,7 +57,7 @@ def texts_of(message: ast.expr, tree: ast.Module) -> Iterator[str]:
 
 
 def values_of(name: str, tree: ast.Module) -> Iterator[ast.expr]:
-    """What a name is assigned, or the callers of a function of this module give it."""
+    """Return the values of a name: assigned, or passed by callers in this module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
             yield node.value

@@ -1,4 +1,4 @@
-"""Words that readers had to decode do not come back, in any text that the project publishes."""
+"""Words that are hard to understand do not return to the texts of the project."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INSTEAD = {
     r"such a one": "one that",
     r"time-outs?": "timeout",
 }
-"""What must not be written, as a pattern of whole words, and what to write."""
+"""A pattern of whole words to avoid -> the words to write."""
 
 BANNED = re.compile(rf"\b({'|'.join(INSTEAD)})\b", re.IGNORECASE)
 
@@ -39,7 +39,7 @@ FOLDERS = ("benchmarks", "deploy", "docs", "exporter")
 
 
 def published() -> Iterator[Path]:
-    """Documents, settings and source, with its messages, HELP texts and comments."""
+    """Yield documents, settings and source, with its messages, HELP texts and comments."""
     for folder in FOLDERS:
         paths = sorted((ROOT / folder).rglob("*"))
         yield from (path for path in paths if path.suffix in SUFFIXES and "build" not in path.parts)
@@ -47,7 +47,7 @@ def published() -> Iterator[Path]:
 
 
 def found(text: str) -> list[str]:
-    """The forbidden words of a text with their line. Code is quoted as it was: left out."""
+    """Return the words to avoid in a text, with their lines; quoted code is left out."""
     lines = enumerate(re.sub(r"`[^`\n]*`", "", text).splitlines(), 1)
     return [f"line {number}: {each[0]}" for number, line in lines for each in BANNED.finditer(line)]
 

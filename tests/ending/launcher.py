@@ -1,4 +1,4 @@
-"""Starts the exporter with something amiss: python launcher.py AMISS [flags of the exporter].
+"""Starts the exporter with a signal or a bug: python launcher.py AMISS [flags of the exporter].
 
 AMISS is a key of STAGES, at which a signal comes, or of BUGS, where a collaborator raises.
 """
@@ -21,12 +21,12 @@ CANARY = "c4n4ry-S3CR3T-9f"
 
 @cache
 def interrupt() -> None:
-    """Get a signal, as if it came from outside; once, for a second one ends without grace."""
+    """Send this process a signal, once: a second one ends it without grace."""
     os.kill(os.getpid(), int(os.environ["SIGNAL"]))
 
 
 class OnImport:
-    """Gets a signal when a module begins to be imported."""
+    """Sends the signal when a module is imported."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -44,7 +44,7 @@ def on_import(name: str) -> Callable[[], None]:
 
 
 def on_call(module: str, name: str) -> Callable[[], None]:
-    """Get a signal as a function is called."""
+    """Send the signal when a function is called."""
 
     def arrange() -> None:
         home = importlib.import_module(module)
@@ -60,7 +60,7 @@ def on_call(module: str, name: str) -> Callable[[], None]:
 
 
 def bug(module: str, *path: str, after: int = 0) -> Callable[[], None]:
-    """Let a function raise, which has a secret at hand; after so many good calls."""
+    """Make a function with access to a secret raise, after a number of good calls."""
 
     def arrange() -> None:
         home: Any = importlib.import_module(module)
@@ -81,7 +81,7 @@ def bug(module: str, *path: str, after: int = 0) -> Callable[[], None]:
 
 
 def slow_reload() -> None:
-    """Let every reading of the settings but the first hang."""
+    """Make every load of the settings except the first hang."""
     source: Any = importlib.import_module("exporter.settings.source")
     real, began = source.load, Path(os.environ["BEGAN"])
 

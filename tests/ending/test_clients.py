@@ -1,4 +1,4 @@
-"""A signal ends it without a word of trouble, whatever its clients are doing."""
+"""A signal ends the exporter without an error, whatever its clients do."""
 
 import asyncio
 import ssl
@@ -44,7 +44,7 @@ async def scraper(host: str, port: int, tls: ssl.SSLContext | None) -> None:
 
 
 async def keeper(host: str, port: int, tls: ssl.SSLContext | None) -> None:
-    """Ask once and keep the connection open."""
+    """Send one request and keep the connection open."""
     async with connected(host, port, tls) as (reader, writer):
         writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"healthy\n")
@@ -52,7 +52,7 @@ async def keeper(host: str, port: int, tls: ssl.SSLContext | None) -> None:
 
 
 async def slow_reader(host: str, port: int, tls: ssl.SSLContext | None) -> None:
-    """Ask for all metrics, again and again, and read some bytes at a time."""
+    """Request all metrics repeatedly, and read some bytes at a time."""
     async with connected(host, port, tls) as (reader, writer):
         while True:
             writer.write(METRICS)
@@ -62,14 +62,14 @@ async def slow_reader(host: str, port: int, tls: ssl.SSLContext | None) -> None:
 
 
 async def leaver(host: str, port: int, tls: ssl.SSLContext | None) -> None:
-    """Ask for all metrics and leave with a reset in the middle of the answer."""
+    """Request all metrics, and reset the connection in the middle of the answer."""
     async with connected(host, port, tls) as (reader, writer):
         writer.write(METRICS)
         await reader.read(100)
 
 
 async def silent(host: str, port: int, tls: ssl.SSLContext | None) -> None:
-    """Say nothing, or begin a TLS handshake and never end it."""
+    """Send nothing, or only the beginning of a TLS handshake."""
     async with connected(host, port, None) as (reader, writer):
         if tls is not None:
             writer.write(b"\x16\x03\x01")
@@ -93,7 +93,7 @@ CLIENTS: tuple[Client, ...] = (scraper, keeper, slow_reader, leaver, silent, upl
 async def clients(
     kinds: tuple[Client, ...], url: str, tls: ssl.SSLContext | None
 ) -> AsyncIterator[None]:
-    """Run five clients of each kind meanwhile; each begins again when it is disconnected."""
+    """Run five clients of each kind in this block; each restarts when it is disconnected."""
     host, _, port = url.removeprefix("http://").partition(":")
 
     async def again(kind: Client) -> None:

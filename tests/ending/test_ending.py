@@ -53,7 +53,7 @@ def config(directory: Path, url: str, key: str = API_KEY) -> str:
 
 @asynccontextmanager
 async def hanging_reader(url: str, path: str) -> AsyncIterator[socket.socket]:
-    """Ask for something and read next to nothing of the answer."""
+    """Send a request and read almost nothing of the answer."""
     host, _, port = url.removeprefix("http://").partition(":")
     with closing(socket.socket()) as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -135,7 +135,7 @@ async def test_a_signal_ends_it_while_a_slow_reader_drains_a_large_answer(
 
 
 async def test_a_signal_ends_it_during_a_reload_that_hangs(tmp_path: Path) -> None:
-    """Even in a thread, which the interpreter would wait for."""
+    """Also in a thread, for which the interpreter would wait."""
     began = tmp_path / "began"
     async with (
         PaletteServer(tenant(), limits=None) as palette,
@@ -172,7 +172,7 @@ async def test_a_second_signal_ends_it_at_once(number: signal.Signals, tmp_path:
         palette.faults.add(None, faults.hang())
         async with running(config(tmp_path, palette.url), LISTEN, directory=tmp_path) as exporter:
             url = await exporter.url()
-            # An answer in flight, which it would wait for.
+            # An answer in flight, for which it would wait.
             async with hanging_reader(url, f"/probe?cluster_uid={EAST}&namespace=n&vm=v"):
 
                 async def probed() -> bool:

@@ -1,7 +1,6 @@
-"""What stands between the exporter and Palette, and can be made to fail as a whole.
+"""A proxy between the exporter and Palette whose faults affect all clusters.
 
-Names, connections and certificates belong to an address, and Palette has one for all clusters:
-their faults are everybody's.
+Names, connections and certificates belong to an address, and Palette has one for all clusters.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ HOST = "127.0.0.1"
 
 
 class Front:
-    """Passes connections on to ``upstream`` (host and port), until a test changes that.
+    """Forwards connections to ``upstream`` (host and port), until a test changes that.
 
-    tls: with which it presents itself; None for plain TCP.
+    tls: the server's context; None for plain TCP.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -52,7 +51,7 @@ class Front:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuses(self) -> None:
-        """Hang up on everybody and do not listen."""
+        """Close all connections and do not listen."""
         if self._server is not None:
             self._server.close()
         for writer in self._open:
@@ -64,11 +63,11 @@ class Front:
         self._server = None
 
     async def hangs(self) -> None:
-        """Let clients wait for a connection that is never made."""
+        """Make clients wait for a connection that is never accepted."""
         await self.refuses()
         listener = socket.create_server((HOST, self.port), backlog=0)
         self._sockets.append(listener)
-        # A full queue of connections that nobody accepts makes the kernel ignore the next.
+        # If the queue of unaccepted connections is full, the kernel ignores the next one.
         for _ in range(2):
             waiting = socket.socket()
             waiting.setblocking(False)
@@ -77,7 +76,7 @@ class Front:
             self._sockets.append(waiting)
 
     async def resets(self) -> None:
-        """Accept connections, and reset the connection at once."""
+        """Accept connections, and reset them at once."""
         await self._listens(self._reset)
 
     async def is_silent(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether the exporter keeps answering: a prober that never stops asking while faults happen."""
+"""A prober that checks during faults that the exporter answers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 WITHIN = 0.1
-"""Seconds in which ``/-/healthy`` answers, whatever Palette does."""
+"""Seconds in which ``/-/healthy`` has to answer, whatever Palette does."""
 
 PATIENCE = 1.0
-"""Seconds in which it answers as a rule on a machine that is busy with others."""
+"""Seconds in which it usually answers on a busy machine."""
 
 PERIOD = 0.01
-"""Seconds between an answer and the next question."""
+"""Seconds between an answer and the next request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: the seconds it took, and those that the exporter's process computed meanwhile."""
+    """One answer: its seconds, and the processor time of the exporter's process meanwhile."""
 
     status: int
     seconds: float
@@ -34,10 +34,10 @@ class Answer:
 
 
 def judge(answers: Sequence[Answer], but: float) -> None:
-    """Fail unless all was well at any time, but for so small a part of it.
+    """Fail if more than a small part of the answers was late.
 
-    A machine that is busy with others makes single answers late, but computes nothing for us
-    meanwhile: what is late is held against the exporter only if that was its own doing.
+    A busy machine makes single answers late while the exporter's process computes nothing: a late
+    answer counts only if the process used the time itself.
     """
     assert answers
     assert {answer.status for answer in answers} == {200}
@@ -50,7 +50,7 @@ def judge(answers: Sequence[Answer], but: float) -> None:
 async def healthy_throughout(
     url: str, *, computed: Callable[[], float] = time.process_time, but: float = 0.0
 ) -> AsyncIterator[None]:
-    """Ask all the time, and judge at the end.
+    """Send requests during the block, and judge the answers at its end.
 
     computed: the seconds that the exporter's process has computed; by default it is ours.
     but: the part of the answers that may be late though the process computed all the while.
@@ -61,7 +61,7 @@ async def healthy_throughout(
         asking = asyncio.create_task(_ask(session, f"{url}/-/healthy", computed, answers, first))
         try:
             yield
-            # What the block does can end before the first question was due.
+            # The block can end before the first request is due.
             await asyncio.wait_for(first.wait(), 10)
         finally:
             asking.cancel()
@@ -78,7 +78,7 @@ async def _ask(
     first: asyncio.Event,
 ) -> None:
     while True:
-        # From when the question was due, so that a loop that is held before it is seen too.
+        # From the time at which it was due, so that a loop that is blocked before it counts, too.
         started, before = time.monotonic(), computed()
         await asyncio.sleep(PERIOD)
         async with session.get(url) as response:

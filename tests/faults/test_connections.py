@@ -1,4 +1,4 @@
-"""Palette cannot be reached: names, connections and certificates are those of all clusters."""
+"""Palette cannot be reached: faults of names, connections and certificates."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ from tests.faults.front import HOST, Front
 from tests.faults.watch import ALL, Course, fleet, request_timeout, watching
 
 NAME = "palette.test"
-"""The host name of a Palette whose name server can fail."""
+"""The host name of Palette; its name server can fail."""
 
 
 @asynccontextmanager
@@ -52,7 +52,7 @@ async def test_a_palette_that_cannot_be_reached_is_reported_until_it_recovers(
 
 @dataclass
 class NameServer:
-    """Answers for one name that it stands for loopback, unless it fails."""
+    """Resolves one name to loopback, unless it fails."""
 
     ask: Callable[..., Awaitable[Any]]
     failing: bool = False
@@ -73,7 +73,7 @@ async def test_a_name_that_cannot_be_resolved_is_reported_until_it_recovers(
 
         async def fail() -> None:
             names.failing = True
-            # The connection that fails is followed by a fresh one, whose address is resolved again.
+            # After a failed connection, the next one resolves the address again.
             await front.refuses()
 
         async def recover() -> None:
@@ -111,7 +111,7 @@ def presenting(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
-    """Return a context of a certificate that vouches for itself."""
+    """Return a context with a self-signed certificate."""
     authority = trustme.CA()
     for name, blob in (("cert", authority.cert_pem), ("key", authority.private_key_pem)):
         blob.write_to_path(str(folder / name))

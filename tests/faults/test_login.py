@@ -1,4 +1,4 @@
-"""A user's token: it expires in the middle of a refresh, or the log-in for the next one fails."""
+"""A user's token expires in the middle of a refresh, or the next login fails."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One of three clusters answers badly, in every way an API and its proxies know."""
+"""One of three clusters fails, in every way in which an API and its proxies can fail."""
 
 from dataclasses import dataclass
 
@@ -12,20 +12,20 @@ from tests.palette_server.faultbook import Match
 from tests.palette_server.faults import Fault
 
 MANY_PAGES = 25
-"""Instead of ten thousand, which take a while."""
+"""Instead of ten thousand, which would be slow."""
 
 LISTS = ("covered", "several named")
 
 BOMB = 64 << 20
-"""Bytes; twice what is read of an answer."""
+"""Bytes; twice the limit of an answer."""
 
 DENSE = 12 << 20
-"""Bytes; less than what is read of an answer."""
+"""Bytes; less than the limit of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A fault and the reason reported for it; ways: of watching a cluster, in which it is tried."""
+    """A fault and its reason; ways: the ways of watching a cluster for which it is tested."""
 
     name: str
     fault: Fault

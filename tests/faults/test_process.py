@@ -1,4 +1,4 @@
-"""All faults at once, on a process of its own with the loop and the clock that users have."""
+"""All faults at the same time, on a real process with the usual loop and clock."""
 
 import os
 from collections.abc import Callable
@@ -16,17 +16,17 @@ from tests.process import eventually, ready, running, scrape
 
 GOOD = ("good-1", "good-2")
 BAD = {f"bad-{number}": row for number, row in enumerate(MATRIX) if "429" not in row.name}
-"""A 429 slows the whole process down, as it should, and would be all that is to be seen."""
+"""A 429 slows the whole process down, as it should, and would hide the other faults."""
 
 ENDLESS = {uid for uid, row in BAD.items() if row.name == "endless new items"}
-"""Ten thousand pages take longer than this test: a refresh that does not end has not failed yet."""
+"""Ten thousand pages take longer than this test: an endless refresh has not failed yet."""
 
 UP, VMS = "palette_cluster_up", "palette_vm_info"
 LAST_SUCCESS = "palette_cluster_last_success_timestamp_seconds"
 
 
 def computing(pid: int) -> Callable[[], float]:
-    """Return a function that returns the seconds that a process has computed."""
+    """Return a function that returns the processor time of a process in seconds."""
 
     def computed() -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -86,8 +86,8 @@ async def test_every_fault_at_once_neither_holds_the_process_nor_stales_what_is_
                 return left == {*GOOD} >= await up() - ENDLESS
 
             assert await up() == {*GOOD, *BAD}
-            # With thirty faults at once there is work for longer than that, if in small pieces;
-            # where the machine is busy too, an answer may have to wait for several of them.
+            # Thirty faults at once are more work than that, in small pieces;
+            # on a busy machine, an answer can wait for several of them.
             computed = computing(exporter.process.pid)
             async with healthy_throughout(url, computed=computed, but=0.05):
                 for uid, row in BAD.items():

@@ -1,4 +1,4 @@
-"""An answer that arrives when nobody wants it any more: its cluster was removed."""
+"""An answer that arrives after its cluster was removed."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from tests.palette_server.faultbook import Match
 
 
 class Hold:
-    """Keeps answers back until they are let go; sent: how many have gone since."""
+    """Delays answers until they are released; sent: how many were sent since then."""
 
     def __init__(self) -> None:
         self._go = asyncio.Event()
@@ -55,7 +55,7 @@ async def test_a_cluster_that_vanishes_from_the_dashboard_while_it_is_read_leave
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 6, 8, 12, 20])
 async def test_a_cluster_removed_at_any_moment_of_its_answer_leaves_nothing(turns: int) -> None:
-    """turns: of the event loop, from when the answer is sent to when the cluster goes."""
+    """turns: of the event loop, between the answer and the removal of the cluster."""
     async with watching(fleet()) as exporter:
         hold = Hold()
         slow = exporter.palette.faults.add(Match(cluster_uid=EAST), hold)

@@ -1,4 +1,4 @@
-"""After an outage, however long, Palette is asked no more than before it."""
+"""After an outage of any length, Palette gets no more requests than before it."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,10 +17,10 @@ RATE, BURST = 300.0, 8
 """The limits of the exporter: requests per second, and at once."""
 
 PALETTE = Limits(table=(Limit(prefix="/v1/spectroclusters", rate=1.25 * RATE, burst=5 * BURST),))
-"""Palette's limits are so much above what the exporter's defaults are."""
+"""The factor by which Palette's limits are above the exporter's defaults."""
 
 BUNCHED = 0.1
-"""Seconds by which requests that were sent one after another may arrive together."""
+"""Seconds by which the arrival of a request can differ from its sending."""
 
 CLUSTERS = [f"6540b{number}" for number in range(12)]
 UP = "palette_cluster_up"
@@ -48,7 +48,7 @@ async def many() -> AsyncIterator[Running]:
 
 
 def within_budget(exporter: Running) -> None:
-    """Check that no stretch of time saw more requests than the budget has for it."""
+    """Check that no period of time has more requests than the budget."""
     times = [request.at for request in exporter.asked("list_snapshots", "list_vms")]
     assert times
     level = 0.0
@@ -89,7 +89,7 @@ async def test_no_request_storm_after_days_without_a_connection() -> None:
 
 
 async def recovers(exporter: Running, end: Callable[[], None]) -> None:
-    """End the outage and check that all are whole again, without one request too many."""
+    """End the outage and check that all clusters are read, without a request above the budget."""
     end()
     exporter.palette.forget_requests()
     exporter.clock.advance(86_400)

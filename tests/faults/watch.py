@@ -1,4 +1,4 @@
-"""Three clusters of which one fails, and what must hold before, during and after that."""
+"""Three clusters, one of which fails, and the checks before, during and after that."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.faults.front import Front
 
 STALE_AFTER = 90.0
-"""Seconds; so that one refresh fails before the last good state goes."""
+"""Seconds; long enough for one failed refresh before the last good state expires."""
 
 UP = "palette_cluster_up"
 LAST_SUCCESS = "palette_cluster_last_success_timestamp_seconds"
@@ -47,12 +47,12 @@ WAYS: Mapping[str, Sequence[str]] = {
         f"{EAST}/vms/db-02/nightly-2",
     ],
 }
-"""How the cluster that fails is watched: by its lists, by the call for one snapshot, or by a
-list that takes fewer requests than one by one."""
+"""How the failing cluster is watched: by its lists, by the call for one snapshot, or by a list that
+takes fewer requests than single calls."""
 
 
 def request_timeout(reason: str) -> float:
-    """Return seconds: few only where they are what ends the fault, as machines may be busy."""
+    """Return a timeout in seconds: short only if it ends the fault, as machines can be busy."""
     return 0.25 if reason == "timeout" else 10.0
 
 
@@ -70,8 +70,8 @@ def fleet() -> World:
 class Course:
     """An exporter that watches the three.
 
-    failing: the clusters that the fault hits.
-    reason: what is reported of them.
+    failing: the clusters with the fault.
+    reason: the reported reason.
     """
 
     exporter: Running
@@ -79,7 +79,7 @@ class Course:
     reason: str
 
     async def run(self, begin: Callable[[], object], end: Callable[[], object]) -> None:
-        """Let the fault begin and end, and watch what becomes of everything."""
+        """Start and end the fault, and check everything meanwhile."""
         before = await self.exporter.scrape()
         assert before.rows(UP, "cluster_uid") == dict.fromkeys(ALL, 1)
         await _called(begin)
@@ -92,7 +92,7 @@ class Course:
         self.is_whole_again(before, await self.exporter.scrape())
 
     def keeps_the_last_good_state(self, before: Scrape, during: Scrape) -> None:
-        """Check what one failed refresh changes."""
+        """Check the effects of one failed refresh."""
         assert during.rows(UP, "cluster_uid") == {uid: uid not in self.failing for uid in ALL}
         reported = during.counted(FAILURES, "cluster_uid", "reason")
         assert reported == {(uid, self.reason): 1 for uid in self.failing}
@@ -103,7 +103,7 @@ class Course:
         assert passed == {uid: 0 if uid in self.failing else INTERVAL for uid in ALL}
 
     async def goes_stale(self, before: Scrape) -> None:
-        """Check that the last good state is there until it is too old, and no longer."""
+        """Check that the last good state stays until it expires, and no longer."""
         last = before.rows(LAST_SUCCESS, "cluster_uid")
         first, latest = (
             choose(last[uid] for uid in self.failing) + STALE_AFTER - self.exporter.clock.wall()
@@ -121,7 +121,7 @@ class Course:
         assert scrape.rows(UP, "cluster_uid") == {uid: uid not in self.failing for uid in ALL}
 
     def is_whole_again(self, before: Scrape, after: Scrape) -> None:
-        """Check that two intervals after its end nothing of the fault is left."""
+        """Check that the fault has no effect two intervals after its end."""
         assert after.rows(UP, "cluster_uid") == dict.fromkeys(ALL, 1)
         assert after.everything() == before.everything()
         last = after.rows(LAST_SUCCESS, "cluster_uid")
@@ -137,7 +137,7 @@ async def watching(
 ) -> AsyncIterator[Running]:
     """Run an exporter on the three clusters, first refreshes done, its health watched.
 
-    front: through which it reaches Palette.
+    front: the proxy to Palette.
     """
     targets = [target(path, cluster_name=NAMES[EAST]) for path in WAYS[way]]
     targets += [target(uid, cluster_name=NAMES[uid]) for uid in (WEST, NORTH)]
@@ -152,7 +152,7 @@ async def watching(
 
 
 def without_up(scrape: Scrape) -> set[str]:
-    """Return the series of machines and snapshots, but for whether the last refresh read them."""
+    """Return the series of machines and snapshots, except whether the last refresh read them."""
     return scrape.everything(without=SNAPSHOT_UP)
 
 

@@ -1,1 +1,1 @@
-"""Payloads that went wrong in every way we could think of, and what must hold all the same."""
+"""Payloads that are damaged in many ways, and the properties that still have to hold."""

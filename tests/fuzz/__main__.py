@@ -1,4 +1,4 @@
-"""The long run, for `make fuzz`: prints what was tried and how long it took, fails on a finding."""
+"""The long run, for `make fuzz`: prints payloads and times; fails if a check fails."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DECODED, WHOLE, GUIDED = 200_000, 20_000, 60_000
-"""Payloads, of all kinds of answers together; pairs of lists on the whole path; payloads that look
-for new paths."""
+"""Numbers of payloads: of all kinds of answers, of pairs of lists on the whole path, and of those
+that search for new paths."""
 
 
 BATCH = 50
-"""Payloads to an example of hypothesis, which takes longer over one than the decoder does."""
+"""Payloads per example of hypothesis, which is slower than the decoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of one check: payloads tried, seconds, and whether nothing was found."""
+    """The result of one check: payloads, seconds, and whether it held."""
 
     name: str
     payloads: int
@@ -44,7 +44,7 @@ class Run:
 
 
 def run(name: str, check: Check, payloads: int) -> Run:
-    """Try a check on so many payloads; what is found is printed with what it was made of."""
+    """Run a check on a number of payloads; a failure is printed with its payload."""
     tried = 0
 
     @settings(
@@ -71,7 +71,7 @@ def run(name: str, check: Check, payloads: int) -> Run:
 
 
 def timed(name: str, act: Callable[[], object], tried: Callable[[], int]) -> Run:
-    """Run it and report the result."""
+    """Run one kind, and print the result."""
     started, clean = time.monotonic(), True
     try:
         act()
@@ -84,7 +84,7 @@ def timed(name: str, act: Callable[[], object], tried: Callable[[], int]) -> Run
 
 
 def guided_runs(payloads: int) -> list[Run]:
-    """Try as many payloads of each kind that look for new paths, where atheris is installed."""
+    """Search for new paths with a number of payloads of each kind, if atheris is installed."""
     if not guided.installed():
         print("atheris is not installed: nothing was tried that looks for new paths")
         return []
@@ -101,7 +101,7 @@ def _note(counts: list[int], kind: str, payloads: int) -> None:
 
 
 def main() -> int:
-    """Return 1 where anything was found."""
+    """Return 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--decoded", type=int, default=DECODED)
     parser.add_argument("--whole", type=int, default=WHOLE)

@@ -1,4 +1,4 @@
-"""Whether a value is what its annotation says, all the way down."""
+"""Compares a value with its annotation, at all depths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
 def misfit(value: Any, wanted: Any, path: str = "") -> str:
-    """Return where the value is of another type than wanted, "" where it fits."""
+    """Return the place at which the value has another type, "" if there is none."""
     origin, arguments = _shape(wanted)
     if origin in (Union, UnionType):
         return "" if any(not misfit(value, each) for each in arguments) else _told(path, value)
@@ -19,7 +19,7 @@ def misfit(value: Any, wanted: Any, path: str = "") -> str:
     if origin is frozenset and isinstance(value, frozenset):
         return _first(misfit(each, arguments[0], f"{path}[]") for each in value)
     kind: Any = NoneType if wanted is None else wanted
-    # bool is an int and a NamedTuple is a tuple, but neither is meant where the other stands.
+    # bool is an int and a NamedTuple is a tuple, but annotations distinguish them.
     if type(value) is not kind:
         return _told(path, value)
     if is_dataclass(kind) or hasattr(kind, "_fields"):

@@ -1,4 +1,4 @@
-"""Sound payloads for each kind of answer."""
+"""Valid payloads for each kind of answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WITH_SPEC = {**_MACHINES["items"][0], "spec": {"template": {"spec": {"volumes":
 _VMS = (*_MACHINES["items"], _WITH_SPEC, *(each for of in _SITUATIONS for each in of["vms"]))
 
 MOST_ITEMS = 3
-"""On a page: what goes wrong does so between two, and more take longer."""
+"""Items on a page: faults need only two, and more are slower."""
 
 
 def _snapshot(random: Random) -> Any:
@@ -55,11 +55,11 @@ SOUND: dict[str, Callable[[Random], Any]] = {
     "login": _login,
     "error": _error,
 }
-"""Kind of answer -> a sound one, not to be changed."""
+"""Kind of answer -> a valid payload, which must not be changed."""
 
 
 def spoiled(kind: str, random: Random, strength: int) -> bytes:
-    """Return an answer of that kind, spoiled in so many places."""
-    # The quickest way to copy plain data.
+    """Return an answer of this kind, damaged in a number of places."""
+    # The fastest way to copy plain data.
     copy = marshal.loads(marshal.dumps(SOUND[kind](random)))
     return mutated(copy, random, strength)

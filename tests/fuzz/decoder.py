@@ -1,4 +1,4 @@
-"""What must hold of each answer, whatever its body: values of the right types, or an error."""
+"""The property of each answer, for any body: values of the right types, or an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT = (ASKED["namespace"], "")
 
 
 def snapshot(body: bytes) -> None:
-    """Check one snapshot; only some of the corpus are the requested one."""
+    """Check one snapshot; only some payloads are the requested one."""
     asked = ASKED
     try:
         document = oracle.parsed(body)
@@ -67,7 +67,7 @@ def clusters(body: bytes) -> None:
 
 
 def login(body: bytes) -> None:
-    """Check what a log-in brings: a token that can be sent, or an error."""
+    """Check a login: a token that can be sent, or an error."""
     try:
         token = auth._token(body)
     except (InvalidResponse, Unauthorized):
@@ -79,7 +79,7 @@ def login(body: bytes) -> None:
 
 
 def error(body: bytes) -> None:
-    """Check the error for a status: one of ours, and without the credential that came back."""
+    """Check the error for a status: a PaletteError, without the credential in the answer."""
     for status in (400, 401, 404, 410, 429, 500, 503):
         found = status_error(status, "GET /v1/x at palette:443", body=body, secrets=(CANARY,))
         assert isinstance(found, PaletteError)
@@ -115,14 +115,14 @@ def _page(decode: Any, body: bytes, kind: type, **asked: str) -> wire.Page[Any] 
 def _sound(faults: Iterable[wire.Fault]) -> None:
     for fault in faults:
         assert not (wrong := misfit(fault, wire.Fault)), wrong
-        # Fields are labels of a metric: there must be no more of them than there are fields.
+        # Fields are labels of a metric: there must be only known ones.
         assert all(part.isalpha() for part in fault.field.split(".")), fault
 
 
 def _truthful(
     found: Iterable[Snapshot], documents: list[Any] | None, default: oracle.Key = DEFAULT
 ) -> None:
-    """Check that nothing is ready or restorable that its document does not clearly call so."""
+    """Check that a snapshot is ready or restorable only if its document clearly says so."""
     by_key: dict[oracle.Key, list[Any]] = {}
     for document in documents or ():
         by_key.setdefault(oracle.key(document, default), []).append(document)

@@ -1,6 +1,6 @@
-"""Fuzzing that looks for new paths through the decoder, with atheris where it is installed.
+"""Fuzzing that searches for new paths through the decoder, if atheris is installed.
 
-It is no dependency: it has no builds for every Python that the exporter runs on.
+atheris is not a dependency, because it does not support every Python of the exporter.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from random import Random
 from tests.fuzz.corpus import spoiled
 
 SEEDS = 50
-"""Sound and spoiled payloads that each run begins with."""
+"""Valid and damaged payloads at the start of each run."""
 
 
 def installed() -> bool:
-    """Tell whether atheris is there."""
+    """Return whether atheris is installed."""
     return importlib.util.find_spec("atheris") is not None
 
 
 def fuzzed(kind: str, payloads: int) -> int:
     """Fuzz one kind of answer in a process of its own; return how many payloads were tried.
 
-    Raises CalledProcessError, and the process prints what it found and the payload.
+    Raises CalledProcessError; the process prints the failure and the payload.
     """
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(SEEDS):
@@ -47,7 +47,7 @@ def fuzzed(kind: str, payloads: int) -> int:
 
 
 def main(kind: str, *arguments: str) -> None:
-    """Fuzz one kind of answer in this process, which ends with it."""
+    """Fuzz one kind of answer in this process, and end it."""
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["exporter"]):
         from tests.fuzz.decoder import DECODERS

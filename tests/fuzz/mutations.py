@@ -1,4 +1,4 @@
-"""Sound documents, spoiled: by their structure, as text, and as bytes."""
+"""Damages valid documents: in their structure, as text, and as bytes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ FIELDS = (
     "Authorization",
     "isMfa",
 )
-"""Names that are read somewhere, each of them at home in one place only."""
+"""Names that the decoder reads, each in one place only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Twice:
-    """A value whose key stands there once more before it, with another value."""
+    """A value whose key is also before it, with another value."""
 
     first: Any
     last: Any
@@ -162,7 +162,7 @@ OTHERS: tuple[Any, ...] = (0, -1, 1, 1.5, 1e300, 2**63, True, False, None, [], {
 
 
 STAYS = 0.1
-"""How likely it is to go no deeper into a document."""
+"""The probability of choosing a place at this depth."""
 
 
 def _dropped(slot: Slot, random: Random) -> None:
@@ -173,7 +173,7 @@ def _dropped(slot: Slot, random: Random) -> None:
 def _replaced(choices: tuple[Any, ...]) -> Callable[[Slot, Random], None]:
     def replace(slot: Slot, random: Random) -> None:
         container, key = slot
-        # Copied, so that what is put into it later is not put into all.
+        # Copied, so that a later change affects only this one.
         container[key] = deepcopy(random.choice(choices))
 
     return replace
@@ -205,7 +205,7 @@ def _repeated(slot: Slot, random: Random) -> None:
 
 
 def _grafted(slot: Slot, random: Random) -> None:
-    """Put under a name that is read whatever stands here."""
+    """Put any value under a name that the decoder reads."""
     container, key = slot
     if isinstance(container[key], dict):
         container[key][random.choice(FIELDS)] = container[key].get(random.choice(FIELDS))
@@ -227,18 +227,18 @@ MUTATIONS: tuple[Callable[[Slot, Random], None], ...] = (
 
 
 def mutated(document: Any, random: Random, strength: int) -> bytes:
-    """Return the document spoiled in so many places; it may be changed."""
+    """Return the document, damaged in a number of places; the argument can change."""
     holder = [document]
     for _ in range(strength):
         random.choice(MUTATIONS)(_slot(holder, random), random)
         holder = holder or [None]
-    # Lone surrogates cannot be encoded; documents get them escaped, from Raw.
+    # Lone surrogates cannot be encoded; documents get them escaped, through Raw.
     body = _text(holder[0], random.random() < 0.5).encode()
     return random.choice(SPOILERS)(body, random) if random.random() < 0.25 else body
 
 
 def _slot(holder: list[Any], random: Random) -> Slot:
-    """Return a place that has a value; the place of the whole document is in its holder."""
+    """Return a place that has a value; the whole document's place is in its holder."""
     container: Any = holder
     key: Any = random.randrange(len(holder))
     while random.random() > STAYS and isinstance(below := container[key], dict | list) and below:

@@ -1,4 +1,4 @@
-"""What a document clearly says, worked out without a line of the exporter's."""
+"""The clear meaning of a document, without any code of the exporter."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ Key = tuple[str, str]
 """Namespace and name."""
 
 UNKNOWN = object()
-"""What cannot be parsed here, which does not mean that no other parser can."""
+"""A document that cannot be parsed here; another parser might read it."""
 
 
 def parsed(body: bytes) -> Any:
-    """Return the document, UNKNOWN where it nests too deep; raises ValueError where it is none."""
+    """Return the document, UNKNOWN if it nests too deep; raises ValueError if it is not JSON."""
     text = body.decode(errors="replace")
     try:
         return json.loads(text, strict=False, parse_int=float, parse_float=float)
@@ -23,12 +23,12 @@ def parsed(body: bytes) -> Any:
 
 
 def ready(document: Any) -> bool:
-    """Tell whether a snapshot says that it is ready, in so many words."""
+    """Return whether a snapshot clearly says that it is ready."""
     return _part(document, "status", "readyToUse") is True
 
 
 def may_be_restorable(document: Any) -> bool:
-    """Tell whether nothing in a snapshot speaks against restoring it."""
+    """Return whether nothing in a snapshot prevents a restore."""
     return (
         ready(document)
         and not _says_it_is_deleted(document)
@@ -38,7 +38,7 @@ def may_be_restorable(document: Any) -> bool:
 
 
 def key(document: Any, default: Key) -> Key:
-    """Return what a snapshot is known by, as far as it says."""
+    """Return the key of a snapshot, as far as it has one."""
     found = (_part(document, "metadata", name) for name in ("namespace", "name"))
     namespace, name = (
         value if _is_text(value) else instead for value, instead in zip(found, default, strict=True)
@@ -61,7 +61,7 @@ def _part(document: Any, *path: str) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    """Tell whether there is something written: half a surrogate pair is not."""
+    """Return whether a text is present; half a surrogate pair is not."""
     return (
         isinstance(value, str)
         and value.encode(errors="replace") == value.encode(errors="surrogatepass") != b""

@@ -1,4 +1,4 @@
-"""The checks as functions of a seed and of how much is spoiled."""
+"""The checks as functions of a seed and of the number of damaged places."""
 
 from collections.abc import Callable
 from random import Random
@@ -12,7 +12,7 @@ from tests.fuzz.decoder import DECODERS
 Check = Callable[[int, int], None]
 
 MOST_SPOILED = 8
-"""Places in one document."""
+"""Damaged places in one document."""
 
 seeds = st.integers(0, 2**64 - 1)
 strengths = st.integers(0, MOST_SPOILED)
@@ -28,7 +28,7 @@ def decoding(kind: str) -> Check:
 
 
 def whole_path(seed: int, strength: int) -> None:
-    """Check what a scrape reports of a cluster whose lists are spoiled."""
+    """Check the scrape of a cluster whose lists are damaged."""
     random = Random(seed)
     whole.check(
         spoiled("snapshot_page", random, strength),

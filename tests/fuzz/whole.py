@@ -1,4 +1,4 @@
-"""What must hold from the answers of a cluster to the text of a scrape."""
+"""The properties of a scrape, for any answers of a cluster."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ CLUSTER = Cluster(uid="6540a1", name='prod "east"\\\n', project_uid="65f0c1", cl
 TARGET = SnapshotTarget("vms", "db-01", "db-01-nightly")
 
 PARSERS: dict[bool, Callable[[str], Iterable[Any]]] = {False: plain_text, True: openmetrics}
-"""Whether it is OpenMetrics -> what reads it."""
+"""Whether the text is OpenMetrics -> its parser."""
 
 
 def check(snapshots: bytes, machines: bytes) -> None:
-    """Check what is reported of a cluster that answered so."""
+    """Check the scrape of a cluster with these answers."""
     found = decoder.snapshot_page(snapshots)
     state = _state(found, decoder.virtual_machine_page(machines))
     assert not (wrong := misfit(state, ClusterState)), wrong
@@ -74,7 +74,7 @@ def _state(found: tuple[Snapshot, ...], machines: tuple[VirtualMachine, ...]) ->
 
 
 def _told(store: Store[Any], as_openmetrics: bool) -> dict[tuple[str, frozenset[Any]], float]:
-    """Return the series of a scrape; fails where one stands there twice or cannot be read."""
+    """Return the series of a scrape; fails if one is repeated or cannot be read."""
     rendered = [published.text for published in store.view()]
     text = b"".join(plain(exposition(rendered, NOW, openmetrics=as_openmetrics)))
     if as_openmetrics:

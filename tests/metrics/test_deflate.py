@@ -1,4 +1,4 @@
-"""Blocks come out as the text that they hold, one by one and as one gzip file."""
+"""Deflated blocks give the original text, one by one and as one gzip file."""
 
 import gzip as gzip_files
 

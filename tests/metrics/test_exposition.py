@@ -1,4 +1,4 @@
-"""Both formats hold the samples that prometheus-client would print, and nothing else."""
+"""Both formats have the same samples as prometheus-client, and no others."""
 
 import gzip
 import re
@@ -64,7 +64,7 @@ def text(states: Sequence[ClusterState], *, openmetrics: bool = False) -> str:
 
 
 class TheSameInPrometheusClient(Collector):
-    """The families of the tables, filled sample by sample, for prometheus-client to print."""
+    """Return the families of the tables as metrics of prometheus-client."""
 
     def __init__(self, states: Sequence[ClusterState]) -> None:
         self._states = states
@@ -112,7 +112,7 @@ def samples(family: AnyFamily[Any], subject: Any) -> Iterator[tuple[dict[str, st
 
 
 def parsed(body: str, parse: Any) -> dict[tuple[str, str, str], dict[Any, float]]:
-    """Return name, type and help of each family -> its samples; fails where one is repeated."""
+    """Return name, type and help of each family -> its samples; fails if one is repeated."""
     found: dict[tuple[str, str, str], dict[Any, float]] = {}
     for family in parse(body):
         rows: dict[Any, float] = {}

@@ -1,7 +1,7 @@
-"""Each document that Palette is known to send gives exactly the series of its golden file.
+"""Each known document of Palette gives exactly the series of its golden file.
 
-After a change that is meant, UPDATE_GOLDEN=1 writes the files again from what single documents
-give; read the difference line by line before you believe it.
+After an intended change, UPDATE_GOLDEN=1 writes the files again; check the difference line by
+line.
 """
 
 import os
@@ -31,7 +31,7 @@ def golden(name: str) -> list[str]:
 
 
 def world_of(documents: Iterable[Mapping[str, Any]]) -> World:
-    """A cluster with these snapshots and their machines, without which Palette answers 500."""
+    """Return a cluster with these snapshots and their VMs; without a VM, Palette answers 500."""
     world = World.empty()
     world.add_cluster(CLUSTER, NAME, PROJECT)
     for document in documents:
@@ -44,7 +44,7 @@ def world_of(documents: Iterable[Mapping[str, Any]]) -> World:
 async def exposed(
     documents: Iterable[Mapping[str, Any]], targets: list[dict[str, str]], call: str
 ) -> list[str]:
-    """Return the text about machines and snapshots; call: the only one that may be made."""
+    """Return the text about machines and snapshots; call: the only allowed one."""
     async with PaletteServer(world_of(documents)) as palette:
         async with exporter_of(palette, targets, wall=lambda: NOW) as exporter:
             await exporter.ready()
@@ -58,7 +58,7 @@ def named(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def samples(lines: Iterable[str]) -> list[str]:
-    """Return the samples in the order of text, having seen that each family has its header."""
+    """Return the samples, sorted by text; fails if a family lacks its header."""
     found: list[str] = []
     header: list[str] = []
     for line in lines:
@@ -100,7 +100,7 @@ async def test_all_documents_of_one_list_give_the_same_together() -> None:
 
 
 async def test_a_missing_snapshot_is_not_up_and_has_no_other_series() -> None:
-    """By the call for one, and by a list that holds only its neighbour."""
+    """Read by the call for one snapshot, and by a list with only another snapshot."""
     there, gone = payload("just-requested"), payload("succeeded-online")
     machine_only = world_of([gone])
     machine_only.delete_snapshot(CLUSTER, "vms", gone["metadata"]["name"])

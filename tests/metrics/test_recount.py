@@ -1,4 +1,4 @@
-"""VM rows against a naive recount of the same documents, over random fleets and changes."""
+"""Rows of VMs compared with a naive recount of the documents, for random fleets and changes."""
 
 from datetime import datetime
 from typing import Any
@@ -105,7 +105,7 @@ def restorable(document: Any) -> bool:
 
 
 def recount(world: World) -> dict[str, dict[tuple[str, str], float]]:
-    """Return the rows by the name of their family, computed in the plainest way."""
+    """Return the rows by the name of their family, computed in the simplest way."""
     rows: dict[str, dict[tuple[str, str], float]] = {name: {} for name in FAMILIES}
     for vm in world.vms(EAST):
         key = (vm["metadata"]["namespace"], vm["metadata"]["name"])

@@ -1,4 +1,4 @@
-"""Objectives of every kind, and volumes, against a naive recount of random fleets."""
+"""Objectives of every kind, and volumes, compared with a naive recount of random fleets."""
 
 import re
 from typing import Any

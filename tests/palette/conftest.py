@@ -1,4 +1,4 @@
-"""A real server, a real session, and a record of what went between them."""
+"""A real server, a real session, and a record of their requests."""
 
 import socket
 import ssl
@@ -32,7 +32,7 @@ MakeTransport = Callable[..., Transport]
 
 @dataclass
 class Record:
-    """What a transport reported: (endpoint, code) of each request, and the waits in seconds."""
+    """The reports of a transport: (endpoint, code) of each request, and the waits in seconds."""
 
     requests: list[tuple[str, str]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -96,7 +96,7 @@ def transport_to(session: Session, record: Record) -> MakeTransport:
 
 
 def answers(*responses: Callable[[], web.StreamResponse]) -> tuple[Handler, list[web.BaseRequest]]:
-    """Return a handler that gives these answers in turn, the last forever, and its requests."""
+    """Return a handler that gives these answers in turn and repeats the last, and its requests."""
     seen: list[web.BaseRequest] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""A server without an HTTP library, for what no library would send."""
+"""A server without an HTTP library, for bytes that no library would send."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class Served:
-    """How many requests a raw server got, and whether a client hung up."""
+    """The number of requests of a raw server, and whether a client closed its connection."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -30,7 +30,7 @@ class Served:
 
 @asynccontextmanager
 async def raw_server(answer: bytes, *, hang: bool = False) -> AsyncIterator[tuple[str, Served]]:
-    """Answer each request with these bytes, and hang up or hang."""
+    """Answer each request with these bytes, and close the connection or hang."""
     served = Served()
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

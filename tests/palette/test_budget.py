@@ -1,4 +1,4 @@
-"""The budget on a loop whose clock jumps from timer to timer; nothing here waits."""
+"""The budget, on a loop whose clock jumps from timer to timer without waiting."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class JumpingSelector(selectors.SelectSelector):
-    """Never blocks: hands the loop's timeouts to its clock."""
+    """Never blocks: advances the clock by the loop's timeouts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,11 +49,11 @@ def now() -> float:
 
 
 def nobody(seconds: float) -> None:
-    """Nobody wants to know about waits."""
+    """Ignore the waits."""
 
 
 async def granted(budget: Budget, count: int, endpoint: str = CLUSTERS) -> list[float]:
-    """Ask for so many at once; return when each was let through, counted from now."""
+    """Request a number of tokens at once; return when each was granted, in seconds from now."""
     start = now()
     times = await asyncio.gather(
         *(budget.acquire(endpoint, throttled=nobody) for _ in range(count))
@@ -141,7 +141,7 @@ def test_queues_take_turns_so_that_none_starves_another() -> None:
         return order
 
     order = run(main())
-    # The last of the ten comes after as many of the others, and not after all of them.
+    # The last of the ten comes after an equal number of the others, and not after all of them.
     assert max(place for place, queue in enumerate(order) if queue == "short") <= 21
     assert order[1:20].count("long") >= 9
 
@@ -315,8 +315,8 @@ class PaletteLimit:
 
 
 async def next_to_another_client(seconds: float, retry_after: float | None) -> tuple[float, float]:
-    """Send all we may while another takes half; return what we got through per second, and the
-    part of ours that was refused."""
+    """Send as much as the budget allows while another client takes half; return the granted
+    requests per second, and the share that was refused."""
     limit, budget, chance = PaletteLimit(), Budget(40, 50), random.Random(7)
     answers: list[bool] = []
     end = now() + seconds
@@ -349,7 +349,7 @@ def test_next_to_a_client_that_takes_half_we_use_the_rest_and_are_rarely_refused
 
 
 async def changing(budget: Budget, limits: list[tuple[float, float]], every: float) -> None:
-    """Go by other limits again and again."""
+    """Change the limits repeatedly."""
     for rate, burst in itertools.cycle(limits):
         await asyncio.sleep(every)
         budget.adopt(rate, burst)
@@ -409,5 +409,5 @@ def test_other_limits_forget_no_refusal() -> None:
 
     times = run(main())
     assert times[0] == pytest.approx(10.0, abs=0.1)
-    # Neither is there anything saved up, nor is the rate the whole one.
+    # No burst has been saved, and the rate is not yet the full one.
     assert times[-1] - times[0] > 30 / 40

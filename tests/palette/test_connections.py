@@ -1,4 +1,4 @@
-"""Connections that break, hang, or are not trusted."""
+"""Connections that break, hang, or fail verification."""
 
 import asyncio
 import socket
@@ -135,7 +135,7 @@ async def test_a_cancelled_call_ends_at_once_and_leaves_no_connection(
 
 
 async def test_a_transport_that_is_closed_already_is_a_lost_connection() -> None:
-    # As uvloop says it, of which nobody else makes a subclass of OSError.
+    # uvloop raises a plain OSError here, where asyncio raises a subclass.
     error = error_of(RuntimeError("unable to perform operation on <TCPTransport>"), "palette:443")
     assert isinstance(error, ConnectionFailed)
     assert error.retryable

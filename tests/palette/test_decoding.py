@@ -1,4 +1,4 @@
-"""Much to decode at once keeps nobody else waiting."""
+"""Large answers are decoded without blocking other tasks."""
 
 import asyncio
 import gc
@@ -53,7 +53,7 @@ async def test_no_error_and_no_cancelled_call_keeps_a_body(size: int) -> None:
     freed: list[int] = []
 
     class Body(bytes):
-        """Bytes whose end is noted."""
+        """Bytes that report when they are released."""
 
         def __del__(self) -> None:
             freed.append(len(self))
@@ -73,7 +73,7 @@ async def test_no_error_and_no_cancelled_call_keeps_a_body(size: int) -> None:
     go_on.set()
     gc.disable()
     try:
-        # What is raised, and its traceback, lives on.
+        # The exception and its traceback stay alive.
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         kinds = [InvalidResponse, asyncio.CancelledError, InvalidResponse]
         assert [type(outcome) for outcome in outcomes] == kinds
@@ -84,7 +84,7 @@ async def test_no_error_and_no_cancelled_call_keeps_a_body(size: int) -> None:
 
 
 async def eventually(condition: Callable[[], bool]) -> bool:
-    """Wait until the thread has let go of what it decoded."""
+    """Wait until the thread has released the decoded answer."""
     for _ in range(1000):
         if condition():
             return True

@@ -1,4 +1,4 @@
-"""The proxy on the way to Palette."""
+"""The proxy between the exporter and Palette."""
 
 import asyncio
 import ssl
@@ -28,7 +28,7 @@ from tests.palette.conftest import (
 
 @asynccontextmanager
 async def proxy(refusal: bytes = b"") -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Tunnel CONNECT, pass on absolute URIs, note the heads of the requests."""
+    """Tunnel CONNECT, forward absolute URIs, record the heads of the requests."""
     heads: list[bytes] = []
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Bodies: how they are encoded, how large they get, and what all of them take together."""
+"""Bodies: their encodings, the limit of one, and the limit of all together."""
 
 import asyncio
 import gzip
@@ -120,7 +120,7 @@ async def test_what_decoding_raises_is_an_error_of_the_call(
 
 
 def bomb(mebibytes: int) -> bytes:
-    """Return a gzip stream that inflates to so much; after a full flush its blocks repeat."""
+    """Return a gzip stream that inflates to this size; after a full flush its blocks repeat."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     block = bytes(2**20)
     head = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)

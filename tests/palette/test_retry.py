@@ -124,7 +124,7 @@ async def test_requests_wait_for_their_turn_in_the_budget(
     serve: Serve, transport_to: MakeTransport, record: Record
 ) -> None:
     handler, _ = answers(ok())
-    # The last waits longer than a request may take, and that does not count as its time.
+    # The last waits longer than the timeout, which does not include waits for the budget.
     transport = transport_to(await serve(handler), budget=Budget(4, 1), timeout=1)
     started = monotonic()
     await asyncio.gather(*(transport.get(VMS, bytes, path=UID) for _ in range(6)))

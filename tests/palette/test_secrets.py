@@ -25,7 +25,7 @@ from tests.palette.raw import raw_server
 
 
 def whole_text(error: BaseException) -> str:
-    """Return all that a careless handler might print: arguments, chain and tracebacks."""
+    """Return everything that a careless handler could print: arguments, chain and tracebacks."""
     seen: list[BaseException | None] = []
     parts: list[str] = []
     waiting: list[BaseException | None] = [error]
@@ -41,7 +41,7 @@ def whole_text(error: BaseException) -> str:
 
 
 def echoing(code: int) -> Handler:
-    """Return a handler that repeats the credential wherever it can."""
+    """Return a handler that repeats the credential in every place it can."""
 
     async def handler(request: web.Request) -> web.Response:
         secret = request.headers.get("ApiKey", "")

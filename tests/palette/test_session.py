@@ -1,4 +1,4 @@
-"""Connections: how old they get, when a fresh one is used, and when DNS is asked again."""
+"""Connections: their lifetime, when a new one is used, and when DNS is queried again."""
 
 import asyncio
 import socket
@@ -47,7 +47,7 @@ def transport_at(aging: Session, record: Record) -> Callable[[str], Transport]:
 
 
 def noting_ports(*responses: Callable[[], web.StreamResponse]) -> tuple[Handler, list[int]]:
-    """Return a handler that gives these answers in turn, the last forever, and client ports."""
+    """Return a handler that gives these answers in turn and repeats the last, and client ports."""
     ports: list[int] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -140,7 +140,7 @@ async def test_a_request_in_flight_keeps_its_connection_when_others_fail(
 
 
 class Moving:
-    """Answers for the name palette.test; every other name is asked of the system."""
+    """Resolves the name palette.test; the system resolves all others."""
 
     def __init__(self, ask: Callable[..., Awaitable[Any]]) -> None:
         self.address = "127.0.0.2"
@@ -179,7 +179,7 @@ async def test_a_name_that_moves_is_followed_at_once_where_the_old_address_answe
         await runner.cleanup()
 
 
-# --- what comes before an answer
+# --- informational answers
 
 
 @pytest.mark.parametrize(("name", "length"), [("Content-Security-Policy", 9_000), ("X", 60_000)])

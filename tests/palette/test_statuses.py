@@ -1,4 +1,4 @@
-"""What an answer means, and what a request says."""
+"""The meaning of each status, and the headers of a request."""
 
 from urllib.parse import unquote
 

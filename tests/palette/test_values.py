@@ -1,4 +1,4 @@
-"""Single values: times as servers write them, and what is no time at all."""
+"""Single values: times in servers' formats, and invalid times."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""Documents decoded value by value: one bad child spoils nothing."""
+"""Documents are decoded value by value: a bad value affects nothing else."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def listed(items: object, **rest: object) -> tuple[wire.Page[Snapshot], list[str
 
 
 def changed(path: str, value: object, name: str = "succeeded-online") -> dict[str, Any]:
-    """Return a sound document with one value replaced."""
+    """Return a valid document with one value replaced."""
     document: dict[str, Any] = payload(name)
     *parents, last = path.split(".")
     inner = document
@@ -297,7 +297,7 @@ junk = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """Return a document of which some values, at any depth, were replaced or taken away."""
+    """Return a document in which some values, at any depth, are replaced or removed."""
     document = payload(draw(st.sampled_from(sorted(SNAPSHOTS))))
     for _ in range(draw(st.integers(1, 4))):
         inner: Any = document

@@ -1,4 +1,4 @@
-"""One request on the wire, and everything that can be done to it."""
+"""One request on the wire, and the ways to answer it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from exporter.demo.calls import Answer, Call
 
 Point = Literal["start", "headers", "middle"]
-"""How far an answer gets: nothing sent, headers sent, half of the body sent."""
+"""The part of an answer that is sent: nothing, the headers, or half of the body."""
 
 
 @dataclass(kw_only=True)
 class Exchange:
-    """A request being answered: `answer` says what would be right, the rest sends."""
+    """A request being answered: `answer` returns the right answer, the other methods send."""
 
     request: web.BaseRequest
     call: Call
@@ -32,22 +32,22 @@ class Exchange:
     response: web.StreamResponse | None = field(default=None, init=False)
 
     def answer(self, call: Call | None = None) -> Answer:
-        """The honest answer to this call, or to another."""
+        """Return the right answer to this call, or to another."""
         return self.answers.answer(call or self.call)
 
     @property
     def alive(self) -> bool:
-        """Whether anybody is there to write to."""
+        """Return whether the client is still connected."""
         transport = self.request.transport
         return transport is not None and not transport.is_closing() and not self.stopping.is_set()
 
     async def pause(self, seconds: float | None) -> None:
-        """Wait so long, or for good; either ends at once when the server stops."""
+        """Wait a number of seconds, or without end; both end at once when the server stops."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)
 
     def response_for(self, answer: Answer) -> web.StreamResponse:
-        """The whole answer, ready to go, compressed if that is wanted and worth it."""
+        """Return the whole answer, compressed if the client accepts it and it is large enough."""
         headers, body = dict(answer.headers), answer.body
         if self._wants_gzip(answer):
             body = _gzip(body)
@@ -71,7 +71,7 @@ class Exchange:
                 await self.response.write(data)
 
     async def send_until(self, point: Point) -> None:
-        """Send the honest answer as far as `point`."""
+        """Send the right answer as far as `point`."""
         if point == "start":
             return
         body = self.answer().body
@@ -80,12 +80,12 @@ class Exchange:
             await self.write(body[: len(body) // 2])
 
     def close(self) -> None:
-        """Hang up, politely."""
+        """Close the connection."""
         if self.request.transport is not None:
             self.request.transport.close()
 
     def reset(self) -> None:
-        """Hang up with a TCP reset."""
+        """Close the connection with a TCP reset."""
         transport = self.request.transport
         if transport is None:
             return

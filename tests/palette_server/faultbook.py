@@ -1,4 +1,4 @@
-"""Which calls go wrong, how, and how often."""
+"""The calls that fail, how, and how often."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Predicate = Callable[[Call], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """Calls that have all of these; None means any. `path` is a part of the raw path."""
+    """A selection of calls; None means any. `path`: a part of the raw path."""
 
     endpoint: str | None = None
     cluster_uid: str | None = None
@@ -24,7 +24,7 @@ class Match:
     page: int | None = None
 
     def __call__(self, call: Call) -> bool:
-        """Whether the call is meant."""
+        """Return whether the call is selected."""
         return (
             self.endpoint in {None, call.endpoint}
             and self.cluster_uid in {None, call.cluster_uid}
@@ -34,7 +34,7 @@ class Match:
 
 
 class Planned:
-    """One fault in the book; `hits` counts how often it struck."""
+    """One planned fault; `hits` counts the calls that it has affected."""
 
     def __init__(
         self, book: list[Planned], match: Predicate, fault: Fault, times: int | None
@@ -46,30 +46,30 @@ class Planned:
         self.hits = 0
 
     def meant(self, call: Call) -> bool:
-        """Whether it has strikes left and the call is one to spoil."""
+        """Return whether the fault is still active and the call is selected."""
         return self.left != 0 and self._match(call)
 
     def strike(self) -> Fault:
-        """Count one strike."""
+        """Count one affected call."""
         self.hits += 1
         if self.left is not None:
             self.left -= 1
         return self.fault
 
     def remove(self) -> None:
-        """Take it out of the book; harmless when it is out already."""
+        """Remove the fault; it can be removed already."""
         if self in self._book:
             self._book.remove(self)
 
 
 class FaultBook:
-    """The faults planned; of several that mean the same call, the one added first strikes."""
+    """The planned faults; of several for the same call, the one added first applies."""
 
     def __init__(self) -> None:
         self._planned: list[Planned] = []
 
     def add(self, match: Predicate | str | None, fault: Fault, times: int | None = None) -> Planned:
-        """Plan a fault for the calls that match, for good or `times` times.
+        """Plan a fault for the calls that match, without end or `times` times.
 
         A text is an endpoint's name or a part of the raw path, such as a cluster's uid;
         None is every call.
@@ -79,11 +79,11 @@ class FaultBook:
         return planned
 
     def clear(self) -> None:
-        """Let everything go well again."""
+        """Remove all faults."""
         self._planned.clear()
 
     def strike(self, call: Call) -> Fault | None:
-        """The fault that spoils this call, if any."""
+        """Return the fault of this call, if any."""
         for planned in self._planned:
             if planned.meant(call):
                 return planned.strike()

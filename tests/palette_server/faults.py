@@ -1,7 +1,7 @@
 """Failures of an API, or of a proxy in front of it.
 
-Each function here makes a fault: something called with the exchange it spoils, which either
-returns an answer, to be sent as usual, or sends something on its own and returns None.
+Each function returns a fault. A fault is called with the exchange, and either returns an answer to
+send, or sends something itself and returns None.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def respond(
     headers: Mapping[str, str] | None = None,
     content_type: str = "application/json",
 ) -> Fault:
-    """Answer with this, whatever was asked; a body other than bytes or text is sent as JSON."""
+    """Answer any call with this; a body other than bytes or text is sent as JSON."""
     answer = Answer(
         status=code, body=_as_bytes(body), headers=dict(headers or {}), content_type=content_type
     )
@@ -43,26 +43,26 @@ def respond(
 
 
 def status(code: int, *, retry_after: str | None = None) -> Fault:
-    """An error in Palette's own form: 401, 403, 410, 429, 500 and so on."""
+    """Answer with an error in Palette's own form: 401, 403, 410, 429, 500 and so on."""
     body = {"code": f"Status{code}", "details": None, "message": f"simulated {code}", "ref": "x"}
     return respond(code, body, {} if retry_after is None else {"Retry-After": retry_after})
 
 
 def html(code: int = _OK) -> Fault:
-    """A page of a proxy."""
+    """Answer with an HTML page, as a proxy does."""
     page = "<!DOCTYPE html><html><body><h1>Sign in to continue</h1></body></html>"
     return respond(code, page, content_type="text/html")
 
 
 def redirect(url: str, code: int = 302) -> Fault:
-    """Send the client elsewhere."""
+    """Redirect the client."""
     return respond(code, b"", {"Location": url})
 
 
 def gzip_bomb(size: int = 1 << 30, item: bytes = b"") -> Fault:
-    """A small compressed body that unpacks to some `size` bytes of JSON.
+    """Answer with a small compressed body that unpacks to about `size` bytes of JSON.
 
-    That is a list of nothing but space, or of as many copies of `item`.
+    The JSON is a list of spaces, or of copies of `item`.
     """
     squeeze = zlib.compressobj(9, wbits=31)
     filler = item + b"," if item else b" "
@@ -74,7 +74,7 @@ def gzip_bomb(size: int = 1 << 30, item: bytes = b"") -> Fault:
 
 
 def delay(seconds: float) -> Fault:
-    """Answer honestly, `seconds` late."""
+    """Send the right answer, `seconds` late."""
 
     async def fault(exchange: Exchange) -> Answer:
         await exchange.pause(seconds)
@@ -84,7 +84,7 @@ def delay(seconds: float) -> Fault:
 
 
 def hang(after: Point = "start") -> Fault:
-    """Get as far as `after`, then say nothing more until the server stops."""
+    """Send as far as `after`, then nothing more until the server stops."""
 
     async def fault(exchange: Exchange) -> None:
         await exchange.send_until(after)
@@ -95,7 +95,7 @@ def hang(after: Point = "start") -> Fault:
 
 
 def reset(after: Point = "start") -> Fault:
-    """Get as far as `after`, then reset the connection."""
+    """Send as far as `after`, then reset the connection."""
 
     async def fault(exchange: Exchange) -> None:
         await exchange.send_until(after)
@@ -105,7 +105,7 @@ def reset(after: Point = "start") -> Fault:
 
 
 def drip(seconds: float = 1.0) -> Fault:
-    """Send the honest body one byte every `seconds`."""
+    """Send the right body one byte every `seconds`."""
 
     async def fault(exchange: Exchange) -> None:
         body = exchange.answer().body
@@ -120,7 +120,7 @@ def drip(seconds: float = 1.0) -> Fault:
 
 
 def truncate(keep: float = 0.5) -> Fault:
-    """Promise the whole body, send its first part and hang up; `keep` is a share from 0 to 1."""
+    """Announce the whole body, send its first part and close; `keep` is a share from 0 to 1."""
 
     async def fault(exchange: Exchange) -> None:
         body = exchange.answer().body
@@ -132,7 +132,7 @@ def truncate(keep: float = 0.5) -> Fault:
 
 
 def transform(change: Callable[[Any], Any]) -> Fault:
-    """Answer honestly, but for what `change` makes of the JSON document of a 200."""
+    """Send the right answer, after `change` has changed the JSON document of a 200."""
 
     async def fault(exchange: Exchange) -> Answer:
         return _changed(exchange.answer(), change)
@@ -141,7 +141,7 @@ def transform(change: Callable[[Any], Any]) -> Fault:
 
 
 def endless_pages(*, new_items: bool = False) -> Fault:
-    """A new token with every page; the items are the first page's, renamed when `new_items`."""
+    """Send a new token with every page, and the items of the first, renamed if `new_items`."""
 
     async def fault(exchange: Exchange) -> Answer:
         number = _endless_page(exchange.call)
@@ -159,7 +159,7 @@ def endless_pages(*, new_items: bool = False) -> Fault:
 
 
 def repeated_token() -> Fault:
-    """Every page but the first repeats the token of its request."""
+    """Repeat the token of the request on every page except the first."""
 
     async def fault(exchange: Exchange) -> Answer:
         asked = exchange.call.continue_token
@@ -175,7 +175,7 @@ def repeated_token() -> Fault:
 
 
 def foreign_items() -> Fault:
-    """Lists that ignore the `vmName` and `namespace` of the request."""
+    """Ignore the `vmName` and `namespace` of the request in lists."""
 
     async def fault(exchange: Exchange) -> Answer:
         return exchange.answer(_without(exchange.call, "vmName", "namespace"))
@@ -190,7 +190,7 @@ def _changed(answer: Answer, change: Callable[[Any], Any]) -> Answer:
 
 
 def _without(call: Call, *names: str) -> Call:
-    """The same call with these left out of its query."""
+    """Return the call without these parameters in its query."""
     return replace(call, query={k: v for k, v in call.query.items() if k not in names})
 
 

@@ -77,28 +77,28 @@ class PaletteServer(DemoPalette):
         return await super().start(host, port)
 
     async def stop(self) -> None:
-        """Stop within a second, whatever hangs."""
+        """Stop within a second, even if calls hang."""
         self._stopping.set()
         await super().stop()
 
     @property
     def requests(self) -> list[Request]:
-        """The requests received, oldest first."""
+        """Return the requests received, oldest first."""
         return list(self._requests.values())
 
     @property
     def api_keys(self) -> set[str]:
-        """The keys that are accepted; change the set to rotate them."""
+        """Return the accepted keys; change the set to rotate them."""
         return self._credentials.keys
 
     @property
     def users(self) -> dict[str, str]:
-        """The users who can log in, with their passwords; can be changed."""
+        """Return the users who can log in, with their passwords; can be changed."""
         return self._credentials.users
 
     @property
     def forbidden_projects(self) -> set[str]:
-        """The projects that answer 403; can be changed."""
+        """Return the projects that answer 403; can be changed."""
         return self.world.forbidden_projects
 
     def forget_requests(self) -> None:
@@ -106,7 +106,7 @@ class PaletteServer(DemoPalette):
         self._requests.clear()
 
     def expire_tokens(self) -> None:
-        """Refuse every log-in token issued so far (401)."""
+        """Refuse every login token issued so far (401)."""
         self._credentials.expire_tokens()
 
     def expire_continue_tokens(self) -> None:
@@ -114,7 +114,7 @@ class PaletteServer(DemoPalette):
         self._answers.generation += 1
 
     def take(self, prefix: str, requests: int) -> int:
-        """Spend budget as another client would; return how many requests were left to spend."""
+        """Spend budget like another client; return how many requests were available."""
         return requests if self._limiter is None else self._limiter.take(prefix, requests)
 
     def remaining(self, prefix: str) -> float:
@@ -122,7 +122,7 @@ class PaletteServer(DemoPalette):
         return float("inf") if self._limiter is None else self._limiter.remaining(prefix)
 
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, with the first fault that is planned for it."""
+        """Answer one request, with the first fault planned for it."""
         serial = next(self._serials)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)

@@ -1,4 +1,4 @@
-"""Clusters side by side, an API that is down, names and scopes."""
+"""Several clusters at the same time, an API that is down, names and scopes."""
 
 import asyncio
 
@@ -194,7 +194,7 @@ async def test_a_dashboard_that_hangs_later_delays_no_refresh(world: World) -> N
 
 
 async def test_failures_count_from_0_for_each_cluster_and_reason(world: World) -> None:
-    """So that increase() sees the first one."""
+    """increase() needs the series before the first failure."""
     async with exporting(world, targets=[target(EAST, cluster_name="prod-east")]) as exporter:
         scrape = await exporter.refresh()
         rows = scrape.rows(FAILURES, "cluster_name", "reason")

@@ -1,4 +1,4 @@
-"""Targets of every length, what they cover, and what goes when it is deleted."""
+"""Targets of every length, what they cover, and which series end after a deletion."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def covering(world: World, *paths: str, **more: Any) -> Any:
 
 
 def queries(exporter: Running) -> dict[str, list[dict[str, str]]]:
-    """Return what each endpoint was asked with, and that nothing was asked twice."""
+    """Return the parameters of each endpoint's requests; fails if a request was repeated."""
     found: dict[str, list[dict[str, str]]] = {}
     for each in exporter.asked():
         asked = found.setdefault(each.endpoint, [])
@@ -138,7 +138,7 @@ async def test_a_named_snapshot_next_to_covered_machines_makes_no_row_of_its_mac
         scrape = await exporter.refresh()
         assert scrape.rows(COUNTS, "namespace", "vm") == {("shop", "db-01"): 2}
         assert scrape.rows("palette_vm_snapshot_ready", "snapshot") == {"a1": 1, "a2": 1, "d1": 1}
-        # For db-01 the list of its namespace was read, for web-01 none.
+        # The list of db-01's namespace was read, and none for web-01.
         assert scrape.rows(ORPHAN, "snapshot") == {"a1": 0, "a2": 0}
 
 
@@ -158,7 +158,7 @@ async def test_a_deleted_snapshot_takes_just_its_series_along(world: World) -> N
         world.delete_snapshot(EAST, "shop", "a2")
         after = await exporter.refresh()
         assert after.families_of(snapshot="a2") == set()
-        # Of its machine, the rows that count it change; all else stays as it was.
+        # The rows of its machine that count it change; everything else stays.
         rows = {
             line for line in before.everything() if 'vm="db-01"' in line and "snapshot=" not in line
         }

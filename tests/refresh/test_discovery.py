@@ -1,4 +1,4 @@
-"""Clusters that are found by themselves, and that leave with all that was theirs."""
+"""Clusters that are discovered, and whose series end when they leave."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def discovering(world: World, **how: Any) -> Any:
 
 
 async def watched(exporter: Running) -> Scrape:
-    """Let a look for clusters and a refresh of each pass."""
+    """Wait for a discovery and a refresh of each cluster."""
     await exporter.pass_time(LOOK_EVERY + INTERVAL)
     return await exporter.scrape()
 
@@ -301,7 +301,7 @@ async def test_a_configured_cluster_stays_when_it_leaves_the_dashboard(world: Wo
 async def test_a_configured_cluster_that_leaves_the_dashboard_is_a_warning_too(
     world: World,
 ) -> None:
-    """It stays, but what only discovery covered of it goes."""
+    """The cluster stays; the series that only discovery covered end."""
     targets = [target(f"{EAST}/prod/db-01/a", cluster_name="mine")]
     async with discovering(world, targets=targets) as exporter, exporter.loops():
         unlisted = faults.transform(

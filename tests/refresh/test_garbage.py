@@ -21,7 +21,7 @@ def _as_before() -> Iterator[None]:
 
 @pytest.fixture
 def passes() -> Iterator[list[int]]:
-    """The generations that are collected, as it happens."""
+    """Record the generations of each collection."""
     made: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -87,7 +87,7 @@ def test_what_was_in_use_when_the_process_grew_is_collected_soon(passes: list[in
 
 
 class Ring:
-    """Refers to itself, as a request that failed does through its exception."""
+    """Refers to itself, like a failed request through its exception."""
 
     def __init__(self) -> None:
         self.itself = self
@@ -109,7 +109,7 @@ def test_what_is_in_use_during_an_hourly_pass_is_collected_later() -> None:
 
 def test_the_size_of_the_process_is_known() -> None:
     before = resident_bytes()
-    # New pages, which an allocator that has room left would not take.
+    # New pages, which an allocator with free space would not request.
     with mmap.mmap(-1, 64 * 2**20) as kept:
         for start in range(0, len(kept), mmap.PAGESIZE):
             kept[start] = 1

@@ -1,4 +1,4 @@
-"""Lists are all or nothing: what fails in the middle changes nothing but what says so."""
+"""Lists are complete or failures: a failure in the middle changes only series about failures."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def world() -> World:
 
 
 def uncovered(scrape: Scrape) -> list[str]:
-    """Return the machines that are said to have no snapshot."""
+    """Return the machines without a snapshot in the metrics."""
     return [vm for vm, count in scrape.rows("palette_vm_snapshots", "vm").items() if count == 0]
 
 
@@ -220,7 +220,7 @@ async def test_an_item_on_two_pages_counts_once(
 
 @LISTS
 async def test_items_that_were_not_requested_make_no_series(world: World, endpoint: str) -> None:
-    """Of a foreign machine not all snapshots may have been listed: it must not look uncovered."""
+    """The list can lack snapshots of another target's machine, which must not look unprotected."""
     put(world, "web-01", "web", namespace="shop")
     put(world, "web-02", namespace="shop")
     put(world, "vm-00", "twin", namespace="else")

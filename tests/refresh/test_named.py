@@ -1,4 +1,4 @@
-"""Snapshots that targets name: each stands for itself."""
+"""Snapshots that targets name are read independently."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ from tests.palette_server.faults import delay, hang, status
 UP = "palette_vm_snapshot_up"
 READY = "palette_vm_snapshot_ready"
 
-# A list's filters separate names by commas: one such name, and all are read one by one.
+# A list's filter separates names by commas: a name with a comma makes all single calls.
 ODD = target(f"{EAST}/vms/odd,one/odd")
 HOW = pytest.mark.parametrize("more", [[], [ODD]], ids=["by a list", "one by one"])
 
@@ -153,7 +153,7 @@ async def test_one_that_hangs_does_not_hold_the_others_back(
 async def test_while_one_hangs_the_lists_last_outcome_stands(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes early of the named ones must not pass for a good answer of the lists."""
+    """The answers of named snapshots must not count as an answer of the lists."""
     monkeypatch.setattr(reading, "PATIENCE", 0.05)
     put(world, "web-01", "nightly", namespace="shop")
     targets = [*named("db-01/new", "db-02/nightly"), ODD, target(f"{EAST}/shop")]
@@ -222,7 +222,7 @@ async def test_a_list_that_turns_out_longer_is_not_read_again(
 
 
 async def test_a_list_that_answers_500_gives_way_to_one_by_one(world: World) -> None:
-    """It may trip over one machine that is gone, which must hinder no other."""
+    """Palette can fail for one deleted machine, which must not affect the others."""
     async with exporting(world, targets=named("db-01/new", "db-02/nightly")) as exporter:
         exporter.palette.faults.add("list_snapshots", status(500))
         world.delete_vm(EAST, "vms", "db-02")

@@ -1,4 +1,4 @@
-"""The calls of a refresh: what they request, in the fewest requests."""
+"""The calls of a refresh: as few requests as possible."""
 
 import time
 from itertools import product

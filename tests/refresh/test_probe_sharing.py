@@ -1,4 +1,4 @@
-"""Probes among themselves: one reading for the same question, each with its own deadline."""
+"""Concurrent probes: identical ones share one reading, each with its own deadline."""
 
 import asyncio
 import time
@@ -175,7 +175,7 @@ async def test_a_probe_waits_its_turn_and_not_for_a_whole_round() -> None:
         await until(lambda: len(exporter.palette.requests) > 0)
         answer = await probe(exporter.url, {**SNAPSHOT, "cluster_uid": uids[0]}, seconds="5")
         assert answer.success == 1
-        # Of the 80 requests that wait, hardly any went before.
+        # Hardly any of the 80 waiting requests was sent first.
         assert len(exporter.palette.requests) < 20
 
 

@@ -1,4 +1,4 @@
-"""A probe that hangs does not keep the exporter from its end."""
+"""A probe that hangs does not delay the end of the exporter."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rounds over all clusters: what they take, and what happens when they take too long."""
+"""Rounds over all clusters: their duration, and rounds that take too long."""
 
 from collections import Counter
 from itertools import pairwise
@@ -89,7 +89,7 @@ async def test_an_outage_does_not_make_a_round_look_shorter(world: World) -> Non
 
 
 async def test_refreshes_that_take_longer_than_the_interval_do_not_pile_up(world: World) -> None:
-    """Each takes two and a half intervals: the next one follows at once, and nothing is made up."""
+    """Each takes two and a half intervals: the next one follows at once, and none is added."""
     async with exporting(world, targets=BOTH[:1]) as exporter:
         clock, slow = exporter.clock, 2.5 * INTERVAL
         late = meanwhile(lambda: clock.advance(slow))

@@ -1,4 +1,4 @@
-"""What is kept of a cluster, to the second."""
+"""Which state of a cluster is kept, and how long."""
 
 from itertools import pairwise
 
@@ -61,7 +61,7 @@ history = st.lists(st.tuples(st.integers(0, 120), outcomes), min_size=1, max_siz
 def test_what_could_not_be_read_is_kept_to_the_second(
     refreshes: list[tuple[int, Outcome | None]], looked_after: int, stale_after: int
 ) -> None:
-    """Replays refreshes, and notes with them when a snapshot was last seen, in plain words."""
+    """A simple model that replays refreshes and records when each snapshot was last seen."""
     now, named, last_read, gone = 0.0, None, None, True
     up = False
     for passed, outcome in refreshes:

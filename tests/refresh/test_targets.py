@@ -1,4 +1,4 @@
-"""What the configuration and discovery want, merged."""
+"""Targets of the configuration and of discovery, merged."""
 
 import re
 

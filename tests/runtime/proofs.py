@@ -1,4 +1,4 @@
-"""What proves that a reload honours a setting, and the registry of these proofs."""
+"""Proofs that a reload applies a setting, and their registry."""
 
 import asyncio
 import ssl
@@ -32,7 +32,7 @@ See = Callable[[Running], Awaitable[object]]
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What a case works with."""
+    """The objects of a proof."""
 
     world: World
     directory: Path
@@ -48,7 +48,7 @@ CASES: dict[tuple[str, ...], Case] = {}
 
 
 def case(*paths: str) -> Callable[[Case], Case]:
-    """Register what proves that these settings are honoured."""
+    """Register a proof that a reload applies these settings."""
 
     def register(each: Case) -> Case:
         for path in paths:
@@ -60,7 +60,7 @@ def case(*paths: str) -> Callable[[Case], Case]:
 
 
 def changes(path: str, before: object, after: object, see: See, was: object, is_: object) -> None:
-    """Register that a value changes what is seen, from the reload on."""
+    """Register that a reload with a value changes what can be observed."""
     section, _, key = path.partition(".")
 
     @case(path)
@@ -75,7 +75,7 @@ def changes(path: str, before: object, after: object, see: See, was: object, is_
 
 
 async def reloaded(exporter: Running, **sections: Any) -> None:
-    """Reload, and let what became due come to its end."""
+    """Reload, and wait until everything that is due has ended."""
     await exporter.reload(**sections)
     await exporter.idle()
     await exporter.pass_time(1.0)
@@ -142,7 +142,7 @@ async def too_many_series(exporter: Running) -> object:
 
 
 async def requested(exporter: Running, **sections: Any) -> tuple[int, str]:
-    """Ask for a reload with other sections; return how that was answered."""
+    """Request a reload with other sections; return the answer."""
     exporter.given.put(**sections)
     authorization = aiohttp.encode_basic_auth("scraper", "secret")
     async with exporter.session.post(
@@ -174,7 +174,7 @@ async def recovers(
 
 @asynccontextmanager
 async def front(port: int, tls: ssl.SSLContext | None) -> AsyncIterator[str]:
-    """Serve what a port of loopback serves, over TLS where there is a context."""
+    """Forward a port of loopback, over TLS if there is a context."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,4 +1,4 @@
-"""A host in FIPS mode refuses BLAKE2 and MD5; the exporter runs there."""
+"""The exporter runs on a host in FIPS mode, which refuses BLAKE2 and MD5."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a person reads in the log: what it will do, each change once, and nothing in between."""
+"""The log: the plan at the start, each change once, and nothing in between."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Every setting is honoured at a reload, or refused with a sentence; none is forgotten."""
+"""A reload applies every setting, or refuses it with a reason."""
 
 import asyncio
 import json
@@ -214,7 +214,7 @@ async def client_certificate(place: Place) -> None:
 
 @case("palette.proxy_url")
 async def proxy(place: Place) -> None:
-    """A proxy gets the whole URL, and what serves here takes that for a path it knows."""
+    """A proxy gets the whole URL, and the server here accepts it as a path."""
     nobody = {"proxy_url": "http://127.0.0.1:9"}
     async with (
         exporting(place.world, targets=EAST_ONLY, palette=nobody) as exporter,

@@ -1,4 +1,4 @@
-"""Reloads of a real process, by each way that there is to ask for one."""
+"""Reloads of a real process, in each way to request one."""
 
 import asyncio
 import resource
@@ -32,7 +32,7 @@ AUTO = "--config.auto-reload"
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Files as Kubernetes mounts them: links to links, of which one is swapped for all files."""
+    """Files in Kubernetes' layout: links through one link, which an update swaps."""
 
     directory: Path
 
@@ -63,7 +63,7 @@ def configuration(url: str, *clusters: str, **more: Any) -> str:
 async def exporting(
     directory: Path, *flags: str
 ) -> AsyncIterator[tuple[PaletteServer, Mount, Running, str]]:
-    """Run an exporter of the cluster EAST, all of whose files are in a mount."""
+    """Run an exporter of the cluster EAST with all files in a mount."""
     world = World.empty()
     for uid in (EAST, WEST):
         world.add_cluster(uid, f"prod-{uid}", f"65f0-{uid}")
@@ -80,7 +80,7 @@ async def exporting(
 
 
 async def asked(url: str, method: str = "POST") -> tuple[int, str, Mapping[str, str]]:
-    """Ask for a reload; return status, text and headers."""
+    """Request a reload; return status, text and headers."""
     timeout = aiohttp.ClientTimeout(total=10)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
@@ -96,7 +96,7 @@ async def value(url: str, name: str) -> float | None:
 
 
 async def clusters(url: str) -> dict[str, float]:
-    """Return which clusters are shown, and whether each is up."""
+    """Return the clusters in the metrics, and whether each is up."""
     return {
         dict(labels)["cluster_uid"]: each
         for (family, labels), each in series(await scrape(url)).items()
@@ -124,7 +124,7 @@ async def by_signal(exporter: Running, url: str) -> None:
 
 
 async def automatically(exporter: Running, url: str) -> None:
-    """Its files are watched."""
+    """Let the exporter watch its files."""
 
 
 WAYS = [(by_request, ()), (by_put, ()), (by_signal, ()), (automatically, (AUTO,))]
@@ -203,7 +203,7 @@ async def test_every_way_refuses_a_bad_file_with_the_words_of_a_start_and_change
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_reload_without_file_descriptors_is_refused(tls: bool, tmp_path: Path) -> None:
-    """Whatever the system refuses while settings are read, the exporter goes on as it was."""
+    """If the system refuses a call while settings are read, the exporter keeps its settings."""
     web, config = WebFile(tmp_path), tmp_path / "config.yaml"
     web.write(**({"tls_server_config": web.issue()} if tls else {}))
     config.write_text("refresh: {interval: 1m}")
@@ -227,7 +227,7 @@ async def test_a_reload_without_file_descriptors_is_refused(tls: bool, tmp_path:
 
 
 async def test_a_removed_working_directory_ends_no_exporter(tmp_path: Path) -> None:
-    """As after the swap of a release, or of a worktree."""
+    """As after the replacement of a release directory."""
     gone = tmp_path / "gone"
     gone.mkdir()
     command = ("sh", "-c", f'cd {gone} && exec {sys.executable} -m exporter "$@"', "sh")

@@ -1,4 +1,4 @@
-"""New settings replace the active ones, and what stays is not disturbed."""
+"""New settings replace the active ones, and unchanged parts continue."""
 
 import asyncio
 from typing import Any
@@ -49,7 +49,7 @@ def world() -> World:
 
 
 async def soon(exporter: Running) -> None:
-    """Let what a reload made due come to its end, and first refreshes begin after their jitter."""
+    """Wait until everything that a reload made due has ended, first refreshes included."""
     await exporter.idle()
     await exporter.pass_time(1.0)
 
@@ -140,7 +140,7 @@ async def test_other_targets_of_a_cluster_are_read_without_waiting_for_the_inter
 
 
 async def test_a_new_key_is_used_from_the_next_request_on(world: World) -> None:
-    """Also by a refresh that is under way, and though the old one is revoked in the meantime."""
+    """Also in a running refresh, even if the old key is revoked in the meantime."""
     async with exporting(world, targets=EAST_ONLY) as exporter, exporter.loops():
         exporter.palette.api_keys.add("rotated")
 
@@ -185,7 +185,7 @@ async def test_an_unchanged_login_keeps_its_token_and_a_new_password_is_used(
 
 
 async def test_a_key_is_never_shown_to_the_palette_before(world: World) -> None:
-    """A call that is tried again goes where the key belongs that it is signed with."""
+    """A retry goes to the Palette of the key that signs it."""
     async with (
         PaletteServer(world, api_keys=["theirs"], limits=None) as other,
         exporting(world, targets=EAST_ONLY) as exporter,

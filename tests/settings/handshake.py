@@ -1,10 +1,10 @@
-"""Tries one TLS handshake in memory, with any Python: it needs nothing but ``pem.py``'s path.
+"""Tries one TLS handshake in memory, with any Python; needs only the path of ``pem.py``.
 
 python handshake.py PEM server|client AUTHORITIES CERTIFICATE KEY
 
-server: a client of ours meets a server with this certificate, for localhost.
-client: a server of ours meets a client with this certificate, and demands one.
-It prints ``accepted``, or why the certificate is refused.
+server: the exporter's client connects to a server with this certificate, for localhost.
+client: a client with this certificate connects to the exporter's server, which requires one.
+It prints ``accepted``, or the reason of the refusal.
 """
 
 import importlib.util
@@ -43,7 +43,7 @@ def contexts(
 
 
 def shaken(client: ssl.SSLContext, server: ssl.SSLContext) -> str:
-    """Return how a handshake between the two ends."""
+    """Return the result of a handshake between the two."""
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     sides = [
         client.wrap_bio(to_client, to_server, server_hostname="localhost"),

@@ -1,4 +1,4 @@
-"""All through ``load``, with real files; ``refused`` gives the lines of what is wrong."""
+"""Settings through ``load``, with real files; ``refused`` returns the lines of the error."""
 
 import json
 import os
@@ -785,7 +785,7 @@ def test_a_demo_looks_at_no_connection_no_credential_and_no_target(home: Home) -
     assert (demo.palette.burst, demo.refresh) == (7, settings.refresh)
 
 
-# What to watch, in whole clusters and in words
+# Targets and discovery
 
 
 def test_a_target_may_leave_off_its_tail_and_no_other_part(home: Home) -> None:
@@ -924,7 +924,7 @@ def test_everything_that_is_public_can_be_imported() -> None:
     assert {"Shard", "Objective", "Settings"} <= names.keys()
 
 
-# What others may write
+# Invalid input
 
 
 @pytest.mark.parametrize("leaf", list(leaves(Settings)), ids=lambda leaf: ".".join(leaf.place))

@@ -1,4 +1,4 @@
-"""Values as files and environments carry them, and what the host gives."""
+"""Values from files, the environment and the host."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.settings.test_settings import KEY, TARGET, TARGETS, Home, home, palet
 __all__ = ["home"]
 
 DRESSES = ["{}\n", "{}\r\n", "\ufeff{}", "\ufeff{}\r\n", "  {}\t", " {} \n"]
-"""Ways in which a value arrives from a Secret, an editor or a shell."""
+"""Forms of a value from a Secret, an editor or a shell."""
 
 
 @pytest.mark.parametrize("dress", DRESSES)
@@ -56,7 +56,7 @@ def test_quotes_around_a_credential_are_refused_with_a_hint(home: Home, quote: s
     for config, environ, place in cases:
         (fault,) = home.refused(config, environ)
         assert fault.startswith(f"{place}: is in quotes. Remove them")
-    # A password can well be in quotes.
+    # A password can contain quotes.
     login = home.load(palette(username="u", password_file=password), {})
     assert login.palette.credential().secret.get_secret_value() == quoted
 

@@ -1,7 +1,7 @@
-"""Which certificates are accepted: as with curl and Go, whatever Python runs the exporter.
+"""The accepted certificates: the same as with curl and Go, on every version of Python.
 
-The certificates are those of plain ``openssl``, as companies make them: without identifiers and
-usages. Each case runs with every Python on this machine.
+The certificates are made by plain ``openssl``, as companies do: without identifiers and usages.
+Each case runs with every Python on this machine.
 """
 
 import os
@@ -21,7 +21,7 @@ VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def pythons() -> list[str]:
-    """Return an interpreter of each supported version that the machine has."""
+    """Return an interpreter of each supported version on the machine."""
     found = {f"{sys.version_info.major}.{sys.version_info.minor}": sys.executable}
     homes = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for version in VERSIONS:
@@ -38,7 +38,7 @@ def openssl(home: Path, *arguments: str) -> None:
 
 
 def authority(home: Path, name: str, usage: str = "") -> None:
-    """Make a root; usage: its key usage, which old ones lack."""
+    """Make a root certificate; usage: its key usage, which old ones lack."""
     extensions = ["-addext", f"keyUsage={usage}"] if usage else []
     openssl(
         home,
@@ -91,7 +91,7 @@ CASES = [
     ("below+", "other", "unable to get local issuer certificate"),
     ("below", "bare", "unable to get local issuer certificate"),
 ]
-"""Certificate, authorities, and what is said of it."""
+"""Certificate, authorities, and the result."""
 
 
 @pytest.mark.parametrize("python", pythons())

@@ -1,4 +1,4 @@
-"""The web configuration file, and the warning of secrets that everybody may read."""
+"""The web configuration file, and the warning about world-readable secrets."""
 
 import ssl
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""Hours of an exporter's life in minutes: does it grow, does it leak, does it stay true?"""
+"""Hours of changes and faults in minutes: growth, leaks and correct series."""

@@ -1,6 +1,6 @@
-"""The soak, for `make soak`: prints a table, and fails where the exporter grew, leaked or erred.
+"""The soak, for `make soak`: prints a table; fails if the exporter grew, leaked or was wrong.
 
-SOAK_SECONDS (600) is how long it takes; the exporter's clock runs sixty times as fast. With
+SOAK_SECONDS (600) is its duration; the exporter's clock runs sixty times as fast. With
 SOAK_LEAK=1 the exporter keeps one object for each refresh, and the soak must fail.
 """
 
@@ -27,28 +27,28 @@ from tests.soak.watched import Sample, Watched, scraped, watched
 
 SPEED = 60.0
 REFRESH = 60.0 / SPEED
-"""Seconds, by a usual clock, between two refreshes."""
+"""Seconds of real time between two refreshes."""
 
 SCRAPERS = 3
 MIB = 2**20
 STAGES = 10
-"""Rows of the table; in the last tenth of each nothing changes and nothing fails."""
+"""Rows of the table; without changes and faults in the last tenth of each."""
 
 GROWTH = 0.03
-"""The part of resident memory by which a trend must rise to be called growth."""
+"""The share of resident memory from which a rising trend is growth."""
 
 POOL = 2 * CLUSTERS
-"""Connections that can be open at rest or not: two requests for each cluster run at a time."""
+"""Connections that can be open at rest: two requests for each cluster run at a time."""
 
 STEADY = 20
-"""Counts, a twentieth of a second apart, after which the least is taken for what rest needs."""
+"""Number of counts, a twentieth of a second apart, whose minimum is the value at rest."""
 
 OPENMETRICS = {"Accept": "application/openmetrics-text;version=1.0.0"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A tenth of the soak.
+    """The measurements of one tenth of the soak.
 
     resident: bytes, the median; peak: bytes, the highest; files, connections, tasks, objects: the
     least at rest.
@@ -77,7 +77,7 @@ HEADING = " seconds  changes   resident   peak MiB  files  connections  tasks  o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soak:
-    """All that takes part."""
+    """The parts of a soak."""
 
     palette: PaletteServer
     fleet: Fleet
@@ -90,7 +90,7 @@ class Soak:
         return EPOCH + (time.monotonic() - self.origin) * SPEED
 
     async def stages(self, seconds: float) -> list[Stage]:
-        """Live through all of it, and print each stage as it ends."""
+        """Run all stages, and print each at its end."""
         print(HEADING, flush=True)
         stages = []
         for _ in range(STAGES):
@@ -142,16 +142,16 @@ class Soak:
 
 
 def _steady(counts: list[int]) -> bool:
-    """Return whether the least was counted a while ago: no refresh is running any more.
+    """Return whether the minimum is some counts old: no refresh is running any more.
 
-    That takes longer on a busy machine. Scrapes go on, and are in some of the counts.
+    This takes longer on a busy machine. Scrapes continue, and are in some of the counts.
     """
     earlier, latest = counts[:-STEADY], counts[-STEADY:]
     return len(earlier) >= STEADY and (min(earlier) <= min(latest) or len(earlier) > 20 * STEADY)
 
 
 async def scrape_for_good(url: str, number: int) -> None:
-    """Be one of several Prometheus servers, each with habits of its own."""
+    """Scrape like one of several Prometheus servers, each with its own settings."""
     headers = {**(OPENMETRICS if number % 2 else {}), "Accept-Encoding": "gzip" * (number % 3)}
     async with aiohttp.ClientSession() as session:
         while True:
@@ -160,12 +160,12 @@ async def scrape_for_good(url: str, number: int) -> None:
 
 
 def measured(stages: list[Stage]) -> dict[str, Measured]:
-    """Return what is judged of the stages, by its name."""
+    """Return the values to judge, by name."""
     resident = [stage.resident / MIB for stage in stages]
     peaks = [stage.peak / MIB for stage in stages]
     files = [stage.files for stage in stages]
     connections = [stage.connections for stage in stages]
-    # A leak of one object a refresh counts; new label values of counters, fewer, do not.
+    # A leak of one object a refresh fails; the fewer new label values of counters do not.
     refreshes = CLUSTERS * stages[-1].changes * (1 - SETTLING)
     return {
         "resident memory, MiB": Measured(
@@ -201,7 +201,7 @@ def configuration(folder: Path, url: str) -> Path:
 
 
 async def soak(seconds: float, folder: Path) -> list[str]:
-    """Return a sentence for each promise that was broken."""
+    """Return a sentence for each violation."""
     origin = time.monotonic()
     fleet = Fleet.new(EPOCH)
     async with (
@@ -231,7 +231,7 @@ async def soak(seconds: float, folder: Path) -> list[str]:
 
 
 def main() -> int:
-    """Return 1 where a promise is broken."""
+    """Return 1 if there is a violation."""
     seconds = float(os.environ.get("SOAK_SECONDS", "600"))
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(soak(seconds, Path(folder)))

@@ -1,4 +1,4 @@
-"""The exporter with a clock that runs fast, and that answers questions on its standard input.
+"""The exporter with a fast clock; it answers questions on its standard input.
 
 Arguments: its configuration file, how many times faster the clock runs, and the instant at which
 it shows EPOCH, by the machine's monotonic clock. A question is one word (see ``main``), the answer
@@ -22,13 +22,13 @@ from exporter.runtime.signals import Signals
 from exporter.settings import load
 
 EPOCH = 1_800_000_000.0
-"""Seconds since the epoch at which a soak begins."""
+"""The start of a soak, in seconds since the epoch."""
 
 _kept: list[object] = []
 
 
 def fast(speed: float, origin: float, awake: asyncio.Event) -> Clock:
-    """Return a clock for which so many seconds pass in one, and whose sleeps end only if awake."""
+    """Return a clock that runs this many times as fast, and whose sleeps end only if awake."""
 
     def wall() -> float:
         return EPOCH + (time.monotonic() - origin) * speed

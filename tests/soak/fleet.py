@@ -1,4 +1,4 @@
-"""A fleet that keeps its size while a tenth of it changes, and an API that fails now and then."""
+"""A fleet of constant size, a tenth of which changes, and an API that fails sometimes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from tests.palette_server.server import PaletteServer
 
 CLUSTERS, VMS, SNAPSHOTS = 6, 240, 960
-"""Of the whole fleet, at any time."""
+"""The size of the whole fleet at any time."""
 
 CHANGING = 0.1
-"""The part of the snapshots and machines that changes with every refresh."""
+"""The share of the snapshots and machines that changes with every refresh."""
 
 LIVES = 40
-"""Changes after which a cluster is taken down and another one set up."""
+"""Number of changes after which a cluster is replaced by another one."""
 
 FAULTS = (
     faults.status(500),
@@ -46,12 +46,12 @@ FAULTS = (
     faults.gzip_bomb(64 << 20),
     faults.redirect("http://elsewhere.invalid/"),
 )
-"""Without those whose text differs each time: these would be logged each time, too."""
+"""Without faults whose text differs each time: these would also be logged each time."""
 
 
 @dataclass(slots=True)
 class Fleet:
-    """Makes things happen in a world; wall: its seconds since the epoch."""
+    """Changes a world; wall: its time in seconds since the epoch."""
 
     world: World
     random: Random = field(default_factory=lambda: Random(1))
@@ -67,7 +67,7 @@ class Fleet:
         return fleet
 
     def change(self, now: float) -> None:
-        """Let a tenth of everything change, and now and then a whole cluster."""
+        """Change a tenth of everything, and sometimes replace a cluster."""
         self.changes += 1
         if self.changes % LIVES == 0:
             self.world.remove_cluster(self.world.clusters()[0].uid)
@@ -120,7 +120,7 @@ def _in_trouble(document: Document, now: float) -> Document:
 
 
 def spoil(palette: PaletteServer, fleet: Fleet) -> None:
-    """Let one cluster, or the dashboard, fail in some way, in the place of what failed before."""
+    """Make one cluster or the dashboard fail, instead of the one before."""
     palette.faults.clear()
     uids = [cluster.uid for cluster in palette.world.clusters()]
     uid = fleet.random.choice((*uids, None))

@@ -1,7 +1,7 @@
-"""Judge what was measured in a soak: values that rise, and values that swing too far.
+"""Judges the measurements of a soak: values that rise, and values that vary too much.
 
-Only what was measured after the fleet has settled counts: an allocator, a pool of connections and
-caches reach their size within the first rounds.
+Only measurements after the fleet has settled count: allocators, pools of connections and caches
+reach their size within the first rounds.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SETTLING = 0.3
-"""The part of a soak that is not judged."""
+"""The share of a soak that is not judged."""
 
 SIGNIFICANT = 4.77
-"""Standard errors of a slope above which a rise is no noise: Student's t for a chance of 1 in 400
-with the five degrees of freedom of seven values."""
+"""Standard errors of a slope above which it is not noise: Student's t for a chance of 1 in 400 with
+the five degrees of freedom of seven values."""
 
 SWING = 0.1
-"""The part of the median by which a value may exceed the median."""
+"""The share of the median by which a value can exceed the median."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One kind of value over a soak.
+    """One kind of value during a soak.
 
     values: one for each stage, in time's order; least: the smallest rise over all that was judged
     which counts, in the same unit; swing: by how much a value may exceed the median, where that is
@@ -60,13 +60,13 @@ def rise(values: Sequence[float]) -> tuple[float, float]:
 
 
 def grows(values: Sequence[float], least: float) -> bool:
-    """Return whether settled values rise by so much, and by more than their noise explains."""
+    """Return whether settled values rise by at least this amount, and by more than noise."""
     found, error = rise(values)
     return found >= least and found > SIGNIFICANT * error
 
 
 def broken(measured: Mapping[str, Measured]) -> list[str]:
-    """Return a sentence for each kind of value that grew, or that swung too far."""
+    """Return a sentence for each kind of value that grew or varied too much."""
     sentences = []
     for name, each in measured.items():
         values, peaks = settled(each.values), settled(each.peaks or each.values)

@@ -1,4 +1,4 @@
-"""What the soak's judge calls growth, and what it calls noise."""
+"""The soak's judge: growth and noise."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from tests.soak.judge import Measured, broken, settled
 
 @dataclass(frozen=True)
 class Case:
-    """A series of ten stages, and what the judge must say of it."""
+    """A series of ten stages, and the expected judgement."""
 
     name: str
     values: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""An exporter as a process that is watched: its memory, open files, tasks and series."""
+"""An exporter as a process, and its memory, open files, tasks and series."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 UNLIKE = ("_age_seconds", "last_success_timestamp_seconds", "refresh_duration_seconds")
-"""How the names end of what passes with time, or is of the last refresh only."""
+"""Ends of the names of series that change with time or with each refresh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What a process holds at a moment; resident: bytes; files: open ones, connections included."""
+    """The resources of a process at a moment; resident: bytes; files: open, with connections."""
 
     resident: int
     files: int
@@ -35,7 +35,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """An exporter that runs; log: the file of its log."""
+    """A running exporter; log: the file of its log."""
 
     process: asyncio.subprocess.Process
     url: str
@@ -62,13 +62,13 @@ class Watched:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Let no refresh begin in this block."""
+        """Prevent refreshes from beginning in this block."""
         await self.ask("pause")
         yield
         await self.ask("resume")
 
     async def series(self, session: aiohttp.ClientSession) -> set[str]:
-        """Return the lines about the fleet, but for values that change with time."""
+        """Return the lines about the fleet, without values that change with time."""
         text = await scraped(session, self.url)
         return {
             line

@@ -1,4 +1,4 @@
-"""Documents of one cluster, decoded and judged as the exporter does it."""
+"""Documents of one cluster, decoded and judged by the exporter's functions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLUSTER = Cluster(uid="6540a1", name="prod-east", state="Running")
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What the exporter makes of one VM."""
+    """The exporter's judgement of one VM."""
 
     subject: Subject
     judgement: Judgement
@@ -80,7 +80,7 @@ def _list(documents: Sequence[Any]) -> bytes:
 def judged_of(
     state: ClusterState, objectives: Sequence[Objective] = (), now: float = NOW
 ) -> list[Judged]:
-    """Return what the exporter makes of each VM."""
+    """Return the judgement of each VM."""
     return [
         Judged(subject=each, judgement=judge(each, now), findings=findings(each, now))
         for each in subjects(state, objectives)
@@ -90,7 +90,7 @@ def judged_of(
 def judged(
     vm: Any, *snapshots: Any, objectives: Sequence[Objective] = (), now: float = NOW
 ) -> Judged:
-    """Return what the exporter makes of one VM with its snapshots."""
+    """Return the judgement of one VM with its snapshots."""
     everything = judged_of(state_of([vm], snapshots), objectives, now)
     (found,) = (each for each in everything if each.subject.vm)
     return found
@@ -103,7 +103,7 @@ def vm_document(
     age: float | None = 90 * DAY,
     **metadata: Any,
 ) -> dict[str, Any]:
-    """Return a VM; volumes of its spec and statuses are left out where they are None."""
+    """Return a VM; volumes of its spec and statuses are left out if they are None."""
     created = None if age is None else rfc3339(NOW - age)
     document: dict[str, Any] = {
         "metadata": {"name": "db", "namespace": "vms", "creationTimestamp": created, **metadata},

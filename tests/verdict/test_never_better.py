@@ -1,4 +1,4 @@
-"""Properties: what is lost or unreadable never makes a verdict better."""
+"""Properties: a lost or unreadable value never improves a verdict."""
 
 from __future__ import annotations
 

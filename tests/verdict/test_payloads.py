@@ -1,4 +1,4 @@
-"""Documents of situations that hide lost data: the series, the verdict and the problems of each."""
+"""Documents that hide lost data: the series, the verdict and the problems of each."""
 
 from __future__ import annotations
 

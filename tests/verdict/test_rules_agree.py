@@ -97,7 +97,7 @@ def exposed(state: Any) -> Scrape:
 
 
 def shifted(name: str, value: float) -> str:
-    """Return a series of promtool, whose time begins at 0 and is judged after MINUTES."""
+    """Return a series for promtool, whose clock begins at 0; it is evaluated after MINUTES."""
     if name.endswith("last_success_timestamp_seconds"):
         return "0+60x60"
     if name.endswith("timestamp_seconds"):

@@ -1,4 +1,4 @@
-"""What cannot be read is not known, and what is not known is not protected."""
+"""Unreadable values are unknown, and unknown values do not protect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exporter inside the test's own process: all of it real but the clock it reads."""
+"""The exporter inside the test's process: everything is real except its clock."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ async def exporter_of(
 ) -> AsyncIterator[Exporter]:
     """Run an exporter that watches these targets; flags: further settings by section.
 
-    wall: the seconds since the epoch that the exporter believes in.
+    wall: the exporter's time, in seconds since the epoch.
     """
     settings = load(
         flags={

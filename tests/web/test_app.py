@@ -1,4 +1,4 @@
-"""The HTTP face, asked over real connections while the exporter runs."""
+"""The HTTP server, queried over real connections while the exporter runs."""
 
 import asyncio
 import gzip
@@ -30,7 +30,7 @@ ONE = {"cluster_uid": CLUSTER, "namespace": "vms", "vm": "db-01", "snapshot": "n
 
 
 class Wall:
-    """Seconds since the epoch, as the test says."""
+    """The test's time, in seconds since the epoch."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -64,7 +64,7 @@ async def exporter(palette: PaletteServer) -> AsyncIterator[Exporter]:
 async def answer(
     url: str, *lines: tuple[str, str], method: str = "GET"
 ) -> tuple[aiohttp.ClientResponse, bytes]:
-    """Return an answer as it came over the wire; lines: of the request's header."""
+    """Return the raw bytes of an answer; lines: of the request's header."""
     silent = ["Accept", "Accept-Encoding", "User-Agent"]
     async with (
         aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=silent) as session,
@@ -74,7 +74,7 @@ async def answer(
 
 
 def lasting(text: str) -> list[str]:
-    """Return the lines that are the same from one moment to the next."""
+    """Return the lines that do not change with time."""
     return [line for line in text.splitlines() if not line.startswith(("process_", PASSING))]
 
 
@@ -170,7 +170,7 @@ async def test_the_first_page_links_to_what_there_is(palette: PaletteServer) -> 
 
 
 async def test_it_answers_before_the_first_refresh_but_is_not_ready(palette: PaletteServer) -> None:
-    """Also while Palette hangs: nothing that is asked of the exporter waits for it."""
+    """Also while Palette hangs: no answer of the exporter waits for it."""
     hang = palette.faults.add(None, faults.hang())
     two = {**ONE, "cluster_uid": "other"}
     async with exporter_of(palette, [ONE, two], palette={"timeout": "1s"}) as exporter:
@@ -187,7 +187,7 @@ async def test_it_answers_before_the_first_refresh_but_is_not_ready(palette: Pal
         assert "palette_vm_" not in text
         assert "palette_cluster_" not in text
         hang.remove()
-        # Of the two, one ends well, and the other badly: Palette knows no such cluster.
+        # One of the two succeeds, and the other fails: Palette does not have this cluster.
         await exporter.ready()
         ups = {
             dict(labels)["cluster_uid"]: value
@@ -291,14 +291,14 @@ NAMES = (
 NAMES_OF_TARGETS = tuple(
     name for name in NAMES if name.isprintable() and not set(name) & set("/\\%")
 )
-"""The names that a configuration can hold; Palette's own documents can hold any."""
+"""The names that a configuration can have; Palette's documents can have any."""
 
 
 @pytest.mark.parametrize(
     ("by", "names"), [("get_snapshot", NAMES_OF_TARGETS), ("list_snapshots", NAMES)]
 )
 async def test_names_of_any_kind_come_back_the_same(by: str, names: tuple[str, ...]) -> None:
-    """From Palette's documents and from the configuration, through both formats."""
+    """Names from Palette's documents and from the configuration, in both formats."""
     world = World.empty()
     wanted: list[dict[str, str]] = []
     expected = set()

@@ -18,12 +18,12 @@ from tests.process import Running, eventually, get, ready, running
 
 SCRAPERS, SLOW_READERS, SNAPSHOTS = 200, 30, 2_000
 MEMORY = 150 * 2**20
-"""Bytes by which the process may grow over all this."""
+"""Bytes by which the process can grow during the test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back; body: as sent, without gzip."""
+    """An answer; body: as sent, without gzip."""
 
     status: int
     header: dict[str, str]
@@ -56,9 +56,9 @@ async def exporter(tmp_path: Path) -> AsyncIterator[tuple[Running, str]]:
 
 
 async def scrape(url: str, *, packed: bool, pause: asyncio.Event | None = None) -> Answer:
-    """Scrape over a raw connection, to see exactly what came.
+    """Scrape over a raw connection, to get the exact bytes.
 
-    pause: until it is set, read some hundred bytes at a time and sleep in between.
+    pause: until it is set, read some hundred bytes at a time, with sleeps in between.
     """
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=2**15)
@@ -113,7 +113,7 @@ async def test_no_answer_is_wrong_or_cut_under_load(exporter: tuple[Running, str
         async def is_answered() -> bool:
             return (await scrape(url, packed=True)).status == 200
 
-        # The slow readers still keep their places, and others have the rest.
+        # The slow readers keep their places, and others get the rest.
         await eventually(is_answered)
         grown = resident(process) - before
         fast.set()

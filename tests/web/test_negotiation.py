@@ -1,4 +1,4 @@
-"""What Accept and Accept-Encoding ask for, header by header and in general."""
+"""Accept and Accept-Encoding: examples of headers, and properties."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a probe's query and headers are taken for."""
+"""The meaning of a probe's query and headers."""
 
 import pytest
 from hypothesis import example, given

@@ -1,4 +1,4 @@
-"""The text of a probe: formats, encodings, and what promtool and Prometheus make of it."""
+"""The text of a probe: formats, encodings, and its validity for promtool and Prometheus."""
 
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -107,7 +107,7 @@ async def test_prometheus_probes_with_the_job_of_the_documents(
 ) -> None:
     binary("prometheus")
     job = job_of_the_documents()
-    # Its clusters are not ours.
+    # Its clusters differ from those here.
     targets = [f"{CLUSTER}/vms/db-01/before-upgrade", f"{CLUSTER}/vms/db-02"]
     (group,) = job["static_configs"]
     assert [each.count("/") for each in group["targets"]] == [3, 2]

@@ -1,4 +1,4 @@
-"""The text of a whole scrape: how many series it has, and what is left out of it."""
+"""The text of a whole scrape: its number of series, and denied families."""
 
 import re
 from collections.abc import Callable

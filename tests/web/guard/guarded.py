@@ -45,7 +45,7 @@ class WebFile:
         return self.directory / "web.yaml"
 
     def write(self, **tree: object) -> None:
-        """Replace the file in one step, as good tools do."""
+        """Replace the file in one step."""
         text = self.directory / "web.new"
         text.write_text(yaml.safe_dump(tree))
         text.rename(self.path)
@@ -90,7 +90,7 @@ async def guarded(web_file: WebFile | None = None, **web: object) -> AsyncIterat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back, whole."""
+    """A complete answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -98,7 +98,7 @@ class Answer:
 
 
 async def ask(url: str, path: str = "/metrics", method: str = "GET", **options: Any) -> Answer:
-    """Ask over a connection of its own; options: of aiohttp's request."""
+    """Send a request over its own connection; options: of aiohttp's request."""
     timeout = aiohttp.ClientTimeout(total=15)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,

@@ -1,4 +1,4 @@
-"""Listens in network namespaces, and reports in JSON, a line each, where it is reached.
+"""Listens in network namespaces, and reports in JSON, a line each, which addresses answer.
 
 Arguments: a file for the names of hosts; then for each namespace the listen address, "=", and what
 is different there: none, no-ipv6-address, ipv6-off, ipv4-taken or ipv6-taken.
@@ -58,7 +58,7 @@ async def listening(address: str, taken: str) -> dict[str, object]:
 
 
 def in_namespace(address: str, different: str, hosts: str) -> None:
-    """Report of one case; run in a process of its own."""
+    """Report one case, in its own process."""
     if ctypes.CDLL(None, use_errno=True).unshare(NEW_NETWORK | NEW_MOUNTS):
         raise OSError(ctypes.get_errno(), "unshare")
     commands = [

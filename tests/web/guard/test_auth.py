@@ -119,7 +119,7 @@ async def test_a_flood_of_wrong_passwords_does_not_delay_remembered_ones(tmp_pat
         for _ in range(10):
             assert (await ask(exporter.url, headers=USER)).status == 200
             assert (await ask(exporter.url, "/-/healthy")).status == 200
-        # The flood takes some ten seconds; a client that had to wait for it would come after it.
+        # The flood takes about ten seconds; a client that waits for it would be answered after it.
         assert sum(not each.done() for each in waiting) >= 10
         assert {each.result().status for each in done} == {401}
         for each in waiting:
@@ -138,7 +138,7 @@ async def test_unknown_users_take_as_long_as_known_ones() -> None:
         assert not await passwords.match(stored, given, name=name)
         return time.perf_counter() - began
 
-    # Taken in turns, and the least of each: a busy machine makes single ones late.
+    # Measured alternately, and the minimum of each: a busy machine makes single ones late.
     taken = [(await seconds("known", n), await seconds("unknown", n)) for n in range(12)]
     known, unknown = (min(each) for each in zip(*taken, strict=True))
     assert 1 / 3 < known / unknown < 3

@@ -1,4 +1,4 @@
-"""Whatever clients send before they are known: the process lives, stays small, and answers."""
+"""Floods of clients that are not authenticated: the process lives, stays small, and answers."""
 
 import asyncio
 import re
@@ -13,11 +13,11 @@ from tests.process import Running, eventually, get, running
 from tests.web.guard.guarded import WebFile, hashed
 
 MOST = 512 * 2**20
-"""Bytes that the process may have at any time: the limit of the shipped manifests."""
+"""Maximum memory in bytes at any time: the limit of the shipped manifests."""
 
 SECONDS = 4.0
 GROWTH = 40 * 2**20
-"""Bytes by which the process may be larger afterwards."""
+"""Bytes by which the process can be larger afterwards."""
 
 POST = b"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 UPGRADE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -31,7 +31,7 @@ STREAMS = {
     "pipelined": (b"", GET * 500),
     "endless head": (b"GET / HTTP/1.1\r\nHost: x\r\n", b"Accept: " + b"a," * 4000 + b"\r\n"),
 }
-"""Name -> what a connection begins with, and what it sends over and over."""
+"""Name -> the first bytes of a connection, and the bytes that it repeats."""
 
 
 def resident(process: Running, field: str = "VmRSS") -> int:
@@ -47,12 +47,12 @@ async def assert_small(process: Running, before: int) -> None:
     async def is_small() -> bool:
         return resident(process) - before < GROWTH
 
-    # A refresh collects what is garbage by then.
+    # A refresh collects garbage.
     await eventually(is_small, within=30)
 
 
 async def stream(url: str, begin: bytes, more: bytes, until: float) -> None:
-    """Send on one connection after the other; none is ended well."""
+    """Send on one connection after the other; none is closed properly."""
     host, port = url.removeprefix("http://").split(":")
     loop = asyncio.get_running_loop()
     while loop.time() < until:
@@ -93,7 +93,7 @@ async def test_streams_leave_nothing_behind(tmp_path: Path, users: bool) -> None
 
 
 async def test_short_connections_do_not_block_others(tmp_path: Path) -> None:
-    """More than fit at the same time, of which many leave as soon as they are accepted."""
+    """More connections than fit; many close as soon as they are accepted."""
     flags = ("--demo", "--web.listen-address=127.0.0.1:0")
     loop = asyncio.get_running_loop()
     async with running(*flags, directory=tmp_path) as process:
@@ -159,7 +159,7 @@ async def test_idle_connections_leave_files_for_others(tmp_path: Path) -> None:
 
 
 async def test_bodies_that_are_cut_off_leave_no_trace(tmp_path: Path) -> None:
-    """Also while the exporter is full, so that nobody reads them."""
+    """Also while the exporter is full and reads none of them."""
     flags = ("--demo", "--web.listen-address=127.0.0.1:0", "--web.max-requests=1")
     async with running(*flags, directory=tmp_path) as process:
         url = await process.url()

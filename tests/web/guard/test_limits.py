@@ -38,7 +38,7 @@ def address(url: str) -> tuple[str, int]:
 async def connected(
     url: str, content: bytes
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Open a connection and send bytes on it; read no more than 64 KiB ahead."""
+    """Open a connection and send bytes; read at most 64 KiB ahead."""
     reader, writer = await asyncio.open_connection(*address(url), limit=2**15)
     try:
         with suppress(ConnectionError):
@@ -52,7 +52,7 @@ async def connected(
 
 
 async def raw(url: str, content: bytes) -> bytes:
-    """Send bytes and return all that comes back until the connection is closed."""
+    """Send bytes and return everything that arrives until the connection is closed."""
     async with connected(url, content) as (reader, _), asyncio.timeout(15):
         got = b""
         with suppress(ConnectionError):
@@ -136,7 +136,7 @@ async def test_an_incomplete_request_is_closed(
         assert (await reader.readuntil(b"healthy\n")).startswith(b"HTTP/1.1 200 ")
         for content in (b"", b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "):
             assert await raw(exporter.url, content) == b""
-        # Who has asked before may take its time until the next request.
+        # After a first request, a client can wait longer with the next one.
         writer.write(healthy)
         assert (await reader.readuntil(b"healthy\n")).startswith(b"HTTP/1.1 200 ")
 
@@ -238,7 +238,7 @@ LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def slow_reader(url: str, stack: AsyncExitStack) -> asyncio.StreamReader:
-    """Ask for the large answer and read only its beginning."""
+    """Request the large answer and read only its beginning."""
     reader, _ = await stack.enter_async_context(connected(url, LARGE))
     status = await reader.readline()
     assert status.startswith(b"HTTP/1.1 200 ")

@@ -19,7 +19,7 @@ BOTH = ("ipv4", "ipv6")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is expected; reached: () where it cannot listen."""
+    """The expected result; reached: () if it cannot listen."""
 
     host: str
     different: str
@@ -53,7 +53,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The reports of all cases, in their order; skips where no namespace can be made."""
+    """Return the reports of all cases, in order; skips if namespaces cannot be created."""
     unshare = [binary("unshare"), "--net", "--mount", binary("ip"), "link", "set", "lo", "up"]
     if subprocess.run(unshare, capture_output=True, check=False).returncode:
         pytest.skip("network namespaces cannot be made here")

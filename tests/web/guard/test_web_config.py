@@ -1,4 +1,4 @@
-"""The active web configuration: a change of its files, and what a change may not do."""
+"""The active web configuration: changes of its files, and changes that are refused."""
 
 import asyncio
 import shutil
@@ -31,7 +31,7 @@ def refusals(exporter: Exporter) -> list[str]:
 
 
 async def refused(exporter: Exporter, count: int = 1) -> str:
-    """Wait until so many changes were refused; return why the last one was."""
+    """Wait for a number of refused changes; return the reason of the last one."""
 
     async def enough() -> bool:
         return len(refusals(exporter)) >= count
@@ -54,7 +54,7 @@ async def test_a_change_becomes_active_without_a_restart(web_file: WebFile) -> N
 
 @asynccontextmanager
 async def writing(web_file: WebFile, seconds: float) -> AsyncIterator[None]:
-    """Write the same file over and over meanwhile, in place and slowly, as ``cp`` may do."""
+    """Write the same file repeatedly in this block, in place and slowly, as ``cp`` can."""
     text = web_file.path.read_bytes()
 
     async def write() -> None:
@@ -98,7 +98,7 @@ async def test_users_cannot_be_removed_while_it_runs(web_file: WebFile, text: st
         assert answer.status == 500
         assert "web.config_file: basic_auth_users: cannot be removed" in answer.text
         assert (await ask(exporter.url)).status == 401
-        # What is broken afterwards leaves the users, too.
+        # A later invalid change also keeps the users.
         web_file.path.write_text("basic_auth_users: {other: S3CR3T}")
         assert "entry 1" in await refused(exporter, 2)
         web_file.path.unlink()

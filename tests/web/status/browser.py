@@ -1,4 +1,4 @@
-"""Debian's Chromium, and what a page did in it."""
+"""Debian's Chromium, and the effects of a page."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,7 +38,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page, and what went wrong or went out while it was open."""
+    """A page, with its requests and console messages."""
 
     page: Page
     url: str
@@ -46,7 +46,7 @@ class Visit:
     said: list[str] = field(default_factory=list)
 
     def check(self) -> None:
-        """Fail where the page spoke with another host, or the console had something to say."""
+        """Fail if the page sent a request to another host, or wrote to the console."""
         elsewhere = [
             each for each in self.requests if not each.startswith((f"{self.url}/", "data:,"))
         ]
@@ -54,14 +54,14 @@ class Visit:
         assert self.said == []
 
     async def overflow(self) -> int:
-        """By how many pixels the page is wider than its window."""
+        """Return by how many pixels the page is wider than its window."""
         wider: int = await self.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         return wider
 
     async def serious(self) -> list[str]:
-        """What axe finds that is serious or critical."""
+        """Return axe's serious and critical findings."""
         found = await Axe().run(self.page)
         return [
             f"{each['id']}: {[node['html'] for node in each['nodes'][:3]]}"
@@ -70,7 +70,7 @@ class Visit:
         ]
 
     async def focused(self) -> str:
-        """What has the keyboard, as text."""
+        """Return the text or id of the focused element."""
         text: str = await self.page.evaluate(
             "(document.activeElement.innerText || document.activeElement.id || '').trim()"
         )
@@ -81,7 +81,7 @@ class Visit:
 async def visit(
     browser: Browser, url: str, path: str = "/", *, dark: bool = False, **window: Any
 ) -> AsyncIterator[Visit]:
-    """Open a page; what it did is checked at the end."""
+    """Open a page; its effects are checked at the end."""
     context = await browser.new_context(
         viewport=window.get("viewport", DESKTOP), color_scheme="dark" if dark else "light"
     )

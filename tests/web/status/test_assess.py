@@ -1,4 +1,4 @@
-"""What is kept between two pages changes nothing that they show; without a network."""
+"""The cache between two pages changes nothing that they show; without a network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The status page as people meet it: in a browser, by keyboard, on a phone, by a screen reader."""
+"""The status page in a browser: with the keyboard, on a phone, with a screen reader."""
 
 import re
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ ERROR = f"{SCRIPT}\n\u202eright to left\u200f 💥 {'x' * 10_000}"
 
 @asynccontextmanager
 async def fleet() -> AsyncIterator[Running]:
-    """The demo's fleet at a moment, one of its clusters unreadable since."""
+    """The demo's fleet at a moment; one of its clusters cannot be read since then."""
     async with exporting(
         World(now=NOW, pace=0),
         targets=[target(uid) for uid in FLEET],
@@ -41,7 +41,7 @@ async def fleet() -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def hostile() -> AsyncIterator[Running]:
-    """A machine whose names and error are out to do harm."""
+    """A machine whose names and error contain an attack."""
     world = tenant()
     vm = '<img src=x onerror="alert(1)">'
     world.put_vm(

@@ -1,4 +1,4 @@
-"""The status page behind a reverse proxy that serves it under a path of its own."""
+"""The status page behind a reverse proxy that adds a path prefix."""
 
 import re
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ LINK = re.compile(r'(?:href|action|src)="([^"]*)"')
 
 @asynccontextmanager
 async def proxied(url: str) -> AsyncIterator[str]:
-    """Serve url under PREFIX, and nothing else, as nginx does; yield the address."""
+    """Serve url under PREFIX only, as nginx does; yield the address."""
     async with aiohttp.ClientSession() as session:
 
         async def forward(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The query of the page, and what it chooses; without a network."""
+"""The query of the page, and the VMs that it selects; without a network."""
 
 from urllib.parse import parse_qsl
 
