@@ -37,6 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments, signals)
     except KeyboardInterrupt:
         return FAILED
+    except BrokenPipeError:
+        # The reader closed the pipe, as head does; Python would report that when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 def _open_standard_streams() -> None:
@@ -73,11 +77,11 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
             watched=flags.config_auto_reload,
         )
         settings = source.read()
+        if flags.prints:
+            return _check(settings, flags)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
-    if flags.prints:
-        return _check(settings, flags)
     return leave(_serve(settings, source, signals, demo=flags.demo))
 
 
@@ -96,19 +100,23 @@ def _health(arguments: Sequence[str]) -> int:
 
 
 def _check(settings: "Settings", flags: "Flags") -> int:
-    """Print what was requested, and return the exit code."""
-    try:
-        if flags.report:
-            return _report(settings, flags)
-        if flags.config_print:
-            _print(settings.effective_yaml().splitlines())
-            return OK
-        _print(_meaning(settings, demo=flags.demo))
-        return _check_live(settings, flags) if flags.config_check_live else OK
-    except BrokenPipeError:
-        # The reader closed the pipe, as head does; Python would report that when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    """Print what was requested, and return the exit code. Raises SettingsError."""
+    from exporter.check.live import live_lines
+    from exporter.check.report import FORMATS, report
+
+    if flags.report:
+        said = report(_read_once(settings, demo=flags.demo), settings.labels.owner)
+        _print(FORMATS[flags.report](said))
+        return OK if said.good else FAILED
+    if flags.config_print:
+        _print(settings.effective_yaml().splitlines())
+        return OK
+    _print(_meaning(settings, demo=flags.demo))
+    if not flags.config_check_live:
+        return OK
+    found = _read_once(settings, demo=flags.demo)
+    _print(live_lines(found))
+    return OK if found.complete else FAILED
 
 
 def _print(lines: "Iterable[str]") -> None:
@@ -121,58 +129,27 @@ def _meaning(settings: "Settings", *, demo: bool) -> "Iterable[str]":
     from exporter.check.meaning import Meaning
     from exporter.refresh.targets import by_cluster
     from exporter.runtime import from_settings
-    from exporter.runtime.parts import render_options
 
     return Meaning(
         settings=settings,
         configured=by_cluster(from_settings.targets(settings)),
-        options=render_options(settings),
+        options=from_settings.render_options(settings),
         demo=demo,
     ).lines()
 
 
-def _check_live(settings: "Settings", flags: "Flags") -> int:
-    from exporter.check.live import live_lines
-
-    found = _read_once(settings, demo=flags.demo)
-    if isinstance(found, int):
-        return found
-    _print(live_lines(found))
-    return OK if found.complete else FAILED
-
-
-def _report(settings: "Settings", flags: "Flags") -> int:
-    from exporter.check.report import FORMATS, report
-
-    found = _read_once(settings, demo=flags.demo)
-    if isinstance(found, int):
-        return found
-    said = report(found, settings.labels.owner)
-    _print(FORMATS[flags.report](said))
-    return OK if said.good else FAILED
-
-
-def _read_once(settings: "Settings", *, demo: bool) -> "Round | int":
-    """Return one round, or the exit code where there is none."""
+def _read_once(settings: "Settings", *, demo: bool) -> "Round":
     import asyncio
 
     import uvloop
 
     from exporter.runtime.logs import configure
     from exporter.runtime.once import read_once
-    from exporter.settings import SettingsError
 
     # What is printed has every failure.
     configure(level="error", log_format=settings.log.format)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(read_once(settings, demo=demo, progress=_progress))
-    except KeyboardInterrupt:
-        return FAILED
-    except (SettingsError, ValueError) as error:
-        # A file was good a moment ago.
-        print(error, file=sys.stderr)  # noqa: T201
-        return BAD_SETTINGS
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(read_once(settings, demo=demo, progress=_progress))
 
 
 def _progress(done: int, total: int) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from exporter.demo.calls import Answer
-    from exporter.runtime.fleet import Fleet
+    from exporter.refresh.fleet import Fleet
     from tests.palette_server.exchange import Exchange
     from tests.palette_server.faults import Fault
 
@@ -217,18 +217,18 @@ class Running:
 
     @property
     def shared(self) -> RefreshContext:
-        return self.exporter.plan.context
+        return self.exporter.context
 
     async def refresh(self, *uids: str) -> Scrape:
         """Refresh configured clusters once, all by default, and scrape."""
-        for targets in self.exporter.plan.configured:
+        for targets in self.exporter.configured:
             if not uids or targets.uid in uids:
                 await self.cluster(targets.uid).refresh()
         return await self.scrape()
 
     def cluster(self, uid: str) -> ClusterLoop:
         """Return the refresh of one configured cluster."""
-        targets = next(each for each in self.exporter.plan.configured if each.uid == uid)
+        targets = next(each for each in self.exporter.configured if each.uid == uid)
         return self._single.setdefault(uid, ClusterLoop(targets, self.shared))
 
     async def scrape(self) -> Scrape:
@@ -253,8 +253,8 @@ class Running:
         running = asyncio.create_task(self.whole.run())
         try:
             discovery = self.exporter.discovery is not None
-            plan = self.exporter.plan
-            ours = [each for each in plan.configured if each.uid in plan.context.share]
+            share = self.exporter.context.share
+            ours = [each for each in self.exporter.configured if each.uid in share]
             expected = len(ours) + discovery
             await until(lambda: len(self.exporter.tasks) >= expected)
             if settled:
@@ -332,9 +332,8 @@ async def exporting(
             url=url, request_timeout=request_timeout, palette=palette or {}, sections=sections
         )
         ours = clocks.Clock(wall=clock.wall, monotonic=clock.monotonic, sleep=clock.sleep)
-        exporter = run.Exporter(
-            source=SettingsSource(read=given.settings), clock=ours, reload_requested=asyncio.Event()
-        )
+        source = SettingsSource(read=given.settings)
+        exporter = run.Exporter(source, ours, reload_requested=asyncio.Event())
         await exporter.start(given.settings(), stack)
         listen = next(each["listen"] for each in logs if each["event"] == "starting")
         session = await stack.enter_async_context(aiohttp.ClientSession())

@@ -161,8 +161,13 @@ class Telemetry:
         return self._discovery[family]
 
     def watching(self, cluster: Cluster) -> None:
-        """Count the failures of a cluster from 0, so that the first one is an increase."""
-        self._failures.setdefault(cluster.uid, _Failures(cluster))
+        """Count the failures of a cluster from 0, so that the first one is an increase.
+
+        A cluster with another name than before is another one.
+        """
+        known = self._failures.get(cluster.uid)
+        if known is None or known.cluster.name != cluster.name:
+            self._failures[cluster.uid] = _Failures(cluster)
 
     def forget(self, cluster_uid: str) -> None:
         """Remove the counters of a cluster."""

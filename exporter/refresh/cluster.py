@@ -1,6 +1,7 @@
 """One refresh of a cluster, and the loop around it."""
 
 import asyncio
+import math
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,9 @@ from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.log import ClusterLog
 from exporter.refresh.plan import plan
 from exporter.refresh.reader import ClusterReader, Reading
-from exporter.refresh.state import expiring, keep, next_read_within, still_wanted
+from exporter.refresh.state import Outcomes, expiring, keep, next_read_within, still_wanted
 from exporter.refresh.targets import ClusterTargets, Share, SnapshotTarget, identity
-from exporter.snapshot import Cluster, ClusterState, Listing
+from exporter.snapshot import Cluster, ClusterState, NamedSnapshot
 from exporter.store import Store
 
 NAME_WITHIN = 1.0
@@ -57,18 +58,19 @@ class ClusterLoop:
     cluster: what is known of it so far.
     ended: whether the first refresh has ended, well or badly.
     requests: how many requests a refresh takes, by the last one.
-    refreshed: called with the context after each refresh.
+    task: runs it; None where nothing does. refreshed: called after each refresh.
     """
 
     def __init__(
         self,
         targets: ClusterTargets,
         context: RefreshContext,
-        refreshed: Callable[[RefreshContext], None] = lambda context: None,
+        refreshed: Callable[[], None] = lambda: None,
     ) -> None:
         self.targets = targets
         self.cluster = identity(targets, context.project_uid, None)
         self.ended = False
+        self.task: asyncio.Task[None] | None = None
         self.requests = plan(targets).requests
         self._context = context
         self._refreshed = refreshed
@@ -77,8 +79,6 @@ class ClusterLoop:
         self._found = targets.dashboard
         self._named_pages = 0
         self._started = 0.0
-        self._overdue = False
-        self._counted_as = self.cluster.name
         context.telemetry.watching(self.cluster)
 
     def adopt(self, targets: ClusterTargets, context: RefreshContext) -> None:
@@ -86,16 +86,22 @@ class ClusterLoop:
 
         Where they change a request, the next refresh is due.
         """
-        before, self.targets = self.targets, targets
-        self._context = context
+        before = _requested(self.targets, self.cluster)
+        self.targets, self._context = targets, context
         self._found = targets.dashboard or self._found
-        if (targets.coverage, targets.named) != (before.coverage, before.named):
+        self.cluster = self._identity()
+        if _requested(targets, self.cluster) != before:
             self._named_pages = 0  # they were of other lists
-            self._overdue = True
-        last, self.cluster = self.cluster, self._identity()
-        if (self.cluster.name, self.cluster.project_uid) != (last.name, last.project_uid):
-            self._overdue = True
+            self._started = -math.inf
         self._alarm.wake()
+
+    def stop(self) -> None:
+        """End the loop, and remove all that is published and counted of the cluster."""
+        if self.task:
+            # Cancelled, it publishes nothing, not even what has just arrived.
+            self.task.cancel()
+        self._context.store.remove(self.cluster.uid)
+        self._context.telemetry.forget(self.cluster.uid)
 
     def _identity(self) -> Cluster:
         return identity(self.targets, self._context.project_uid, self._found)
@@ -110,46 +116,23 @@ class ClusterLoop:
             await self.refresh()
             # After one that took longer than the interval, the next begins at once: rounds
             # stretch, and never overlap.
-            await self._alarm.sleep_until(self._next_refresh_at)
-
-    def _next_refresh_at(self) -> float:
-        return self._started if self._overdue else self._started + self._context.interval
+            await self._alarm.sleep_until(lambda: self._started + self._context.interval)
 
     async def refresh(self) -> None:
         """Read what the targets want and publish it; raises nothing that Palette can cause."""
-        started, self._overdue = self._context.clock.monotonic(), False
+        started = self._context.clock.monotonic()
         await self._find_name()
         targets, cluster = self.targets, self.cluster
 
-        def publish_early(early: Reading) -> None:
-            for _ in self._publishing(self._state(cluster, targets, early, started, whole=False)):
+        def publish_early(outcomes: Outcomes) -> None:
+            last = self._last_state()
+            # The lists can still fail.
+            up = last.up or not targets.coverage
+            named = self._named(last, targets, outcomes)
+            for _ in self._publishing(replace(last, cluster=cluster, up=up, named=named)):
                 pass
 
-        reading = await self._reader(cluster).read(
-            plan(targets, self._named_pages), targets.coverage, publish_early
-        )
-        # One that failed ended early, and does not show what the next one takes.
-        self.requests = max(reading.requests, self.requests if reading.failure else 0)
-        state = self._state(cluster, targets, reading, started, whole=True)
-        await self._context.slices.run_alone(self._publishing(state))
-        if targets.named == self.targets.named:
-            self._named_pages = reading.named_pages or self._named_pages
-        self.ended = True
-        if reading.failure:
-            self._context.telemetry.refresh_failed(cluster, reading.failure.reason)
-        self._log.refreshed(cluster, reading)
-        self._refreshed(self._context)
-
-    def _publishing(self, state: ClusterState) -> Generator[None, None, None]:
-        yield from self._context.store.publishing(state)
-        if state.cluster.name != self._counted_as:
-            # Otherwise its counters would keep the old name next to the new one.
-            self._counted_as = state.cluster.name
-            self._context.telemetry.forget(state.cluster.uid)
-            self._context.telemetry.watching(state.cluster)
-
-    def _reader(self, cluster: Cluster) -> ClusterReader:
-        return ClusterReader(
+        reader = ClusterReader(
             palette=replace(
                 self._context.palette,
                 project_uid=cluster.project_uid,
@@ -157,7 +140,25 @@ class ClusterLoop:
             ),
             uid=cluster.uid,
             now=self._context.clock.monotonic,
+            early=publish_early,
         )
+        reading = await reader.read(plan(targets, self._named_pages), targets.coverage)
+        # One that failed ended early, and does not show what the next one takes.
+        self.requests = max(reading.requests, self.requests if reading.failure else 0)
+        state = self._state(cluster, targets, reading, started)
+        await self._context.slices.run_alone(self._publishing(state))
+        if targets.named == self.targets.named:
+            self._named_pages = reading.named_pages or self._named_pages
+        self.ended = True
+        if reading.failure:
+            self._context.telemetry.refresh_failed(cluster, reading.failure.reason)
+        self._log.refreshed(cluster, reading)
+        self._refreshed()
+
+    def _publishing(self, state: ClusterState) -> Generator[None, None, None]:
+        yield from self._context.store.publishing(expiring(state, self._context.stale_after))
+        # In the same step, so that its counters do not keep an old name next to the new one.
+        self._context.telemetry.watching(state.cluster)
 
     async def _find_name(self) -> None:
         """Ask the dashboard for the name that no target gives, until it is known."""
@@ -170,57 +171,49 @@ class ClusterLoop:
                 self._found = await self._context.directory.find(self.targets.uid, scope)
         self.cluster = self._identity()
 
-    def _state(
-        self,
-        cluster: Cluster,
-        targets: ClusterTargets,
-        reading: Reading,
-        started: float,
-        *,
-        whole: bool,
-    ) -> ClusterState:
-        """Return what to publish; whole: False while snapshots are still being read."""
-        clock = self._context.clock
-        now, never = clock.monotonic(), ClusterState(cluster=cluster, up=False)
-        last = self._context.store.get(cluster.uid) or never
-        named = {SnapshotTarget(n.namespace, n.vm, n.name): n for n in last.named}
-        up, last_success = reading.failure is None, last.last_success
-        if not whole and targets.coverage:
-            # The lists can still fail.
-            up = last.up
-        elif up:
-            last_success = clock.wall()
-        state = ClusterState(
-            cluster=cluster,
-            up=up,
-            last_success=last_success,
-            refreshed_at=clock.wall() if whole else last.refreshed_at,
-            refresh_duration=now - started,
-            due_within=self._next_read_within(now - started, last, whole=whole),
-            requests=self.requests,
-            last_failure=(
-                (reading.failure, clock.wall()) if reading.failure else last.last_failure
-            ),
-            listing=_listing(reading, last, targets, whole=whole),
-            named=tuple(
-                keep(target, named.get(target), reading.outcomes.get(target), now)
-                for target in targets.named
-            ),
+    def _last_state(self) -> ClusterState:
+        never = ClusterState(
+            cluster=self.cluster, up=False, due_within=self._next_read_within(duration=0.0)
         )
-        return expiring(state, self._context.stale_after)
+        return self._context.store.get(self.cluster.uid) or never
 
-    def _next_read_within(self, duration: float, last: ClusterState, *, whole: bool) -> float:
-        if not whole and last.refreshed_at is not None:
-            return last.due_within
+    def _state(
+        self, cluster: Cluster, targets: ClusterTargets, reading: Reading, started: float
+    ) -> ClusterState:
+        now, duration = self._context.clock.wall(), self._context.clock.monotonic() - started
+        last, failure, listing = self._last_state(), reading.failure, reading.listing
+        if listing is None and last.listing and targets.coverage:
+            # The targets can cover less than when it was read.
+            listing = replace(still_wanted(last.listing, targets.coverage), current=False)
+        return ClusterState(
+            cluster=cluster,
+            up=failure is None,
+            last_success=last.last_success if failure else now,
+            refreshed_at=now,
+            refresh_duration=duration,
+            due_within=self._next_read_within(duration),
+            requests=self.requests,
+            last_failure=(failure, now) if failure else last.last_failure,
+            listing=listing,
+            named=self._named(last, targets, reading.outcomes),
+        )
+
+    def _named(
+        self,
+        last: ClusterState,
+        targets: ClusterTargets,
+        outcomes: Outcomes,
+    ) -> tuple[NamedSnapshot, ...]:
+        known = {SnapshotTarget(n.namespace, n.vm, n.name): n for n in last.named}
+        now = self._context.clock.monotonic()
+        return tuple(
+            keep(target, known.get(target), outcomes.get(target), now) for target in targets.named
+        )
+
+    def _next_read_within(self, duration: float) -> float:
         return next_read_within(duration, self._context.interval, self._context.stale_after)
 
 
-def _listing(
-    reading: Reading, last: ClusterState, targets: ClusterTargets, *, whole: bool
-) -> Listing | None:
-    kept = last.listing if targets.coverage else None
-    if reading.listing or kept is None:
-        return reading.listing
-    # The targets can cover less than when it was read.
-    kept = still_wanted(kept, targets.coverage)
-    return replace(kept, current=kept.current and not whole)
+def _requested(targets: ClusterTargets, cluster: Cluster) -> tuple[object, ...]:
+    """Return what decides which requests are sent, and how their answers are shown."""
+    return targets.coverage, targets.named, cluster.name, cluster.project_uid

@@ -1,12 +1,12 @@
 """Discovers the clusters that run virtual machines, every interval."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from exporter.clock import Alarm, Clock
-from exporter.metrics.telemetry import Telemetry
-from exporter.palette.cluster_directory import ClusterDirectory
+from exporter.clock import Alarm
 from exporter.palette.errors import PaletteError
+from exporter.refresh.cluster import RefreshContext
 from exporter.refresh.log import Transitions
 from exporter.refresh.reader import unread
 from exporter.refresh.targets import ClusterTargets, Names, with_discovered
@@ -15,17 +15,15 @@ from exporter.snapshot import Cluster, Unread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """Where to discover clusters, and which.
+    """Which clusters to discover.
 
-    interval, retry_for: seconds; clusters, namespaces: the names that are wanted.
-    project_uid: the scope to ask; "" is the tenant.
+    context: its project is the scope to ask.
+    interval: seconds; clusters, namespaces: the names that are wanted.
     configured: the clusters that are wanted in any case.
     """
 
-    directory: ClusterDirectory
+    context: RefreshContext
     interval: float
-    retry_for: float
-    project_uid: str
     clusters: Names
     namespaces: Names
     configured: Sequence[ClusterTargets]
@@ -61,16 +59,15 @@ class Discovery:
     state: the outcome of the attempts so far.
     """
 
-    def __init__(self, search: Search, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, search: Search) -> None:
         self.state = DiscoveryState()
         self._search = search
-        self._telemetry = telemetry
-        self._clock = clock
-        self._alarm = Alarm(clock)
+        self._telemetry = search.context.telemetry
+        self._clock = search.context.clock
+        self._alarm = Alarm(self._clock)
         self._log = Transitions("discovery failing", "discovery recovered")
         self._found: tuple[Cluster, ...] = ()
-        self._asked_at = 0.0
-        self._overdue = True
+        self._asked_at = -math.inf
 
     @property
     def ended(self) -> bool:
@@ -85,25 +82,22 @@ class Discovery:
     def adopt(self, search: Search) -> None:
         """Use another search; the next attempt is due."""
         self._search = search
-        self._overdue = True
+        self._asked_at = -math.inf
         self._alarm.wake()
 
     async def run(self, found: Callable[[], None]) -> None:
         """Ask every interval, and call ``found`` after each answer; ends only when cancelled."""
         while True:
-            self._asked_at, self._overdue = self._clock.monotonic(), False
+            self._asked_at = self._clock.monotonic()
             if await self.ask():
                 found()
-            await self._alarm.sleep_until(self._next_attempt_at)
-
-    def _next_attempt_at(self) -> float:
-        return self._asked_at if self._overdue else self._asked_at + self._search.interval
+            await self._alarm.sleep_until(lambda: self._asked_at + self._search.interval)
 
     async def ask(self) -> bool:
         """Ask the dashboard once; on a failure, the clusters of the last answer stay."""
-        search = self._search
+        context = self._search.context
         try:
-            found = await search.directory.ask(search.project_uid, retry_for=search.retry_for)
+            found = await context.directory.ask(context.project_uid, retry_for=context.retry_for)
         except PaletteError as error:
             self._failed(unread(error))
             return False

@@ -1,4 +1,4 @@
-"""Changes between two refreshes and between two rounds, each logged once."""
+"""Changes between two refreshes, each logged once."""
 
 import structlog
 
@@ -54,23 +54,3 @@ def _failure(outcome: Outcome) -> Unread | None:
     if isinstance(outcome, Unread):
         return outcome
     return ABSENT if outcome is MISSING else None
-
-
-class RoundLog:
-    """Logs when a round begins to take longer than the interval, and when it fits again."""
-
-    def __init__(self) -> None:
-        self._stretched = False
-
-    def round_takes(self, seconds: float, interval: float) -> None:
-        """Compare the seconds of a round with the interval."""
-        stretched = seconds > interval
-        if stretched and not self._stretched:
-            log.warning(
-                "a round takes longer than the refresh interval and is stretched",
-                round_seconds=round(seconds, 1),
-                interval_seconds=interval,
-            )
-        elif self._stretched and not stretched:
-            log.info("a round fits into the refresh interval again")
-        self._stretched = stretched

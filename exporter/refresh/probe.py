@@ -92,7 +92,7 @@ class Prober:
             now=self.monotonic,
         )
         targets = request.targets
-        return await reader.read(plan(targets), targets.coverage, lambda early: None)
+        return await reader.read(plan(targets), targets.coverage)
 
 
 def _state(request: ProbeRequest, reading: Reading, now: float) -> ClusterState:

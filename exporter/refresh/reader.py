@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from exporter.palette.client import Palette
 from exporter.palette.errors import NotFound, PaletteError, ServerError
 from exporter.palette.paging import Item
 from exporter.refresh.plan import Filter, Plan, pages
-from exporter.refresh.state import MISSING, Outcome, listed, listing
+from exporter.refresh.state import MISSING, Outcome, Outcomes, listed, listing
 from exporter.refresh.targets import Coverage, SnapshotTarget
 from exporter.snapshot import Listing, Unread
 
@@ -24,14 +24,14 @@ PATIENCE = 1.0
 class Reading:
     """What one refresh read.
 
-    outcomes: of the named snapshots; one that is missing here is still being read.
+    outcomes: of the named snapshots.
     listing: None where there were no lists to read, or they could not be read.
     failure: why the refresh failed as a whole; None where it succeeded.
     requests: how many requests the same takes the next time.
     named_pages: how many pages the lists of named snapshots had; 0 where they were not read.
     """
 
-    outcomes: Mapping[SnapshotTarget, Outcome] = field(default_factory=dict)
+    outcomes: Outcomes = field(default_factory=dict)
     listing: Listing | None = None
     failure: Unread | None = None
     requests: int = 0
@@ -44,22 +44,19 @@ class ClusterReader:
 
     palette: in the scope of the cluster's project.
     now: seconds on the monotonic clock.
+    early: called with the outcomes so far where some named snapshots keep the others waiting.
     """
 
     palette: Palette
     uid: str
     now: Callable[[], float]
+    early: Callable[[Outcomes], None] = lambda outcomes: None
 
-    async def read(
-        self, plan: Plan, coverage: Coverage, early: Callable[[Reading], None]
-    ) -> Reading:
-        """Make the calls of the plan; raises nothing that Palette can cause.
-
-        early: given what was read so far where some named snapshots keep the others waiting.
-        """
+    async def read(self, plan: Plan, coverage: Coverage) -> Reading:
+        """Make the calls of the plan; raises nothing that Palette can cause."""
         async with asyncio.TaskGroup() as group:
             lists = group.create_task(self._read_lists(plan, coverage))
-            named = group.create_task(self._read_named(plan, early))
+            named = group.create_task(self._read_named(plan))
         covered, others = lists.result(), named.result()
         return Reading(
             outcomes={**covered.outcomes, **others.outcomes},
@@ -100,7 +97,7 @@ class ClusterReader:
             requests=snapshot_pages + machine_pages,
         )
 
-    async def _read_named(self, plan: Plan, early: Callable[[Reading], None]) -> Reading:
+    async def _read_named(self, plan: Plan) -> Reading:
         if plan.named:
             try:
                 found, count = await self._lists(self.palette.snapshots, plan.named)
@@ -115,11 +112,11 @@ class ClusterReader:
                 return Reading(
                     outcomes=listed(plan.one_by_one, found), requests=count, named_pages=count
                 )
-        reading = await self._read_one_by_one(plan, early)
+        reading = await self._read_one_by_one(plan)
         # Lists that failed are tried again next time.
         return replace(reading, requests=reading.requests + len(plan.named[:1]))
 
-    async def _read_one_by_one(self, plan: Plan, early: Callable[[Reading], None]) -> Reading:
+    async def _read_one_by_one(self, plan: Plan) -> Reading:
         async with asyncio.TaskGroup() as group:
             tasks = {
                 target: group.create_task(self._read_snapshot(target)) for target in plan.one_by_one
@@ -128,7 +125,7 @@ class ClusterReader:
                 await asyncio.wait(tasks.values(), timeout=PATIENCE)
             done = {target: task.result() for target, task in tasks.items() if task.done()}
             if len(done) < len(tasks) and any(not isinstance(o, Unread) for o in done.values()):
-                early(Reading(outcomes=done))
+                self.early(done)
         outcomes = {target: task.result() for target, task in tasks.items()}
         return Reading(outcomes=outcomes, requests=len(outcomes))
 

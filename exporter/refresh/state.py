@@ -31,6 +31,9 @@ ABSENT = Unread("not_found", "it does not exist")
 Outcome = Snapshot | Missing | Unread
 """What one refresh read of a named snapshot."""
 
+Outcomes = Mapping[SnapshotTarget, Outcome]
+"""The outcomes of one refresh; a snapshot that is missing here is still being read."""
+
 
 def listing(
     coverage: Coverage,

@@ -4,9 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from ssl import SSLContext
-from typing import NamedTuple
 
 import structlog
 from yarl import URL
@@ -20,13 +17,15 @@ from exporter.palette.request import Access
 from exporter.palette.session import Session
 from exporter.palette.transport import Observer, Transport
 from exporter.palette.wire import Fault
-from exporter.runtime import from_settings
 from exporter.runtime.reload import Commit
 from exporter.settings import Credential, Settings, Tls
 
 USER_AGENT = f"palette-snapshot-exporter/{__version__}"
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+LOGIN_RETRY = 0.9
+"""The part of the refresh interval that passes before a refused log-in is tried again."""
 
 REMEMBERED_FAULTS = 10_000
 """How many unreadable values are logged; further ones are only counted."""
@@ -50,98 +49,77 @@ class FaultLog:
         log.warning("unreadable value", field=fault.field, where=fault.where, problem=fault.problem)
 
 
-class _Read(NamedTuple):
-    """What the files that settings name contained; files: digests of those of TLS."""
-
-    url: str
-    credential: Credential
-    tls: Tls
-    files: tuple[bytes, ...]
-    context: SSLContext
-
-
-class Client(NamedTuple):
-    """The calls of Palette, and what sends them."""
-
-    session: Session
-    budget: Budget
-    transport: Transport
-    palette: Palette
-
-
-@dataclass(slots=True, kw_only=True)
 class Connection:
-    """The client of Palette, which uses the settings as they are now; needs a running loop.
+    """The client of Palette; it sends nothing before settings were applied.
 
     report: called with each value that could not be read; monotonic: seconds.
     """
 
-    observer: Observer
-    report: Callable[[Fault], None]
-    monotonic: Callable[[], float]
-    _last: _Read | None = field(default=None, init=False)
-    _client: Client | None = field(default=None, init=False)
+    def __init__(
+        self, observer: Observer, report: Callable[[Fault], None], monotonic: Callable[[], float]
+    ) -> None:
+        self.budget = Budget(1, 1)
+        self._monotonic = monotonic
+        self._session = Session(USER_AGENT, clock=monotonic)
+        unset = Access(base_url="", credential=auth.ApiKey("unset"), timeout=0)
+        transport = Transport(self._session, unset, self.budget, observer, clock=monotonic)
+        self.palette = Palette(transport, report)
+        self._signs_in: tuple[str, Credential, float] | None = None
+        self._warned_of: tuple[str, Tls] | None = None
 
     @property
-    def client(self) -> Client:
-        """The client; there is one once settings were prepared."""
-        assert self._client
-        return self._client
+    def access(self) -> Access:
+        """How Palette is reached now."""
+        return self.palette.transport.access
 
     async def prepare(self, settings: Settings) -> Commit:
         """Read the files that the settings name; they count from the next request on.
 
         Raises SettingsError.
         """
-        read = await asyncio.to_thread(self._read, settings)
-        limits = settings.palette.requests_per_second, settings.palette.burst
-        access = self._access(settings, read)
-        client = self._client = self._client or self._new_client(access, Budget(*limits))
+        palette = settings.palette
+        given, context = await asyncio.to_thread(
+            lambda: (palette.credential(), palette.tls_context())
+        )
+        retry_after = LOGIN_RETRY * settings.refresh.interval
+        # A credential that stays keeps its token, but shows it to no other Palette.
+        signs_in = palette.url, given, retry_after
+        same = signs_in == self._signs_in
+        access = Access(
+            base_url=palette.url,
+            credential=self.access.credential if same else self._credential(given, retry_after),
+            timeout=palette.timeout,
+            ssl=context,
+            proxy=palette.proxy_url.get_secret_value() if palette.proxy_url else None,
+        )
 
         def commit() -> None:
-            last, self._last = self._last, read
-            if last is None or (read.url, read.tls) != (last.url, last.tls):
-                warn_of_dangers(settings)
-            client.transport.access = access
-            if isinstance(access.credential, auth.Login):
-                access.credential.retry_after = from_settings.login_retry(settings)
-            client.budget.adopt(*limits)
+            if (palette.url, palette.tls) != self._warned_of:
+                _warn_of_dangers(settings)
+            self._warned_of, self._signs_in = (palette.url, palette.tls), signs_in
+            self.palette.transport.access = access
+            self.budget.adopt(palette.requests_per_second, palette.burst)
 
         return commit
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._client:
-            await self._client.session.close()
+        await self._session.close()
 
-    def _read(self, settings: Settings) -> _Read:
-        palette, last = settings.palette, self._last
-        files = palette.tls.digests()
-        # The context is kept while its files are the same, because its connections are then, too.
-        same = last and (last.tls, last.files) == (palette.tls, files)
-        context = last.context if last and same else palette.tls_context()
-        return _Read(palette.url, palette.credential(), palette.tls, files, context)
-
-    def _new_client(self, access: Access, budget: Budget) -> Client:
-        session = Session(USER_AGENT, clock=self.monotonic)
-        transport = Transport(session, access, budget, self.observer, clock=self.monotonic)
-        return Client(session, budget, transport, Palette(transport, self.report))
-
-    def _access(self, settings: Settings, read: _Read) -> Access:
-        palette, last = settings.palette, self._last
-        same = last and (read.url, read.credential) == (last.url, last.credential)
-        # A credential that stays keeps its token, but shows it to no other Palette.
-        kept = self.client.transport.access.credential if same else None
-        return Access(
-            base_url=palette.url,
-            credential=kept or from_settings.credential(settings, read.credential, self.monotonic),
-            timeout=palette.timeout,
-            ssl=read.context,
-            proxy=palette.proxy_url.get_secret_value() if palette.proxy_url else None,
+    def _credential(self, given: Credential, retry_after: float) -> auth.Credential:
+        secret = given.secret.get_secret_value()
+        if given.username is None:
+            return auth.ApiKey(secret)
+        return auth.Login(
+            given.username,
+            secret,
+            given.org or "",
+            retry_after=retry_after,
+            clock=self._monotonic,
         )
 
 
-def warn_of_dangers(settings: Settings) -> None:
+def _warn_of_dangers(settings: Settings) -> None:
     """Log what is dangerous about the connection to Palette."""
     url = URL(settings.palette.url)
     if url.scheme == "http" and url.host not in LOOPBACK:

@@ -13,10 +13,11 @@ from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.wire import Fault
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
+from exporter.refresh.fleet import Fleet
 from exporter.refresh.targets import ClusterTargets
 from exporter.runtime import from_settings
 from exporter.runtime.connection import Connection, simulated
-from exporter.runtime.fleet import Fleet
+from exporter.runtime.fleet import FleetSettings
 from exporter.settings import Settings
 from exporter.snapshot import ClusterState
 from exporter.store import Store
@@ -55,25 +56,28 @@ async def read_once(
 async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -> Round:
     tally, faults = _Tally(version=__version__, revision=revision(), now=time.time()), set[Fault]()
     clock = Clock()
-    connection = Connection(observer=tally, report=faults.add, monotonic=clock.monotonic)
+    connection, fleet = Connection(tally, faults.add, clock.monotonic), Fleet(clock)
     stack.push_async_callback(connection.close)
-    store = Store(render=_unrendered, expire=lambda state, now: state, monotonic=clock.monotonic)
-    fleet = Fleet(
-        connection=connection, store=store, telemetry=tally, clock=clock, slices=TimeSlices()
+    watching = FleetSettings(
+        fleet=fleet,
+        palette=connection.palette,
+        store=Store(render=_unrendered, expire=lambda state, now: state, monotonic=clock.monotonic),
+        telemetry=tally,
+        clock=clock,
+        slices=TimeSlices(),
     )
-    for part in (connection, fleet):
+    for part in (connection, watching):
         (await part.prepare(settings))()
-    context = replace(fleet.plan.context, interval=PATIENCE)
-    wanted, discovery = fleet.plan.configured, fleet.discovery
+    context = replace(fleet.context, interval=PATIENCE)
+    discovery = fleet.discovery
     if discovery:
         await discovery.ask()
-        wanted = discovery.wanted
-    ours = [each for each in wanted if each.uid in context.share]
-    states = await _states(ours, context, progress)
+    wanted = fleet.wanted
+    states = await _states(wanted, context, progress)
     return Round(
         targets=from_settings.targets(settings),
         objectives=tuple(map(from_settings.objective, settings.objectives)),
-        clusters=tuple(zip(ours, states, strict=True)),
+        clusters=tuple(zip(wanted, states, strict=True)),
         discovery=discovery.state if discovery else None,
         requests=tally.requests,
         unreadable=sorted(f"{each.where}: {each.field} {each.problem}" for each in faults),

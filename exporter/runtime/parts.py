@@ -1,25 +1,22 @@
 """The smaller parts of a running exporter, each with what settings change about it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from exporter.clock import Clock
+from exporter.cooperative import TimeSlices
 from exporter.metrics.exposition import RenderedCluster, Renderer
-from exporter.metrics.options import RenderOptions, ScrapeOptions
-from exporter.refresh.probe import Prober
+from exporter.metrics.options import ScrapeOptions
 from exporter.refresh.state import expired, rescheduled
-from exporter.runtime import from_settings
-from exporter.runtime.connection import Connection
+from exporter.runtime.from_settings import render_options
 from exporter.runtime.logs import configure
 from exporter.runtime.reload import Commit
-from exporter.settings import Log, Refresh, Settings, SettingsError
+from exporter.settings import Refresh, Settings, SettingsError
 from exporter.settings.file_modes import warn_world_readable
-from exporter.snapshot import Cluster, ClusterState
+from exporter.snapshot import ClusterState
 from exporter.store import Store
-from exporter.web.probe import Probing
 
 FIXED = (("web", "listen_address"), ("web", "telemetry_path"))
 """Section and key of what stays as it was at the start."""
@@ -29,16 +26,12 @@ FIXED = (("web", "listen_address"), ("web", "telemetry_path"))
 class Process:
     """What concerns the process as a whole: its address, its log, and who can read its secrets.
 
-    first: the settings of the start. config_file: where they are from.
+    settings: those that are active, at first those of the start. config_file: where they are from.
     """
 
-    first: Settings
+    settings: Settings
     config_file: Path | None
     _warned: set[Path] = field(default_factory=set, init=False)
-    _log: Log = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._log = self.first.log
 
     async def prepare(self, settings: Settings) -> Commit:
         """Refuse changes that need a restart; warn, once a file, of secrets that all can read."""
@@ -46,7 +39,7 @@ class Process:
             f"{section}.{key}: cannot change while the exporter runs; it stays {before} until a "
             "restart"
             for section, key in FIXED
-            if (before := getattr(getattr(self.first, section), key))
+            if (before := getattr(getattr(self.settings, section), key))
             != getattr(getattr(settings, section), key)
         ]
         if changed:
@@ -54,49 +47,37 @@ class Process:
         await asyncio.to_thread(warn_world_readable, settings, self.config_file, self._warned)
 
         def commit() -> None:
-            if settings.log != self._log:
+            if settings.log != self.settings.log:
                 configure(level=settings.log.level, log_format=settings.log.format)
-            self._log = settings.log
+            self.settings = settings
 
         return commit
 
 
-@dataclass(slots=True)
 class Publication:
     """How published clusters are rendered, and how long they are kept."""
 
-    clock: Clock
-    store: Store[RenderedCluster] = field(init=False)
-    _renderer: Renderer = field(default_factory=Renderer, init=False)
-    scrape_options: ScrapeOptions = field(default_factory=ScrapeOptions, init=False)
-    _refresh: Refresh | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        self.store = Store(
-            render=self._renderer,
-            expire=lambda state, now: state,
-            monotonic=self.clock.monotonic,
+    def __init__(self, clock: Clock, slices: TimeSlices) -> None:
+        self.scrape_options = ScrapeOptions()
+        self._clock = clock
+        self._slices = slices
+        self._renderer = Renderer()
+        self._refresh: Refresh | None = None
+        self.store: Store[RenderedCluster] = Store(
+            render=self._renderer, expire=lambda state, now: state, monotonic=clock.monotonic
         )
 
     async def prepare(self, settings: Settings) -> Commit:
         """Render all clusters again where their options change; other tasks run meanwhile."""
         wanted = Renderer(render_options(settings))
-        same = wanted == self._renderer
-        render = self._renderer if same else wanted
-        steps = self.store.rerendering(render)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                ready = end.value
-                break
-            await asyncio.sleep(0)
+        render = self._renderer if wanted == self._renderer else wanted
+        ready = await self._slices.run(self.store.rerendering(render))
 
         def commit() -> None:
             self.store.adopt(
                 render=render,
                 expire=partial(expired, stale_after=settings.refresh.stale_after),
-                reschedule=self._rescheduling(settings),
+                reschedule=partial(self._rescheduled, settings.refresh),
                 ready=ready,
             )
             self._renderer, self._refresh = render, settings.refresh
@@ -106,48 +87,12 @@ class Publication:
 
         return commit
 
-    def _rescheduling(self, settings: Settings) -> Callable[[ClusterState], ClusterState]:
-        if settings.refresh == self._refresh:
-            return lambda state: state
-        return partial(
-            rescheduled,
-            now=self.clock.monotonic(),
-            interval=settings.refresh.interval,
-            stale_after=settings.refresh.stale_after,
+    def _rescheduled(self, refresh: Refresh, state: ClusterState) -> ClusterState:
+        if refresh == self._refresh:
+            return state
+        return rescheduled(
+            state,
+            self._clock.monotonic(),
+            interval=refresh.interval,
+            stale_after=refresh.stale_after,
         )
-
-
-@dataclass(slots=True, kw_only=True)
-class Probes:
-    """What probes can read, and what reads it."""
-
-    connection: Connection
-    clock: Clock
-    cluster: Callable[[str], Cluster | None]
-    probing: Probing = field(init=False)
-
-    async def prepare(self, settings: Settings) -> Commit:
-        """Return what applies the section ``probe``."""
-        probing = Probing(
-            enabled=settings.probe.enabled,
-            allow_unconfigured=settings.probe.allow_unconfigured,
-            project_uid=settings.palette.project_uid or "",
-            cluster=self.cluster,
-            prober=Prober(palette=self.connection.client.palette, monotonic=self.clock.monotonic),
-            render=Renderer(render_options(settings)),
-        )
-
-        def commit() -> None:
-            self.probing = probing
-
-        return commit
-
-
-def render_options(settings: Settings) -> RenderOptions:
-    """Return what the settings say about series."""
-    return RenderOptions(
-        objectives=tuple(map(from_settings.objective, settings.objectives)),
-        owner_label=settings.labels.owner or "",
-        vm_labels=settings.labels.vm,
-        deny=settings.metrics.deny,
-    )

@@ -5,9 +5,8 @@ each part apply that, all in one step. A refusal anywhere changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
@@ -25,17 +24,11 @@ PAUSE = 1.0
 Commit = Callable[[], None]
 """Applies what was prepared. It cannot fail, and does not take long."""
 
+Prepare = Callable[[Settings], Awaitable[Commit]]
+"""Prepares what settings mean for a part, without a change to what runs. Raises SettingsError
+where they cannot be used."""
+
 log = structlog.get_logger()
-
-
-class Reloadable(Protocol):
-    """A part that settings describe."""
-
-    async def prepare(self, settings: Settings) -> Commit:
-        """Prepare what the settings mean, without a change to what runs.
-
-        Raises SettingsError where they cannot be used.
-        """
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,22 +44,17 @@ class Reloader:
     """
 
     read: Callable[[], Settings]
-    parts: Sequence[Reloadable]
     telemetry: Telemetry
     wall: Callable[[], float]
     requested: asyncio.Event
+    parts: Sequence[Prepare] = ()
     settings: Settings = field(init=False)
     refused: str = field(default="", init=False)
-    _waiting: list[asyncio.Future[str]] = field(default_factory=list, init=False)
+    _next: asyncio.Future[str] = field(default_factory=asyncio.Future, init=False)
 
     async def apply(self, settings: Settings) -> None:
         """Make all parts use the settings, or none of them. Raises SettingsError."""
-        self._commit(settings, await self._prepare(settings))
-
-    async def _prepare(self, settings: Settings) -> Sequence[Commit]:
-        return [await part.prepare(settings) for part in self.parts]
-
-    def _commit(self, settings: Settings, commits: Sequence[Commit]) -> None:
+        commits = [await prepare(settings) for prepare in self.parts]
         for commit in commits:
             commit()
         self.settings = settings
@@ -74,10 +62,9 @@ class Reloader:
 
     async def reload(self) -> str:
         """Return "" once the settings as they are now are active, or why they were refused."""
-        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiting.append(outcome)
         self.requested.set()
-        return await outcome
+        # Shielded: the others who wait do not leave with this one.
+        return await asyncio.shield(self._next)
 
     async def run(self) -> None:
         """Reload at each request; ends only when cancelled, or by a fault of the exporter's own.
@@ -85,28 +72,29 @@ class Reloader:
         Requests during a reload share the next one: the files can have changed since the first
         was begun.
         """
-        waiting: list[asyncio.Future[str]] = []
+        outcome = self._next
         try:
             while True:
                 await self.requested.wait()
                 self.requested.clear()
-                waiting, self._waiting = self._waiting, []
-                _answer(waiting, await self._reload())
+                outcome, self._next = self._next, asyncio.Future()
+                outcome.set_result(await self._reload())
                 await asyncio.sleep(PAUSE)
         finally:
-            _answer([*waiting, *self._waiting], STOPPING)
+            for each in {outcome, self._next}:
+                if not each.done():
+                    each.set_result(STOPPING)
 
     async def _reload(self) -> str:
         try:
             # In a thread: a long file takes seconds, and a network file system can hang.
             settings = await asyncio.to_thread(self.read)
-            commits = await self._prepare(settings)
+            await self.apply(settings)
         except (SettingsError, OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and str(error) != NO_THREAD:
                 raise
             self._refuse(_reason(error))
             return self.refused
-        self._commit(settings, commits)
         self.refused = ""
         log.info("configuration reloaded")
         return ""
@@ -124,9 +112,3 @@ def _reason(error: Exception) -> str:
         return str(error)
     problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return f"the settings cannot be read: {problem}"
-
-
-def _answer(waiting: Sequence[asyncio.Future[str]], outcome: str) -> None:
-    for future in waiting:
-        if not future.done():  # a client can have left
-            future.set_result(outcome)

@@ -1,9 +1,7 @@
 """Builds the exporter from Settings, runs it, reloads it and stops it."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
@@ -11,18 +9,21 @@ from aiohttp import web
 from exporter import __version__, revision
 from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
+from exporter.metrics.exposition import Renderer
 from exporter.metrics.telemetry import Telemetry
+from exporter.refresh.fleet import Fleet
+from exporter.refresh.probe import Prober
 from exporter.runtime.connection import Connection, FaultLog, simulated
-from exporter.runtime.fleet import Fleet
-from exporter.runtime.parts import Probes, Process, Publication
-from exporter.runtime.reload import Reloadable, Reloader
+from exporter.runtime.fleet import FleetSettings
+from exporter.runtime.parts import Process, Publication
+from exporter.runtime.reload import Reloader
 from exporter.runtime.signals import Signals
 from exporter.runtime.web_config import WebConfigLoader
 from exporter.settings import Settings
 from exporter.settings.source import SettingsSource
 from exporter.web.app import Guard, create_app, served
 from exporter.web.handlers import Handlers
-from exporter.web.probe import ProbeHandler
+from exporter.web.probe import ProbeHandler, Probing
 from exporter.web.reload import ReloadHandler
 from exporter.web.scrapes import Scrapes
 from exporter.web.status.handlers import StatusHandlers
@@ -31,42 +32,31 @@ from exporter.web.status.project import Facts
 log = structlog.get_logger()
 
 
-@dataclass(slots=True, kw_only=True)
 class Exporter:
     """All parts of a running exporter.
 
     source: of the settings; reload_requested: set by a request that does not wait for the outcome.
     """
 
-    source: SettingsSource
-    clock: Clock
-    reload_requested: asyncio.Event
-    telemetry: Telemetry = field(init=False)
-    connection: Connection = field(init=False)
-    publication: Publication = field(init=False)
-    fleet: Fleet = field(init=False)
-    probes: Probes = field(init=False)
-    web_config: WebConfigLoader = field(default_factory=WebConfigLoader, init=False)
-    reloader: Reloader = field(init=False)
-    slices: TimeSlices = field(default_factory=TimeSlices, init=False)
-    page: str = field(default="", init=False)
-
-    def __post_init__(self) -> None:
-        clock = self.clock
-        telemetry = Telemetry(version=__version__, revision=revision(), now=clock.wall())
-        self.telemetry, self.publication = telemetry, Publication(clock)
-        self.connection = Connection(
-            observer=telemetry, report=FaultLog(telemetry), monotonic=clock.monotonic
-        )
-        self.fleet = Fleet(
-            connection=self.connection,
-            store=self.publication.store,
-            telemetry=telemetry,
-            clock=clock,
-            slices=self.slices,
-        )
-        self.probes = Probes(
-            connection=self.connection, clock=clock, cluster=self.fleet.loops.cluster
+    def __init__(
+        self, source: SettingsSource, clock: Clock, reload_requested: asyncio.Event
+    ) -> None:
+        self.source = source
+        self.clock = clock
+        self.slices = TimeSlices()
+        self.telemetry = Telemetry(version=__version__, revision=revision(), now=clock.wall())
+        self.connection = Connection(self.telemetry, FaultLog(self.telemetry), clock.monotonic)
+        self.prober = Prober(palette=self.connection.palette, monotonic=clock.monotonic)
+        self.publication = Publication(clock, self.slices)
+        self.fleet = Fleet(clock)
+        self.web_config = WebConfigLoader()
+        self.page = ""
+        self._started = clock.wall()
+        self.reloader = Reloader(
+            read=source.read,
+            telemetry=self.telemetry,
+            wall=clock.wall,
+            requested=reload_requested,
         )
 
     async def start(self, settings: Settings, stack: AsyncExitStack) -> None:
@@ -76,12 +66,21 @@ class Exporter:
         and SettingsError.
         """
         stack.push_async_callback(self.connection.close)
-        self.reloader = Reloader(
-            read=self.source.read,
-            parts=self._parts(settings),
+        fleet = FleetSettings(
+            fleet=self.fleet,
+            palette=self.connection.palette,
+            store=self.publication.store,
             telemetry=self.telemetry,
-            wall=self.clock.wall,
-            requested=self.reload_requested,
+            clock=self.clock,
+            slices=self.slices,
+        )
+        # Publication comes last: what is published while others prepare has to be rendered too.
+        self.reloader.parts = (
+            Process(settings, self.source.config_file).prepare,
+            self.connection.prepare,
+            fleet.prepare,
+            self.web_config.prepare,
+            self.publication.prepare,
         )
         await self.reloader.apply(settings)
         guard = Guard(
@@ -92,49 +91,50 @@ class Exporter:
         self.page = _page(addresses[0], tls=guard.config().context is not None)
         _announce(settings, addresses, self.page)
 
-    def _parts(self, settings: Settings) -> Sequence[Reloadable]:
-        # Publication comes last: what is published while others prepare has to be rendered too.
-        return (
-            Process(settings, self.source.config_file),
-            self.connection,
-            self.fleet,
-            self.probes,
-            self.web_config,
-            self.publication,
-        )
-
     def _app(self, path: str, guard: Guard) -> web.Application:
-        fleet, publication, reloader = self.fleet, self.publication, self.reloader
-        wall, slices, started = self.clock.wall, self.slices, self.clock.wall()
+        wall, slices, publication = self.clock.wall, self.slices, self.publication
         return create_app(
             Handlers(
                 scrapes=Scrapes(
                     publication.store, self.telemetry, wall, lambda: publication.scrape_options
                 ),
-                ready=lambda: fleet.ready,
+                ready=lambda: self.fleet.ready,
                 telemetry_path=path,
                 slices=slices,
             ),
-            ProbeHandler(probing=lambda: self.probes.probing, wall=wall, slices=slices),
+            ProbeHandler(probing=self._probing, wall=wall, slices=slices),
             StatusHandlers(
-                facts=lambda: self._facts(started),
+                facts=self._facts,
                 wall=wall,
-                secrets=lambda: fleet.connection.client.transport.access.secrets(),
-                configuration=lambda: reloader.settings.effective_yaml(),
+                secrets=lambda: self.connection.access.secrets(),
+                configuration=lambda: self.reloader.settings.effective_yaml(),
                 version=__version__,
                 telemetry_path=path,
             ),
-            ReloadHandler(reload=reloader.reload, enabled=lambda: guard.config().enable_lifecycle),
+            ReloadHandler(
+                reload=self.reloader.reload, enabled=lambda: guard.config().enable_lifecycle
+            ),
             guard,
         )
 
-    def _facts(self, started: float) -> Facts:
-        """Return what the status page is made from; started: seconds since the epoch."""
+    def _probing(self) -> Probing:
+        settings = self.reloader.settings
+        return Probing(
+            enabled=settings.probe.enabled,
+            allow_unconfigured=settings.probe.allow_unconfigured,
+            project_uid=settings.palette.project_uid or "",
+            cluster=self.fleet.cluster,
+            prober=self.prober,
+            render=Renderer(self.publication.scrape_options.render),
+        )
+
+    def _facts(self) -> Facts:
+        """Return what the status page is made from."""
         fleet, render = self.fleet, self.publication.scrape_options.render
-        context = fleet.plan.context
+        context = fleet.context
         return Facts(
             published=self.publication.store.view(),
-            known=fleet.loops.clusters,
+            known=fleet.clusters,
             objectives=render.objectives,
             owner_label=render.owner_label,
             discovery=fleet.discovery.state if fleet.discovery else None,
@@ -142,10 +142,10 @@ class Exporter:
             version=__version__,
             shard=(context.share.ordinal, context.share.total),
             reload_error=self.reloader.refused,
-            round_seconds=fleet.loops.requests / context.rate,
+            round_seconds=fleet.round_seconds,
             interval=context.interval,
-            rate_in_use=fleet.connection.client.budget.rate_in_use(),
-            started=started,
+            rate_in_use=self.connection.budget.rate_in_use(),
+            started=self._started,
             now=self.clock.wall(),
         )
 
@@ -161,7 +161,7 @@ class Exporter:
             group.create_task(self.reloader.run(), name="reload")
             group.create_task(self.web_config.run(), name="web config")
             if self.source.watch:
-                changed = self.reload_requested.set
+                changed = self.reloader.requested.set
                 group.create_task(self.source.watch.run(changed, self.clock), name="watch")
 
     async def _print_page(self) -> None:
@@ -202,9 +202,7 @@ async def run(
             if demo:
                 point = await stack.enter_async_context(simulated())
                 settings, source = point(settings), source.transformed(point)
-            exporter = Exporter(
-                source=source, clock=clock or Clock(), reload_requested=reload_requested
-            )
+            exporter = Exporter(source, clock or Clock(), reload_requested)
             await exporter.start(settings, stack)
             await exporter.run(demo=demo)
     except asyncio.CancelledError:

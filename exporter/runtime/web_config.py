@@ -7,11 +7,10 @@ from pathlib import Path
 import structlog
 
 from exporter.clock import Clock
-from exporter.runtime import from_settings
 from exporter.runtime.reload import Commit
-from exporter.settings import Settings, SettingsError, web_files
+from exporter.settings import Settings, SettingsError, WebFile, read_web_file, web_files
 from exporter.settings.watch import SETTLED_AFTER, Watch
-from exporter.web.guard.web_config import WebConfig, refusal
+from exporter.web.guard.web_config import WebConfig, normalized, refusal
 
 log = structlog.get_logger()
 
@@ -20,7 +19,6 @@ log = structlog.get_logger()
 class WebConfigLoader:
     """Reads the web configuration at the start, at a reload, and when its files change."""
 
-    clock: Clock = field(default_factory=Clock)
     current: WebConfig = field(default_factory=WebConfig, init=False)
     _settings: Settings | None = field(default=None, init=False)
     _watch: Watch = field(init=False)
@@ -35,31 +33,27 @@ class WebConfigLoader:
         Raises SettingsError where they are invalid, or less strict in a way that needs a restart.
         """
         watch = Watch(files=lambda: _files(settings))
-        config = await self._settled(settings, watch)
+        last, watch.seen = self._watch.seen, await asyncio.to_thread(watch.look)
+        # Files count that have been the same for a second: half a file can be valid.
+        while self._settings and watch.seen != last:
+            await asyncio.sleep(SETTLED_AFTER)
+            last, watch.seen = watch.seen, await asyncio.to_thread(watch.look)
+        config = await asyncio.to_thread(web_config, settings)
         if self._settings and (refused := refusal(self.current, config)):
             raise SettingsError([f"web.config_file: {refused}"])
 
         def commit() -> None:
-            self._settings = settings
-            self._watch.seen = watch.seen
-            self.current = config
-            _warn(config)
+            self._settings, self._watch.seen, self.current = settings, watch.seen, config
+            if config.sent_headers != config.headers:
+                log.warning("Strict-Transport-Security is not sent without TLS")
 
         return commit
-
-    async def _settled(self, settings: Settings, watch: Watch) -> WebConfig:
-        """Read files that have been the same for a second: half a file can be valid."""
-        last, watch.seen = self._watch.seen, await asyncio.to_thread(watch.look)
-        while self._settings and watch.seen != last:
-            await self.clock.sleep(SETTLED_AFTER)
-            last, watch.seen = watch.seen, await asyncio.to_thread(watch.look)
-        return await asyncio.to_thread(from_settings.web_config, settings)
 
     async def run(self) -> None:
         """Follow the files; ends only when cancelled."""
         changed = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch.run(changed.set, self.clock), name="web config")
+            tasks.create_task(self._watch.run(changed.set, Clock()), name="web config")
             while True:
                 await changed.wait()
                 changed.clear()
@@ -79,11 +73,35 @@ class WebConfigLoader:
         log.info("web configuration reloaded")
 
 
+def web_config(settings: Settings) -> WebConfig:
+    """Return what the web settings and their files mean. Raises SettingsError."""
+    web = settings.web
+    try:
+        file = read_web_file(web.config_file) if web.config_file else WebFile()
+        tls = file.tls_server_config
+        context = tls.context() if tls.enabled else None
+    except SettingsError as error:
+        raise SettingsError(f"web.config_file: {fault}" for fault in error.faults) from None
+    except ValueError as error:
+        raise SettingsError([f"web.config_file: tls_server_config.{error}"]) from None
+    hosts = (web.address[0] or "", *web.allowed_hosts)
+    sans = tls.client_allowed_sans
+    return WebConfig(
+        users={
+            name: hashed.get_secret_value().encode()
+            for name, hashed in file.basic_auth_users.items()
+        },
+        headers=file.http_server_config.headers,
+        context=context,
+        allowed_names=None if sans is None else frozenset(map(normalized, sans)),
+        interval=file.rate_limit.interval,
+        burst=file.rate_limit.burst,
+        open_health_paths=web.open_health_paths,
+        max_requests=web.max_requests,
+        allowed_hosts=frozenset(host.lower() for host in hosts),
+        enable_lifecycle=web.enable_lifecycle,
+    )
+
+
 def _files(settings: Settings) -> tuple[Path, ...]:
-    path = settings.web.config_file
-    return () if path is None else web_files(path)
-
-
-def _warn(config: WebConfig) -> None:
-    if config.sent_headers != config.headers:
-        log.warning("Strict-Transport-Security is not sent without TLS")
+    return web_files(settings.web.config_file) if settings.web.config_file else ()

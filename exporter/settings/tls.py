@@ -4,10 +4,8 @@ import ssl
 from pathlib import Path
 from typing import Self
 
-from pydantic import model_validator
-
 from exporter.settings.faults import SectionError, blaming
-from exporter.settings.files import contents, digest
+from exporter.settings.files import contents
 from exporter.settings.pem import LARGEST, PemError, client_context, load_chain
 from exporter.settings.section import Section
 from exporter.settings.values import ReadableFile
@@ -46,12 +44,6 @@ class Tls(Section):
                 raise SectionError(f"{error.part}_file", str(error)) from None
         return context
 
-    def digests(self) -> tuple[bytes, ...]:
-        """Return hashes of the contents of the files."""
-        files = (self.ca_file, self.cert_file, self.key_file)
-        return tuple(digest(file) for file in files if file is not None)
-
-    @model_validator(mode="after")
     def _usable(self) -> Self:
         if self.key_file is not None and self.cert_file is None:
             raise SectionError("key_file", "requires palette.tls.cert_file")

@@ -12,7 +12,7 @@ from exporter.check.series import USED_BY_NOTHING
 from exporter.metrics.exposition import FAMILIES
 from exporter.refresh.targets import by_cluster
 from exporter.runtime import from_settings
-from exporter.runtime.parts import render_options
+from exporter.runtime.from_settings import render_options
 from exporter.settings import Settings
 from tests.process import ROOT, finished
 

@@ -64,10 +64,9 @@ async def test_a_cluster_removed_at_any_moment_of_its_answer_leaves_nothing(turn
         hold.let_go()
         for _ in range(turns):
             await asyncio.sleep(0)
-        plan = exporter.exporter.plan
-        others = [each for each in plan.configured if each.uid != EAST]
-        async with asyncio.TaskGroup() as group:
-            exporter.exporter.loops.apply(others, plan.context, group)
+        watched = exporter.exporter
+        others = [each for each in watched.configured if each.uid != EAST]
+        watched.adopt(watched.context, others, None)
         await until(lambda: hold.sent == 2)
         await exporter.pass_time(2 * INTERVAL)
         scrape = await exporter.scrape()

@@ -18,7 +18,6 @@ LARGER_THAN_ANY_MEMORY = 1 << 60
 def reloader(read: Callable[[], Settings]) -> Reloader:
     return Reloader(
         read=read,
-        parts=(),
         telemetry=Telemetry(version="1", revision="a", now=0.0),
         wall=lambda: 0.0,
         requested=asyncio.Event(),

@@ -63,14 +63,14 @@ async def turns(count: int = 20) -> None:
 async def test_a_cluster_that_stays_keeps_its_series_and_its_loop(world: World) -> None:
     async with exporting(world, targets=EAST_ONLY) as exporter, exporter.loops():
         before = await exporter.scrape()
-        loop = exporter.exporter.loops._loops[EAST]
+        loop = exporter.exporter._loops[EAST]
         exporter.palette.forget_requests()
         exporter.clock.advance(1.0)
         scrape = await exporter.reload(targets=BOTH)
         assert scrape.everything() == before.everything()
         assert scrape.value(RELOADED_AT) == NOW + INTERVAL / 2 + 1
         await soon(exporter)
-        assert exporter.exporter.loops._loops[EAST] is loop
+        assert exporter.exporter._loops[EAST] is loop
         assert not [each for each in exporter.asked() if EAST in each.raw_path]
         assert (await exporter.scrape()).rows(CLUSTER_UP, "cluster_uid") == {EAST: 1, WEST: 1}
         await exporter.pass_time(INTERVAL)

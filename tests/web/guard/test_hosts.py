@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.runtime.from_settings import web_config
+from exporter.runtime.web_config import web_config
 from exporter.settings import Settings
 from tests.web.guard.guarded import WebFile, ask, basic, guarded, hashed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.runtime.from_settings import web_config
+from exporter.runtime.web_config import web_config
 from exporter.settings import Settings, web_files
 from tests.process import eventually
 from tests.web.guard.guarded import Answer, WebFile, ask, basic, guarded, hashed
