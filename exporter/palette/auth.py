@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
-from typing import Protocol
 
 import msgspec
 
@@ -32,22 +31,6 @@ class Headers(dict[str, str]):
         return f"<headers {', '.join(self)}>"
 
 
-class Credential(Protocol):
-    """A credential as the transport uses it."""
-
-    async def headers(self, send: Send) -> Headers:
-        """Return the headers to send. Raises PaletteError if there are none."""
-
-    def accepted(self, headers: Mapping[str, str]) -> None:
-        """Record that Palette accepted these headers."""
-
-    def refused(self, headers: Mapping[str, str]) -> bool:
-        """Record a 401 to these headers; return whether to send the request once more."""
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return what must not be in any message."""
-
-
 class ApiKey:
     """An API key."""
 
@@ -57,18 +40,18 @@ class ApiKey:
         self._key = key
 
     async def headers(self, send: Send) -> Headers:
-        """Return the key's header."""
+        """Return the headers to send."""
         return Headers(ApiKey=self._key)
 
     def accepted(self, headers: Mapping[str, str]) -> None:
-        """Change nothing."""
+        """Record that Palette accepted these headers."""
 
     def refused(self, headers: Mapping[str, str]) -> bool:
-        """Return False: the key stays the same."""
+        """Return False after a 401: the same key would be refused again."""
         return False
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the key."""
+        """Return what must not be in any message."""
         return (self._key,)
 
 
@@ -156,6 +139,9 @@ class Login:
     def _form(self) -> bytes:
         form = {"emailId": self._username, "password": self._password}
         return msgspec.json.encode(form | ({"org": self._org} if self._org else {}))
+
+
+Credential = ApiKey | Login
 
 
 def _token(body: bytes) -> str:

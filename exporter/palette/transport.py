@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Protocol, TypeVar
@@ -38,6 +37,9 @@ REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 T = TypeVar("T")
 
+Exchange = Callable[[Request, AsyncExitStack], Awaitable[Response]]
+"""Sends a request; the stack holds the memory that is reserved for a large answer."""
+
 
 class Observer(Protocol):
     """Counts requests and waits."""
@@ -47,18 +49,6 @@ class Observer(Protocol):
 
     def throttled(self, seconds: float) -> None:
         """Record a wait for the budget."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    """One attempt of a call; tail: encoded path and query; memory: what its answer reserves."""
-
-    endpoint: str
-    tail: str = field(repr=False)  # a continue token can repeat the credential
-    headers: Headers
-    queue: str
-    patience: Patience
-    memory: AsyncExitStack
 
 
 class Transport:
@@ -115,31 +105,27 @@ class Transport:
         ):
             with retry:
                 async with AsyncExitStack() as memory:
-                    attempt = _Attempt(
-                        endpoint=endpoint,
-                        tail=tail,
-                        headers=headers,
-                        queue=queue,
-                        patience=patience,
-                        memory=memory,
-                    )
-                    return await self._decoder(await self._signed(attempt), decode)
+                    exchange = partial(self._exchange, patience, queue)
+                    body = await self._signed(endpoint, tail, headers, exchange, memory)
+                    return await self._decoder(body, decode)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _signed(self, attempt: _Attempt) -> bytes:
+    async def _signed(
+        self, endpoint: str, tail: str, headers: Headers, exchange: Exchange, memory: AsyncExitStack
+    ) -> bytes:
         for last in (False, True):
             access = self.access
             credential = access.credential
-            signature = await credential.headers(partial(self._post, access, attempt))
+            signature = await credential.headers(partial(_post, access, exchange))
             request = Request(
                 method="GET",
-                endpoint=attempt.endpoint,
-                url=access.url(attempt.tail),
+                endpoint=endpoint,
+                url=access.url(tail),
                 access=access,
-                headers=Headers(attempt.headers | signature),
+                headers=Headers(headers | signature),
             )
             try:
-                body = await self._follow(request, attempt)
+                body = await _follow(request, exchange, memory)
             except Unauthorized:
                 # A credential that was replaced in the meantime might have been revoked.
                 if last or not (credential.refused(signature) or access is not self.access):
@@ -149,44 +135,15 @@ class Transport:
                 return body
         raise AssertionError("the second try returns or raises")
 
-    async def _post(
-        self,
-        access: Access,
-        attempt: _Attempt,
-        endpoint: str,
-        query: Sequence[tuple[str, str]],
-        body: bytes,
-    ) -> bytes:
-        request = Request(
-            method="POST",
-            endpoint=endpoint,
-            url=access.url(tail_of(endpoint, {}, query)),
-            access=access,
-            headers=Headers(common_headers(None) | {"Content-Type": "application/json"}),
-            body=body,
-        )
-        # A log-in is shared, and can take longer than the call that began it.
-        async with AsyncExitStack() as memory:
-            return _good(request, await self._exchange(request, replace(attempt, memory=memory)))
-
-    async def _follow(self, request: Request, attempt: _Attempt) -> bytes:
-        for _ in range(REDIRECTS + 1):
-            response = await self._exchange(request, attempt)
-            if response.status not in REDIRECT_STATUSES:
-                return _good(request, response)
-            request = redirected(request, response.headers.get("Location", ""))
-        raise InvalidResponse(f"{request} was redirected more than {REDIRECTS} times")
-
-    async def _exchange(self, request: Request, attempt: _Attempt) -> Response:
+    async def _exchange(
+        self, patience: Patience, queue: str, request: Request, memory: AsyncExitStack
+    ) -> Response:
         permitted = await self._budget.acquire(
-            request.endpoint,
-            throttled=attempt.patience.waited,
-            within=attempt.patience.left,
-            queue=attempt.queue,
+            request.endpoint, throttled=patience.waited, within=patience.left, queue=queue
         )
         started, code = self._clock(), "error"
         try:
-            response = await self._send(request, attempt.memory)
+            response = await self._send(request, memory)
             code = str(response.status)
         finally:
             self._observer.request(request.endpoint, code, self._clock() - started)
@@ -220,6 +177,35 @@ class Transport:
             failure = error_of(error, request.host)
         # Out here, so that it does not carry aiohttp's exception as its context.
         raise failure
+
+
+async def _post(
+    access: Access,
+    exchange: Exchange,
+    endpoint: str,
+    query: Sequence[tuple[str, str]],
+    body: bytes,
+) -> bytes:
+    request = Request(
+        method="POST",
+        endpoint=endpoint,
+        url=access.url(tail_of(endpoint, {}, query)),
+        access=access,
+        headers=Headers(common_headers(None) | {"Content-Type": "application/json"}),
+        body=body,
+    )
+    # A log-in is shared, and can take longer than the call that began it.
+    async with AsyncExitStack() as memory:
+        return _good(request, await exchange(request, memory))
+
+
+async def _follow(request: Request, exchange: Exchange, memory: AsyncExitStack) -> bytes:
+    for _ in range(REDIRECTS + 1):
+        response = await exchange(request, memory)
+        if response.status not in REDIRECT_STATUSES:
+            return _good(request, response)
+        request = redirected(request, response.headers.get("Location", ""))
+    raise InvalidResponse(f"{request} was redirected more than {REDIRECTS} times")
 
 
 def _good(request: Request, response: Response) -> bytes:
