@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.volumes import MEMORY_DUMP, STATE_PREFIX, Volume
+from exporter.volumes import Volume, Volumes
 
 DEFAULT_FAILURE_DEADLINE = 300.0
 """Seconds; KubeVirt's default for ``spec.failureDeadline``."""
@@ -61,24 +61,6 @@ class SnapshotError:
 
 
 PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volumes:
-    """``status.snapshotVolumes``; an unreadable list is None."""
-
-    included: tuple[str, ...] | None = ()
-    excluded: tuple[str, ...] | None = ()
-
-    def hold_data_of(self, vm: "VirtualMachine | None") -> bool:
-        """Return True if a data volume is included; of the VM's own, if it has any."""
-        included = self.included or ()
-        volumes = (vm.volumes if vm else None) or ()
-        data = [volume.name in included for volume in volumes if volume.holds_data]
-        if data:
-            return any(data)
-        dumps = {volume.name for volume in volumes if volume.kind == MEMORY_DUMP}
-        return any(name not in dumps and not name.startswith(STATE_PREFIX) for name in included)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +130,10 @@ class Snapshot:
 
         vm: the snapshot's VM; None if it is not known.
         """
-        if not self.ready_to_use or self.deleting or self.failed:
+        might_have_failed = self.failed or "status.phase" in self.unreadable
+        if not self.ready_to_use or self.deleting or might_have_failed:
             return False
-        if "status.phase" in self.unreadable:
-            return False  # it might be Failed
-        return self.volumes is None or self.volumes.hold_data_of(vm)
+        return self.volumes is None or self.volumes.hold_data_of(vm.volumes if vm else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,10 +220,6 @@ class Listing:
     namespaces: frozenset[str]
     read_at: float
     current: bool = True
-
-    def is_orphan(self, snapshot: Snapshot) -> bool | None:
-        """Return True if a snapshot's VM does not exist; None if its namespace was not listed."""
-        return self.lacks((snapshot.namespace, snapshot.vm))
 
     def lacks(self, vm: tuple[str, str]) -> bool | None:
         """Return True if a VM does not exist; None if its namespace was not listed."""

@@ -1,9 +1,11 @@
-"""Which volumes of a virtual machine (VM) hold data; pure.
+"""Which volumes of a virtual machine (VM) and of a snapshot hold data; pure.
 
 A wrong "holds no data" costs somebody that data. A volume whose kind cannot be read counts as a
 data volume, unless KubeVirt itself reports that the volume's type cannot be snapshotted.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 DATA_KINDS = frozenset({"persistentVolumeClaim", "dataVolume", "hostDisk"})
@@ -73,3 +75,20 @@ class Volume(NamedTuple):
     @property
     def _type_is_unsupported(self) -> bool:
         return self.enabled is False and "volumesource type" in self.reason.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volumes:
+    """``status.snapshotVolumes`` of a snapshot; an unreadable list is None."""
+
+    included: tuple[str, ...] | None = ()
+    excluded: tuple[str, ...] | None = ()
+
+    def hold_data_of(self, vm: Iterable[Volume] | None) -> bool:
+        """Return True if a data volume is included; of the VM's own volumes, if any holds data."""
+        included, volumes = self.included or (), tuple(vm or ())
+        data = [volume.name in included for volume in volumes if volume.holds_data]
+        if data:
+            return any(data)
+        dumps = {volume.name for volume in volumes if volume.kind == MEMORY_DUMP}
+        return any(name not in dumps and not name.startswith(STATE_PREFIX) for name in included)

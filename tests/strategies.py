@@ -11,9 +11,8 @@ from exporter.snapshot import (
     Snapshot,
     SnapshotError,
     VirtualMachine,
-    Volumes,
 )
-from exporter.volumes import DATA_KINDS, Volume
+from exporter.volumes import DATA_KINDS, Volume, Volumes
 
 # Any text that UTF-8 can encode; Kubernetes restricts names, the exporter does not.
 texts = st.text(st.characters(codec="utf-8"), max_size=12)

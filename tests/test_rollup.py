@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.rollup import Objective, VirtualMachineRow, first_objective, roll_up
-from exporter.snapshot import Cluster, ClusterState, Listing, Snapshot, VirtualMachine, Volumes
+from exporter.snapshot import Cluster, ClusterState, Listing, Snapshot, VirtualMachine
+from exporter.volumes import Volumes
 from tests.strategies import cluster_states
 
 CLUSTER = Cluster(uid="6540", name="prod-east")

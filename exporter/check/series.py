@@ -11,8 +11,8 @@ from exporter.snapshot import (
     Listing,
     Snapshot,
     VirtualMachine,
-    Volumes,
 )
+from exporter.volumes import Volumes
 
 SNAPSHOTS, VMS = 1_000, 333
 """The fleet that is counted: three snapshots for each virtual machine."""

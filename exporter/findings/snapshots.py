@@ -106,7 +106,7 @@ def without_disks(snapshot: Snapshot, vm: VirtualMachine | None) -> bool:
     volumes = snapshot.volumes
     if not snapshot.ready_to_use or snapshot.deleting or snapshot.failed or volumes is None:
         return False
-    return volumes.included is not None and not volumes.hold_data_of(vm)
+    return volumes.included is not None and not volumes.hold_data_of(vm.volumes if vm else None)
 
 
 def crash_consistent(snapshot: Snapshot) -> bool:

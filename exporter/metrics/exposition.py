@@ -186,7 +186,7 @@ def _snapshot_rows(state: ClusterState) -> Iterator[SnapshotRow]:
     listing = state.listing
     vms = {vm.key: vm for vm in listing.virtual_machines} if listing else {}
     for snapshot in state.snapshots:
-        orphan = listing.is_orphan(snapshot) if listing else None
+        orphan = listing.lacks(snapshot.vm_key) if listing else None
         yield SnapshotRow(snapshot, orphan, vms.get(snapshot.vm_key))
 
 

@@ -18,7 +18,7 @@ STATUSES = ("true", "false", "unknown")
 class SnapshotRow(NamedTuple):
     """A snapshot, and what the list of virtual machines says about it.
 
-    orphan: whether its virtual machine is missing, as in ``Listing.is_orphan``.
+    orphan: whether its virtual machine is missing, as in ``Listing.lacks``.
     vm: its virtual machine; None where it is not listed.
     """
 

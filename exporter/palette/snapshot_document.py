@@ -9,7 +9,8 @@ from msgspec import field
 from exporter.duration import parse_go_duration
 from exporter.palette.document import NO_METADATA, Document, Metadata, Part, Time
 from exporter.palette.values import Faults, seconds
-from exporter.snapshot import DEFAULT_FAILURE_DEADLINE, Condition, Snapshot, SnapshotError, Volumes
+from exporter.snapshot import DEFAULT_FAILURE_DEADLINE, Condition, Snapshot, SnapshotError
+from exporter.volumes import Volumes
 
 SCHEDULED_LABEL = "vmo-manager.spectrocloud.com/scheduled"
 CLONE = "VirtualMachineClone"

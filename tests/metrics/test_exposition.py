@@ -93,7 +93,7 @@ def subjects(title: str, state: ClusterState) -> Iterator[tuple[Any, tuple[str, 
         listing = state.listing
         vms = {vm.key: vm for vm in listing.virtual_machines} if listing else {}
         for each in state.snapshots:
-            orphan = listing.is_orphan(each) if listing else None
+            orphan = listing.lacks(each.vm_key) if listing else None
             row_of_it = SnapshotRow(each, orphan, vms.get(each.vm_key))
             yield row_of_it, (*cluster, each.namespace, each.vm, each.name)
     else:

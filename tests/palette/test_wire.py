@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from exporter.palette import wire
 from exporter.palette.errors import InvalidResponse
-from exporter.snapshot import Snapshot, SnapshotError, Volumes
+from exporter.snapshot import Snapshot, SnapshotError
+from exporter.volumes import Volumes
 from tests.payloads import SNAPSHOTS, payload
 
 ASKED = {"namespace": "vms", "vm": "db-01", "name": "db-01-nightly"}

@@ -44,9 +44,9 @@ def test_what_a_filter_let_through_makes_no_row() -> None:
     told = listing(coverage, [READ, foreign], machines, namespaces=["vms"], now=1.0)
     assert told.snapshots == (READ,)
     assert told.virtual_machines == (machines[0],)
-    assert told.is_orphan(foreign) is False
-    assert told.is_orphan(Snapshot(namespace="vms", vm="gone", name="x")) is True
-    assert told.is_orphan(Snapshot(namespace="else", vm="gone", name="x")) is None
+    assert told.lacks(foreign.vm_key) is False
+    assert told.lacks(("vms", "gone")) is True
+    assert told.lacks(("else", "gone")) is None
 
 
 def whole(named: NamedSnapshot) -> ClusterState:
