@@ -106,8 +106,10 @@ class Transport:
             with retry:
                 async with AsyncExitStack() as memory:
                     exchange = partial(self._exchange, patience, queue)
-                    body = await self._signed(endpoint, tail, headers, exchange, memory)
-                    return await self._decoder(body, decode)
+                    # Without a name for the body, because a traceback can keep this frame.
+                    return await self._decoder(
+                        await self._signed(endpoint, tail, headers, exchange, memory), decode
+                    )
         raise AssertionError("the last attempt returns or raises")
 
     async def _signed(
