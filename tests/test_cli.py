@@ -361,7 +361,7 @@ async def test_log_lines_parse_whatever_palette_calls_its_things(
         assert printable.replace("\n", "").isprintable()
 
 
-async def test_what_is_no_http_leaves_no_trace(tmp_path: Path) -> None:
+async def test_invalid_http_is_not_logged(tmp_path: Path) -> None:
     """A header that is too long could be a secret of the client."""
     requests = (
         f"GET /metrics HTTP/1.1\r\nAuthorization: {CANARY * 1000}\r\n\r\n",

@@ -40,7 +40,7 @@ async def test_other_tasks_run_between_any_two_slices_of_long_work() -> None:
     assert all("bystander" in pair for pair in pairwise(events))
 
 
-async def test_the_caller_gets_what_the_steps_return_and_raise() -> None:
+async def test_the_caller_gets_the_results_and_exceptions_of_the_steps() -> None:
     def failing() -> Generator[None, None, str]:
         yield
         raise LookupError("lost")

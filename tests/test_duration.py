@@ -50,7 +50,7 @@ def test_prometheus_durations_are_read(text: str, seconds: float) -> None:
         "9" * 5000 + "s",
     ],
 )
-def test_what_prometheus_refuses_is_refused(text: str) -> None:
+def test_durations_that_prometheus_refuses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a duration"):
         parse_prometheus_duration(text)
 
@@ -73,13 +73,13 @@ def test_durations_are_written_as_prometheus_does(seconds: float, text: str) -> 
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, 1e300])
-def test_what_is_no_duration_is_not_written(seconds: float) -> None:
+def test_an_invalid_duration_is_not_written(seconds: float) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         format_duration(seconds)
 
 
 @given(st.integers(0, MILLISECONDS_IN_292_YEARS))
-def test_what_was_written_is_read_back(milliseconds: int) -> None:
+def test_a_written_duration_is_read_back(milliseconds: int) -> None:
     seconds = milliseconds / 1000
     assert math.isclose(parse_prometheus_duration(format_duration(seconds)), seconds)
 
@@ -147,7 +147,7 @@ def test_go_durations_are_read(text: str, seconds: float) -> None:
         "9" * 9000,
     ],
 )
-def test_what_go_refuses_is_refused(text: str) -> None:
+def test_durations_that_go_refuses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a Go duration"):
         parse_go_duration(text)
 

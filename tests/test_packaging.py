@@ -129,7 +129,7 @@ def test_the_image_is_built_in_stages_and_runs_as_nobody_without_a_shell() -> No
     assert all(rest.count("install") == rest.count("--require-hashes") for rest in installs)
 
 
-def test_the_image_is_built_from_what_it_needs_only() -> None:
+def test_the_image_is_built_only_from_needed_files() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert lines[0] == "*"
     let_in = {line[1:] for line in lines if line.startswith("!")}
@@ -170,7 +170,7 @@ def test_generated_documents_are_fresh() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_build_stage_installs_what_builds_the_wheel_and_nothing_else() -> None:
+def test_the_build_stage_installs_only_the_tools_that_build_the_wheel() -> None:
     build_system = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     assert groups["build"] == build_system

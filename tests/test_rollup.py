@@ -67,7 +67,7 @@ def test_where_no_list_was_read_there_is_no_row() -> None:
         ({"phase": None}, 1),
     ],
 )
-def test_only_what_would_bring_back_data_is_restorable(
+def test_only_a_snapshot_with_data_is_restorable(
     change: dict[str, object], restorable: int
 ) -> None:
     found = row(replace(GOOD, **change))  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_the_newest_restorable_one_counts_by_when_its_data_was_taken() -> None:
     assert row(undated).recovery_point == GOOD.requested_at
 
 
-def test_the_oldest_counts_by_its_data_or_else_by_its_request() -> None:
+def test_the_oldest_snapshot_counts_by_its_data_otherwise_by_its_request() -> None:
     untaken = replace(GOOD, name="b", creation_time=None, requested_at=1e9 + 5)
     assert row(GOOD, untaken).oldest == 1e9 + 5
     assert row(GOOD, replace(untaken, requested_at=None)).oldest == 1e9 + 10
@@ -136,7 +136,7 @@ objectives = st.lists(
 
 
 @given(objectives)
-def test_the_first_objective_all_of_whose_expressions_fit_whole_names_counts(
+def test_the_first_objective_that_matches_whole_names_applies(
     wanted: list[tuple[int, str | None, str | None, str | None, list[tuple[str, str | None]]]],
 ) -> None:
     def fits(pattern: str | None, name: str | None) -> bool:

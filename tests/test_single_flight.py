@@ -30,7 +30,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_all_who_ask_at_the_same_time_share_one_search() -> None:
+async def test_concurrent_calls_share_one_result() -> None:
     search = Search()
     flights = Ours()
     async with asyncio.TaskGroup() as group:
@@ -50,7 +50,7 @@ async def test_another_question_and_a_later_one_search_again() -> None:
     assert search.calls == 3
 
 
-async def test_an_asker_who_leaves_takes_nothing_from_the_others() -> None:
+async def test_a_cancelled_call_does_not_affect_the_others() -> None:
     search = Search()
     flights = Ours()
     async with asyncio.TaskGroup() as group:
@@ -64,7 +64,7 @@ async def test_an_asker_who_leaves_takes_nothing_from_the_others() -> None:
     assert second.result() == 42
 
 
-async def test_the_last_one_who_leaves_ends_the_search() -> None:
+async def test_the_last_cancelled_call_ends_the_shared_work() -> None:
     search, again = Search(), Search()
     again.ends.set_result(7)
     flights = Ours()
@@ -79,7 +79,7 @@ async def test_the_last_one_who_leaves_ends_the_search() -> None:
         assert await flights.do("same", again) == 7
 
 
-async def test_a_fault_of_ours_reaches_every_asker_and_stops_nothing_else() -> None:
+async def test_a_bug_reaches_every_caller_and_stops_nothing_more() -> None:
     broken, sound = Search(), Search()
     sound.ends.set_result(7)
     flights = Ours()

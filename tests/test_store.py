@@ -65,7 +65,7 @@ def test_a_state_is_rendered_with_the_text_that_it_replaces_and_no_other() -> No
     ]
 
 
-def test_what_is_removed_leaves_nothing_not_even_for_its_return() -> None:
+def test_a_removed_cluster_leaves_nothing_behind() -> None:
     shelf = store(Clock())
     shelf.publish(state())
     shelf.remove("c")
@@ -185,7 +185,7 @@ def whole(steps: Generator[None, None, Rerendered[str]]) -> Rerendered[str]:
             return ready
 
 
-def test_what_is_rendered_aside_is_seen_all_at_once() -> None:
+def test_states_rendered_aside_are_published_at_once() -> None:
     shelf = store(Clock())
     for uid in "abc":
         shelf.publish(state(uid, read_at=1000.0))
@@ -201,7 +201,7 @@ def test_what_is_rendered_aside_is_seen_all_at_once() -> None:
     assert [seen.state.cluster.uid for seen in shelf.view()] == ["b", "c", "d"]
 
 
-def test_what_was_published_after_it_was_rendered_aside_is_not_taken_back() -> None:
+def test_a_newer_state_is_not_replaced_by_one_rendered_aside() -> None:
     shelf = store(Clock())
     shelf.publish(state(read_at=1000.0))
     ready = whole(shelf.rerendering(otherwise))

@@ -265,7 +265,7 @@ async def test_an_answer_that_fails_shows_no_secret_in_page_and_traceback(tmp_pa
             assert "Settings(" in subject.texts["stderr"]
 
 
-async def test_an_exporter_that_dies_of_a_bug_shows_no_secret(tmp_path: Path) -> None:
+async def test_an_exporter_that_ends_with_a_bug_shows_no_secret(tmp_path: Path) -> None:
     async with echoing() as echo:
         palette = {**by_key_file(tmp_path), "url": echo.url}
         async with exporting(tmp_path, palette, fault="refreshes") as subject:
@@ -305,7 +305,7 @@ def test_a_check_of_the_configuration_shows_no_secret(tmp_path: Path, way: objec
         assert not leaks(done.stdout + done.stderr)
 
 
-def test_what_is_looked_for_would_be_found() -> None:
+def test_the_search_finds_planted_credentials() -> None:
     for secret in (KEY, PASSWORD, TOKEN, PROXY_PASSWORD, OWN_PASSWORD):
         encoded = base64.b64encode(f"some one:{secret}".encode()).decode()
         for shown in (secret, secret[:8], repr(secret), json.dumps(secret), encoded, secret[::-1]):

@@ -32,7 +32,7 @@ def at(place: tuple[str, ...], value: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_complaint_repeats_what_is_at_a_wrong_place(
+def test_no_error_repeats_a_value_in_a_wrong_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: str
 ) -> None:
     config = tmp_path / "config.yaml"

@@ -290,7 +290,7 @@ async def test_clusters_that_cannot_be_discovered_are_a_failure(tmp_path: Path) 
     assert "Result: failed: discovery failed" in done.stdout
 
 
-async def test_bad_settings_are_refused_before_anything_is_asked(tmp_path: Path) -> None:
+async def test_bad_settings_are_refused_before_any_request(tmp_path: Path) -> None:
     async with palette_of() as palette:
         done = await check(tmp_path, palette.url, targets=[{"namespace": "vms"}])
         assert not palette.requests

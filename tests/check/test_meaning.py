@@ -85,7 +85,7 @@ WATCHED: dict[str, tuple[list[str], str, str]] = {
 
 
 @pytest.mark.parametrize("case", WATCHED)
-def test_each_cluster_has_a_row_with_what_is_read(case: str) -> None:
+def test_each_cluster_has_a_row_with_its_targets(case: str) -> None:
     paths, watched, requests = WATCHED[case]
     lines = meaning(targets=[target(path, cluster_name="prod-east") for path in paths])
     assert re.split(r"  +", row(lines, EAST)[2:]) == [EAST, "prod-east", watched]

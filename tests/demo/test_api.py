@@ -171,7 +171,7 @@ async def test_a_key_can_be_rotated(client: Client, palette: PaletteServer) -> N
     assert (await client.get(DASHBOARD, {"ApiKey": "new"}))[0] == 200
 
 
-async def test_a_token_lives_a_quarter_of_an_hour(
+async def test_a_token_expires_after_a_quarter_of_an_hour(
     client: Client, palette: PaletteServer, clock: Clock
 ) -> None:
     status, body, headers = await client.log_in()
@@ -196,7 +196,9 @@ async def test_a_wrong_password_is_refused_and_echoed(client: Client) -> None:
         assert response.status == 400
 
 
-async def test_scope_hides_what_belongs_to_others(client: Client, palette: PaletteServer) -> None:
+async def test_scope_hides_clusters_of_other_projects(
+    client: Client, palette: PaletteServer
+) -> None:
     def scoped(uid: str) -> dict[str, str]:
         return {"ApiKey": KEY, "ProjectUid": uid}
 
@@ -250,7 +252,7 @@ async def test_budgets_are_apart_and_shared_with_other_clients(
     assert palette.remaining("/v1/spectroclusters") == 250
 
 
-async def test_limits_may_name_a_time_or_be_lifted(world: World, clock: Clock) -> None:
+async def test_limits_can_have_a_retry_time_or_be_removed(world: World, clock: Clock) -> None:
     limited = PaletteServer(world, clock=clock, now=clock, limits=Limits(retry_after=7))
     free = PaletteServer(world, clock=clock, now=clock, limits=None)
     async with limited, free, aiohttp.ClientSession(headers={"ApiKey": "demo"}) as session:
@@ -262,7 +264,9 @@ async def test_limits_may_name_a_time_or_be_lifted(world: World, clock: Clock) -
                 assert response.status == 200
 
 
-async def test_gzip_comes_to_those_who_accept_it(client: Client, palette: PaletteServer) -> None:
+async def test_gzip_is_sent_to_clients_that_accept_it(
+    client: Client, palette: PaletteServer
+) -> None:
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         for accepted, on in (("gzip", True), ("br", True), ("gzip", False)):
             palette.gzip = on
@@ -301,7 +305,7 @@ async def test_only_so_many_requests_are_remembered(world: World) -> None:
         assert [request.raw_path for request in palette.requests] == ["/2", "/3", "/4"]
 
 
-async def test_the_fleet_lives_by_the_clock_given(clock: Clock) -> None:
+async def test_the_fleet_follows_the_given_clock(clock: Clock) -> None:
     world = World(now=clock())
     async with (
         PaletteServer(world, now=clock) as palette,

@@ -12,7 +12,7 @@ from exporter.demo.api import API_KEY
 from tests.process import ROOT, environment, eventually, finished, free_port, get, running
 
 
-def test_it_serves_what_it_says_until_it_is_interrupted() -> None:
+def test_it_serves_the_printed_address_until_it_is_interrupted() -> None:
     command = [sys.executable, "-m", "exporter.demo", f"--port={free_port()}"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.PIPE

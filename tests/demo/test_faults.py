@@ -41,7 +41,9 @@ async def test_no_fault_strikes_after_its_times_or_its_removal(
     assert (await client.get(DASHBOARD))[0] == 200
 
 
-async def test_a_fault_strikes_what_it_is_meant_for(client: Client, palette: PaletteServer) -> None:
+async def test_a_fault_affects_only_the_selected_calls(
+    client: Client, palette: PaletteServer
+) -> None:
     async def statuses() -> list[int]:
         return [(await client.get(p))[0] for p in (SNAPSHOTS, WEST_SNAPSHOTS, DASHBOARD)]
 

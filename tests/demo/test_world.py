@@ -223,7 +223,7 @@ def test_the_same_seed_and_times_make_the_same_fleet() -> None:
         assert everything(one) != everything(other)
 
 
-def test_how_often_somebody_looks_changes_nothing() -> None:
+def test_the_number_of_requests_changes_nothing() -> None:
     watched, alone = World(now=NOW), World(now=NOW)
     for second in range(1200):
         watched.advance(NOW + second / 2)
@@ -262,13 +262,13 @@ def test_pace_makes_life_faster_and_zero_stops_it() -> None:
 
 
 @pytest.mark.parametrize(("clusters", "vms"), [(0, 0), (0, 5), (1, 0), (1, 1), (5, 3), (7, 60)])
-def test_any_size_lives(clusters: int, vms: int) -> None:
+def test_a_fleet_of_any_size_changes(clusters: int, vms: int) -> None:
     world = World(clusters=clusters, vms=vms, now=NOW)
     world.advance(NOW + 600)
     assert counts(world)[:2] == (clusters, vms if clusters else 0)
 
 
-def test_what_is_taken_away_by_hand_hinders_no_life() -> None:
+def test_objects_removed_by_hand_do_not_stop_later_changes() -> None:
     world = World(now=NOW)
     first, second, third = (cluster.uid for cluster in world.clusters())
     world.remove_cluster(first)
@@ -284,7 +284,7 @@ def test_what_is_taken_away_by_hand_hinders_no_life() -> None:
     assert world.snapshots(third) == []
 
 
-def test_an_empty_world_holds_what_it_is_given_and_never_changes() -> None:
+def test_an_empty_world_keeps_its_objects_and_never_changes() -> None:
     world = World.empty(now=NOW)
     world.add_cluster("c", "name", "p")
     given = snapshot_document()

@@ -364,7 +364,7 @@ def put(cases: Mapping[str, tuple[Make, str]]) -> Situation:
 
 
 @pytest.mark.parametrize("alert", CASES)
-def test_an_alert_fires_where_it_should_and_nowhere_else(
+def test_an_alert_fires_exactly_under_its_condition(
     alert: str, promtool: Program, tmp_path: Path
 ) -> None:
     cases = CASES[alert]

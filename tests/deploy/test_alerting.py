@@ -181,7 +181,7 @@ def mend_everything(palette: PaletteServer, now: float) -> None:
         world.put_snapshot(EAST, snapshot_document(name=name, vm=vm, requested_at=now - 60))
 
 
-async def test_who_is_paged_of_what(tmp_path: Path) -> None:
+async def test_each_receiver_gets_its_alerts(tmp_path: Path) -> None:
     """One start for all steps: healthy, broken, repaired, and the exporter killed."""
     async with operation(healthy(time.time()), tmp_path) as running:
         await only_old_snapshots_are_found(running)

@@ -37,7 +37,7 @@ def test_it_loads_without_any_secret(amtool: Program) -> None:
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
-def test_the_severity_decides_who_hears_of_an_alert(
+def test_the_severity_decides_the_receiver_of_an_alert(
     rule: Mapping[str, Mapping[str, str]], amtool: Program
 ) -> None:
     severity = rule["labels"]["severity"]
@@ -49,7 +49,7 @@ def test_the_severity_decides_who_hears_of_an_alert(
     )
 
 
-def test_what_has_no_severity_is_heard_too(amtool: Program) -> None:
+def test_an_alert_without_a_severity_is_sent_too(amtool: Program) -> None:
     arguments = ("--verify.receivers=working-hours", "alertname=SomebodyElses")
     amtool("config", "routes", "test", "--config.file", CONFIG, *arguments)
 

@@ -46,7 +46,7 @@ def test_an_image_has_a_version(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_is_mounted_is_there(service: str) -> None:
+def test_mounted_files_exist(service: str) -> None:
     for volume in SERVICES[service].get("volumes", []):
         source, _, mode = volume.split(":") if volume.count(":") == 2 else (*volume.split(":"), "")
         if source.startswith("."):
@@ -83,7 +83,7 @@ def test_the_configuration_is_where_it_is_looked_for(service: str) -> None:
     assert mounted(service, path).is_file()
 
 
-def test_grafana_finds_what_is_provisioned() -> None:
+def test_grafana_finds_the_provisioned_files() -> None:
     environment = SERVICES["grafana"]["environment"]
     assert mounted("grafana", environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]).is_file()
     (provider,) = yaml.safe_load(
@@ -193,7 +193,7 @@ def eventually_answers(url: str, key: str = "") -> Any:
     raise AssertionError(f"nothing at {url}")
 
 
-def test_the_stack_says_what_is_missing(tmp_path: Path) -> None:
+def test_the_stack_reports_a_missing_program(tmp_path: Path) -> None:
     with stack(PATH=str(tmp_path)) as process:
         _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 1

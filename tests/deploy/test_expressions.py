@@ -42,7 +42,7 @@ each_rule = pytest.mark.parametrize(
 
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
-def test_an_alert_finds_what_there_is(name: str, prometheus: Prometheus) -> None:
+def test_an_alert_finds_something_in_the_demo(name: str, prometheus: Prometheus) -> None:
     """One of its severities has to find something; which one depends on the demo's state."""
     expressions = [rule["expr"] for rule in RULES if rule.get("alert") == name]
 
@@ -55,12 +55,12 @@ def test_an_alert_finds_what_there_is(name: str, prometheus: Prometheus) -> None
 
 
 @pytest.mark.parametrize("rule", RECORDINGS, ids=lambda rule: rule["record"])
-def test_a_recording_rule_finds_what_there_is(rule: Rule, prometheus: Prometheus) -> None:
+def test_a_recording_rule_finds_something_in_the_demo(rule: Rule, prometheus: Prometheus) -> None:
     assert eventually(lambda: prometheus.query(rule["expr"]), within=10)
 
 
 @each_rule
-def test_an_expression_looks_at_what_there_is(rule: Rule, prometheus: Prometheus) -> None:
+def test_an_expression_uses_existing_series(rule: Rule, prometheus: Prometheus) -> None:
     for metric in set(METRIC.findall(rule["expr"])) - ABSENT_ON_THE_DEMO.keys():
         assert eventually(partial(prometheus.query, metric), within=20), metric
 

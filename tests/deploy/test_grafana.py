@@ -303,7 +303,7 @@ def test_a_panel_shows_no_more_machines_than_are_chosen(
 # The committed files, and their layout.
 
 
-def test_the_files_are_what_the_code_says() -> None:
+def test_the_files_match_the_code() -> None:
     done = subprocess.run(
         [sys.executable, GRAFANA / "build.py", "--check"],
         capture_output=True,
@@ -332,7 +332,7 @@ def test_grafanas_schema_knows_every_field(board: str) -> None:
 
 
 @pytest.mark.parametrize(("board", "panel"), named(PANELS))
-def test_a_panel_says_what_it_shows(board: str, panel: dict[str, Any]) -> None:
+def test_a_panel_has_a_description(board: str, panel: dict[str, Any]) -> None:
     text, *runbook = panel["description"].split("\n\n")
     assert text.endswith(".")
     assert all(
@@ -355,7 +355,7 @@ def test_a_table_scrolls_and_hides_in_both_spellings(board: str, panel: dict[str
 
 
 @pytest.mark.parametrize(("board", "panel"), named(PANELS))
-def test_what_is_not_known_is_grey(board: str, panel: dict[str, Any]) -> None:
+def test_unknown_values_are_grey(board: str, panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     if panel["type"] in {"stat", "bargauge"}:
         assert grey(defaults["mappings"])

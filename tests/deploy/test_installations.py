@@ -42,7 +42,7 @@ def test_an_installation_that_is_down_has_its_name_while_another_is_up(
     assert complaints(tmp_path, situation, moments) == ""
 
 
-def test_the_only_installation_keeps_one_alert_when_its_target_goes(
+def test_the_only_installation_keeps_one_alert_when_its_target_disappears(
     promtool: Program, tmp_path: Path
 ) -> None:
     situation = installations(one="0+0x30 stale")

@@ -88,7 +88,7 @@ def test_kubernetes_knows_every_field(manifests: Manifests, version: str) -> Non
             kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_everything_lives_in_one_namespace(manifests: Manifests) -> None:
+def test_everything_is_in_one_namespace(manifests: Manifests) -> None:
     for kind, manifest in manifests.items():
         if kind != "Namespace":
             assert manifest["metadata"]["namespace"] == manifests["Namespace"]["metadata"]["name"]
@@ -101,7 +101,7 @@ def test_no_secret_is_shipped(manifests: Manifests, pod: Manifest) -> None:
     }
 
 
-def test_the_pod_may_do_next_to_nothing(pod: Manifest, container: Manifest) -> None:
+def test_the_pod_has_almost_no_permissions(pod: Manifest, container: Manifest) -> None:
     assert pod["automountServiceAccountToken"] is False
     assert pod["enableServiceLinks"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -124,7 +124,7 @@ def test_memory_has_a_limit_and_the_processor_has_none(container: Manifest) -> N
     assert container["resources"]["requests"].keys() == {"cpu", "memory"}
 
 
-def test_probes_ask_what_the_exporter_answers(container: Manifest) -> None:
+def test_probes_request_paths_that_the_exporter_answers(container: Manifest) -> None:
     assert container["livenessProbe"]["httpGet"] == {"path": "/-/healthy", "port": "http"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/-/ready", "port": "http"}
 

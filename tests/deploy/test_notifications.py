@@ -78,7 +78,7 @@ MISSED, WITHOUT = "PaletteVMSnapshotObjectiveMissed", "PaletteVMWithoutRestorabl
         ([vm_alert(MISSED, "db", "resolved")], f"[1 resolved] east: {MISSED} (critical)"),
     ],
 )
-def test_a_title_counts_and_names_what_the_alerts_share(
+def test_a_title_has_the_number_and_the_common_labels_of_its_alerts(
     alerts: list[dict[str, Any]], title: str, amtool: Program, tmp_path: Path
 ) -> None:
     assert rendered("palette.title", alerts, amtool, tmp_path) == title
@@ -93,7 +93,7 @@ def test_the_text_of_a_mixed_group_has_every_alert(amtool: Program, tmp_path: Pa
     assert text.endswith(f"Resolved: 1\n{MISSED} shop/app")
 
 
-def test_the_text_of_500_alerts_fits_a_screen_and_says_what_it_leaves_out(
+def test_the_text_of_500_alerts_fits_a_screen_and_counts_the_rest(
     amtool: Program, tmp_path: Path
 ) -> None:
     alerts = [

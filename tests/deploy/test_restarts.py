@@ -172,7 +172,7 @@ def settings(palette: PaletteServer, directory: Path, port: int) -> Path:
     return path
 
 
-async def test_a_person_hears_of_each_trouble_once_whatever_restarts(tmp_path: Path) -> None:
+async def test_each_fault_is_notified_once_in_spite_of_restarts(tmp_path: Path) -> None:
     """One start for all steps; nothing is repaired, so nothing may be resolved."""
     async with operation(healthy(time.time()), tmp_path) as all_of_it:
         expected = await the_owner_and_on_call_hear_of_a_missed_objective(all_of_it)

@@ -138,7 +138,7 @@ def test_the_generator_refuses_names_that_it_does_not_know(option: tuple[str, st
 
 
 @each_alert
-def test_an_alert_says_whom_to_wake_and_what_to_do(rule: Rule) -> None:
+def test_an_alert_has_a_severity_and_an_instruction(rule: Rule) -> None:
     assert rule["labels"]["severity"] in SEVERITIES or rule["alert"] == "Watchdog"
     assert set(rule["annotations"]) - {"status_url"} == {"summary", "description", "runbook_url"}
     assert all(rule["annotations"].values())
@@ -157,7 +157,7 @@ def test_alerts_about_vms_carry_their_owner_and_both_namespaces(rule: Rule) -> N
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_asks_only_for_metrics_that_exist(rule: Rule) -> None:
+def test_a_rule_uses_only_metrics_that_exist(rule: Rule) -> None:
     assert set(METRIC.findall(rule["expr"])) - known_metrics() == set()
 
 
@@ -177,7 +177,7 @@ def test_runbook_urls_have_one_base_so_that_one_command_rewrites_them() -> None:
 
 
 @each_alert
-def test_a_runbook_names_the_severity_and_says_what_to_do(rule: Rule) -> None:
+def test_a_runbook_has_the_severity_and_instructions(rule: Rule) -> None:
     section = SECTIONS[rule["alert"]]
     assert re.search(rf"Severity: [^.]*\b{rule['labels']['severity']}\b", section)
     for part in ("**Meaning.**", "**Impact.**", "**How to look.**", "**What to do.**"):
@@ -193,7 +193,7 @@ def test_a_runbook_says_where_to_look_in_kubernetes_and_in_palette(name: str) ->
 
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
-def test_a_runbook_asks_only_for_metrics_that_exist(name: str) -> None:
+def test_a_runbook_uses_only_metrics_that_exist(name: str) -> None:
     # A shell command can search for the beginning of a name; PromQL cannot.
     queries = "\n".join(re.findall(r"```promql\n(.*?)```", SECTIONS[name], re.DOTALL))
     assert set(METRIC.findall(queries)) - known_metrics() == set()

@@ -107,7 +107,7 @@ def test_an_empty_list_of_clusters_is_reported(promtool: Program, tmp_path: Path
     assert complaints(tmp_path, situation, expected) == ""
 
 
-def test_a_key_that_is_refused_from_the_start_wakes_somebody(
+def test_a_key_that_is_refused_from_the_start_fires_a_critical_alert(
     promtool: Program, tmp_path: Path
 ) -> None:
     situation = Situation()
@@ -212,7 +212,7 @@ def test_a_cluster_that_was_never_read_is_stale_after_an_hour(
 
 
 @pytest.mark.parametrize("state", ["Deleting", "Provisioning"])
-def test_a_cluster_that_does_not_run_wakes_nobody(
+def test_a_cluster_that_does_not_run_fires_no_critical_alert(
     state: str, promtool: Program, tmp_path: Path
 ) -> None:
     situation = Situation()

@@ -44,7 +44,7 @@ def test_a_configuration_is_taken_by_the_program_it_is_for(block: Block) -> None
 
 
 @each_block("sh")
-def test_commands_do_what_they_say(
+def test_commands_run_as_documented(
     block: Block, sandbox_of: Callable[[Path], Sandbox], tmp_path: Path
 ) -> None:
     sandbox = sandbox_of(block.path)
@@ -55,7 +55,7 @@ def test_commands_do_what_they_say(
 
 
 @each_block("console")
-def test_a_transcript_looks_like_what_really_comes(
+def test_a_transcript_matches_the_real_output(
     block: Block, sandbox_of: Callable[[Path], Sandbox]
 ) -> None:
     for command, shown in _transcript(block.text):

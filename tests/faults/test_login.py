@@ -27,7 +27,7 @@ def login(tmp_path: Path) -> Login:
 
 
 @pytest.mark.parametrize("endpoint", ["list_snapshots", "list_vms"])
-async def test_a_token_that_expires_between_two_pages_is_renewed_and_seen_by_nobody(
+async def test_a_token_that_expires_between_two_pages_is_renewed_silently(
     endpoint: str, login: Login
 ) -> None:
     world = fleet()

@@ -44,7 +44,7 @@ def fleet() -> World:
     return world
 
 
-async def test_every_fault_at_once_neither_holds_the_process_nor_stales_what_is_good(
+async def test_all_faults_at_once_neither_block_the_process_nor_stale_other_clusters(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "key").write_text(API_KEY)

@@ -127,7 +127,7 @@ def parsed(body: str, parse: Any) -> dict[tuple[str, str, str], dict[Any, float]
 
 
 @given(st.lists(cluster_states(), max_size=3, unique_by=lambda state: state.cluster.uid))
-def test_both_formats_hold_what_prometheus_client_prints(states: list[ClusterState]) -> None:
+def test_both_formats_have_the_samples_of_prometheus_client(states: list[ClusterState]) -> None:
     registry = CollectorRegistry()
     registry.register(TheSameInPrometheusClient(states))
     ours, theirs = text(states), _print_text(registry).decode()

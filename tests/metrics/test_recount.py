@@ -172,7 +172,7 @@ async def follow(exporter: Running, world: World, changes: list[tuple[str, Any]]
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(snapshots, max_size=12), st.lists(machines, max_size=6), steps)
-async def test_rows_say_what_a_naive_recount_says(
+async def test_rows_equal_a_naive_recount(
     first: list[Any], vms: list[Any], changes: list[tuple[str, Any]]
 ) -> None:
     world = tenant()

@@ -205,7 +205,7 @@ def unprotected(volumes: Any, newest: Any, ignored: Any) -> dict[str, float]:
     st.lists(snapshots, max_size=6),
     objectives,
 )
-async def test_rows_of_objectives_and_volumes_say_what_a_naive_recount_says(
+async def test_rows_of_objectives_and_volumes_equal_a_naive_recount(
     machines: list[Any], taken_of_them: list[Any], wanted: list[Any]
 ) -> None:
     world = tenant()

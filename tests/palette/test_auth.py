@@ -156,7 +156,7 @@ async def test_a_log_in_that_fails_for_the_moment_is_retried_with_the_call(
     await transport.get(CLUSTERS, bytes)
 
 
-async def test_those_who_wait_for_a_log_in_share_its_failure(
+async def test_calls_that_wait_for_a_login_share_its_failure(
     serve: Serve, transport_to: MakeTransport, tenant: Tenant, login: Login
 ) -> None:
     tenant.log_in_answer = web.Response(status=503)
@@ -177,7 +177,7 @@ async def test_a_token_that_was_good_is_renewed_however_soon_it_is_revoked(
     await transport.get(CLUSTERS, bytes)
 
 
-async def test_a_caller_who_gives_up_during_the_log_in_takes_nobody_along(
+async def test_a_call_that_is_cancelled_during_the_login_cancels_no_other(
     serve: Serve, transport_to: MakeTransport, tenant: Tenant, login: Login
 ) -> None:
     transport = transport_to(await serve(tenant), credential=login)

@@ -187,7 +187,7 @@ def test_a_cancelled_wait_blocks_no_other() -> None:
     assert waits == [pytest.approx(0.5, abs=1e-3)]
 
 
-def test_nobody_sends_until_retry_after_and_then_there_is_no_burst() -> None:
+def test_no_request_is_sent_until_retry_after_and_no_burst_follows() -> None:
     async def main() -> list[float]:
         budget = Budget(40, 50)
         given = await budget.acquire(CLUSTERS, throttled=nobody)
@@ -199,7 +199,7 @@ def test_nobody_sends_until_retry_after_and_then_there_is_no_burst() -> None:
     assert times[-1] - times[0] >= 30 / 40
 
 
-def test_one_who_is_already_waiting_is_held_back_too() -> None:
+def test_a_request_that_already_waits_is_delayed_too() -> None:
     async def main() -> list[float]:
         budget = Budget(1, 1)
         given = await budget.acquire(CLUSTERS, throttled=nobody)
@@ -375,7 +375,7 @@ def test_limits_that_change_give_no_second_burst(
         assert most_within(seconds, times) <= 50 + 40 * seconds + 1e-3
 
 
-def test_one_who_waits_goes_by_the_new_rate_at_once() -> None:
+def test_a_waiting_request_follows_the_new_rate_at_once() -> None:
     async def main() -> float:
         budget = Budget(0.01, 1)
         await granted(budget, 1)
@@ -385,7 +385,7 @@ def test_one_who_waits_goes_by_the_new_rate_at_once() -> None:
     assert run(main()) == pytest.approx(1.1, abs=0.05)
 
 
-def test_a_bucket_that_shrinks_strands_nobody_whose_price_is_higher() -> None:
+def test_a_request_above_a_smaller_bucket_is_still_granted() -> None:
     async def main() -> list[float]:
         budget = Budget(10, 20)
         for _ in range(12):

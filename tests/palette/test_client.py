@@ -51,7 +51,7 @@ async def test_one_snapshot_is_requested_by_its_whole_path(
     assert seen[0].headers["ProjectUid"] == "p1"
 
 
-async def test_a_list_asks_page_after_page_with_its_filters(
+async def test_a_list_requests_each_page_with_its_filters(
     serve: Serve, palette_at: Callable[[str], Palette]
 ) -> None:
     handler, seen = answers(page("a", "b", token="t+1/2"), page("c"))
@@ -73,7 +73,7 @@ async def test_without_filters_none_are_sent(
     assert seen[0].path_qs == "/v1/spectroclusters/u1/vms?limit=50"
 
 
-async def test_what_an_item_lacks_of_its_identity_comes_from_the_only_filter(
+async def test_the_only_filter_completes_the_identity_of_an_item(
     serve: Serve, palette_at: Callable[[str], Palette]
 ) -> None:
     handler, _ = answers(ok(b'{"metadata": {}, "items": [{"metadata": {"name": "a"}}]}'))
@@ -131,7 +131,7 @@ class Numbered:
     ("items_on_a_page", "pages", "words"),
     [(1, 10_000, "more than 10000 pages"), (30_000, 4, "more than 100000 items")],
 )
-async def test_a_list_whose_every_page_is_new_has_an_end_at_last(
+async def test_an_endless_list_is_ended_at_the_limit(
     items_on_a_page: int, pages: int, words: str
 ) -> None:
     fetched = 0
@@ -187,7 +187,7 @@ async def test_a_failed_page_fails_the_list(
 
 
 @pytest.mark.parametrize("body", [b"<html></html>", b'{"items": [', b"[]"])
-async def test_what_is_no_list_is_never_an_empty_list(
+async def test_an_invalid_list_is_never_an_empty_list(
     serve: Serve, palette_at: Callable[[str], Palette], body: bytes
 ) -> None:
     handler, _ = answers(ok(body))
@@ -208,7 +208,7 @@ async def test_a_missing_snapshot_is_not_found(
         await palette_at(await serve(handler)).snapshot("u1", ("vms", "db-01", "s"))
 
 
-async def test_an_unreadable_value_is_reported_and_costs_nothing_else(
+async def test_an_unreadable_value_is_reported_and_affects_nothing_else(
     serve: Serve, palette_at: Callable[[str], Palette], faults: list[Fault]
 ) -> None:
     handler, _ = answers(page("a", status={"readyToUse": True, "creationTime": 7}))

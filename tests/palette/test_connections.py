@@ -42,7 +42,7 @@ async def test_an_answer_that_breaks_off_is_tried_again_and_then_a_lost_connecti
     assert record.codes == ["error"] * 4
 
 
-async def test_a_connection_kept_alive_is_not_tried_twice_behind_the_budgets_back(
+async def test_each_retry_of_a_lost_connection_is_counted(
     serve: Serve, transport_to: MakeTransport, record: Record
 ) -> None:
     seen = 0

@@ -63,7 +63,7 @@ async def proxy(refusal: bytes = b"") -> AsyncIterator[tuple[str, list[bytes]]]:
         yield f"http://user:{PROXY_PASSWORD}@127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
 
 
-async def test_plain_http_goes_through_the_proxy(
+async def test_plain_http_uses_the_proxy(
     serve: Serve, transport_to: MakeTransport, session: Session
 ) -> None:
     handler, _ = answers(ok())
@@ -76,7 +76,7 @@ async def test_plain_http_goes_through_the_proxy(
     assert b"Proxy-Authorization: Basic" in heads[0]
 
 
-async def test_https_goes_through_the_proxy_in_a_tunnel(
+async def test_https_uses_a_tunnel_through_the_proxy(
     serve: Serve, transport_to: MakeTransport, session: Session, tls: ssl.SSLContext, ca: trustme.CA
 ) -> None:
     handler, _ = answers(ok())
@@ -100,7 +100,7 @@ async def test_a_proxy_that_is_down_says_so(transport_to: MakeTransport) -> None
         await transport.get(VMS, bytes, path=UID)
 
 
-async def test_a_proxy_that_refuses_says_so_and_is_not_asked_again(
+async def test_a_refusal_of_the_proxy_is_reported_and_not_retried(
     transport_to: MakeTransport,
 ) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"

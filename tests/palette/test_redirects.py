@@ -28,7 +28,7 @@ async def test_redirects_that_go_round_in_circles_end(
     assert len(seen) == 4
 
 
-async def test_the_credential_goes_to_no_other_host(
+async def test_the_credential_is_sent_to_no_other_host(
     serve: Serve, transport_to: MakeTransport
 ) -> None:
     other, stolen = answers(ok())

@@ -104,7 +104,7 @@ async def test_any_other_404_is_a_missing_object(serve: Serve, transport_to: Mak
 @pytest.mark.parametrize(
     "error", [TypeError("x"), RecursionError("x"), MemoryError("x"), KeyError("x"), OSError("x")]
 )
-async def test_what_decoding_raises_is_an_error_of_the_call(
+async def test_an_exception_of_the_decoder_is_an_error_of_the_call(
     serve: Serve, transport_to: MakeTransport, error: Exception
 ) -> None:
     def decode(body: bytes) -> None:
@@ -209,7 +209,7 @@ async def test_a_large_answer_that_hangs_does_not_hold_small_ones_back(
     await asyncio.wait(calls)
 
 
-async def test_one_who_gives_up_a_large_answer_makes_room_for_others(
+async def test_a_cancelled_large_answer_frees_its_memory_budget(
     serve: Serve, transport_to: MakeTransport
 ) -> None:
     large = bytes(2 * 2**20)

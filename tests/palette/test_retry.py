@@ -40,7 +40,7 @@ async def test_a_429_holds_back_every_request_until_retry_after(
     assert record.codes == ["429", "200"]
 
 
-async def test_a_429_holds_back_nobody_of_another_parent_resource(
+async def test_a_429_does_not_delay_other_parent_resources(
     serve: Serve, transport_to: MakeTransport, record: Record
 ) -> None:
     handler, _ = answers(status(429, Retry_After="60"), ok())
@@ -88,7 +88,7 @@ async def test_a_retry_after_beyond_the_callers_time_fails_at_once(
     assert len(seen) == 1
 
 
-async def test_during_a_long_pause_nothing_is_sent_and_nobody_waits(
+async def test_during_a_long_pause_requests_fail_instead_of_waiting(
     serve: Serve, transport_to: MakeTransport
 ) -> None:
     handler, seen = answers(status(429, Retry_After="250"))

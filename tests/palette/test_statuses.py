@@ -154,7 +154,7 @@ async def test_an_error_body_of_any_kind_changes_no_message(
         await transport_to(await serve(handler)).get(VMS, bytes, path=UID)
 
 
-async def test_the_headers_say_who_asks_for_which_project(
+async def test_the_headers_have_the_credential_and_the_project(
     serve: Serve, transport_to: MakeTransport
 ) -> None:
     handler, seen = answers(ok())

@@ -79,7 +79,7 @@ def test_a_time_up_to_1970_was_never_set(text: str) -> None:
         "1795140014",
     ],
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_an_invalid_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_time(text)
 

@@ -164,7 +164,7 @@ def test_an_unreadable_value_costs_that_value_and_is_reported(
         ("spec.source.kind", "Anything", lambda s: s.vm, "db-01"),
     ],
 )
-def test_what_is_missing_null_or_unset_has_its_meaning_and_is_no_fault(
+def test_missing_null_and_unset_values_are_valid(
     path: str, value: object, read: Callable[[Snapshot], object], expected: object
 ) -> None:
     snapshot, faults = decode(changed(path, value))
@@ -231,7 +231,7 @@ NOT_A_LIST = [
 
 
 @pytest.mark.parametrize("body", NOT_A_LIST)
-def test_what_is_no_list_is_never_an_empty_one(body: bytes) -> None:
+def test_an_invalid_list_is_never_an_empty_one(body: bytes) -> None:
     for decode_page in (wire.snapshot_page, wire.virtual_machine_page):
         with pytest.raises(InvalidResponse):
             decode_page(body, lambda _: None)
@@ -259,7 +259,7 @@ def test_a_list_of_nothing_is_empty(body: bytes) -> None:
         b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","code":404}',
     ],
 )
-def test_what_is_no_snapshot_is_an_invalid_answer(body: bytes) -> None:
+def test_an_answer_that_is_not_a_snapshot_is_invalid(body: bytes) -> None:
     with pytest.raises(InvalidResponse):
         wire.snapshot(body, lambda _: None, **ASKED)
 
@@ -269,7 +269,7 @@ def test_another_snapshot_than_the_requested_one_is_no_answer() -> None:
         decode(payload("in-progress"))
 
 
-def test_a_virtual_machine_brings_what_its_rows_need() -> None:
+def test_a_virtual_machine_has_all_values_of_its_rows() -> None:
     faults: list[wire.Fault] = []
     body = json.dumps(payload("vm-list-page")).encode()
     machines = {vm.name: vm for vm in wire.virtual_machine_page(body, faults.append).items}

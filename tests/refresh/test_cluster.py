@@ -251,7 +251,7 @@ async def test_the_configured_project_is_the_scope_of_targets_that_name_none(wor
         assert None not in {scope for _, scope in scopes}
 
 
-async def test_a_project_that_may_not_be_read_is_reported_and_hinders_nobody(world: World) -> None:
+async def test_a_forbidden_project_is_reported_and_affects_no_other(world: World) -> None:
     targets = [
         target(EAST, cluster_name="prod-east", project_uid=EAST_PROJECT),
         target(WEST, cluster_name="prod-west", project_uid=WEST_PROJECT),

@@ -92,7 +92,7 @@ ALL = {
         ),
     ],
 )
-async def test_a_target_reads_all_that_is_below_it_and_nothing_else(
+async def test_a_target_reads_everything_below_it_and_nothing_more(
     world: World, paths: list[str], machines: Any, snapshots: list[Any], vms: list[Any]
 ) -> None:
     async with covering(world, *paths) as exporter:

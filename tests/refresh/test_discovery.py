@@ -243,7 +243,7 @@ async def test_a_dashboard_that_is_down_at_the_start_is_said_once_and_found_late
         assert scrape.rows(CLUSTER_UP, "cluster_uid") == {EAST: 1, WEST: 1}
 
 
-async def test_a_project_that_may_not_be_read_hinders_nobody(world: World) -> None:
+async def test_a_forbidden_project_affects_no_other(world: World) -> None:
     demo = {"forbidden_projects": [WEST_PROJECT]}
     async with discovering(world, demo=demo) as exporter, exporter.loops():
         await exporter.pass_time(2 * INTERVAL)
@@ -258,7 +258,7 @@ async def test_a_project_that_may_not_be_read_hinders_nobody(world: World) -> No
         ]
 
 
-async def test_what_a_target_says_of_a_cluster_stands_and_discovery_adds_the_rest(
+async def test_a_target_overrides_discovery_which_completes_it(
     world: World,
 ) -> None:
     world.add_cluster(NORTH, "prod-north", NORTH_PROJECT)

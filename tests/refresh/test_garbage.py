@@ -69,7 +69,7 @@ def test_a_full_pass_is_made_when_the_process_has_grown(
     assert passes.count(2) == 1
 
 
-def test_what_was_in_use_when_the_process_grew_is_collected_soon(passes: list[int]) -> None:
+def test_objects_in_use_when_the_process_grew_are_collected_soon(passes: list[int]) -> None:
     size = 20 * 2**20
     clock = Clock()
     collection = GarbageCollection(clock.monotonic, lambda: size)
@@ -93,7 +93,7 @@ class Ring:
         self.itself = self
 
 
-def test_what_is_in_use_during_an_hourly_pass_is_collected_later() -> None:
+def test_objects_in_use_during_an_hourly_pass_are_collected_later() -> None:
     clock = Clock()
     collection = GarbageCollection(clock.monotonic)
     collection.freeze()

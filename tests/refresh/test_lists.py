@@ -123,7 +123,7 @@ async def test_a_list_that_hangs_keeps_the_last_good_state_until_it_is_stale(
         assert exporter.said("warning") == ["refresh failing"]
 
 
-async def test_what_is_stale_goes_at_the_very_scrape_while_a_refresh_is_under_way(
+async def test_stale_series_end_at_the_next_scrape_even_during_a_refresh(
     world: World,
 ) -> None:
     async with exporting(world, targets=EVERYTHING) as exporter:
@@ -139,7 +139,7 @@ async def test_what_is_stale_goes_at_the_very_scrape_while_a_refresh_is_under_wa
         refreshing.cancel()
 
 
-async def test_the_time_by_the_wall_changes_nothing_in_what_is_kept(world: World) -> None:
+async def test_the_wall_clock_does_not_change_which_state_is_kept(world: World) -> None:
     async with exporting(world, targets=EVERYTHING) as exporter:
         before = await exporter.refresh()
         exporter.palette.faults.add("list_vms", faults.status(500))
@@ -267,7 +267,7 @@ async def test_a_snapshot_in_a_failing_list_keeps_its_state_as_the_list_does(wor
         assert scrape.families_of(snapshot="new-00") == {"palette_vm_snapshot_up"}
 
 
-async def test_of_a_list_that_fails_what_is_no_longer_wanted_goes(world: World) -> None:
+async def test_series_that_are_no_longer_wanted_end_even_if_the_list_fails(world: World) -> None:
     put(world, "other", "elsewhere", namespace="test")
     async with exporting(world, targets=EVERYTHING) as exporter, exporter.loops():
         exporter.palette.faults.add("list_vms", faults.status(500))

@@ -42,7 +42,7 @@ def named(*paths: str) -> list[dict[str, str]]:
 
 
 @HOW
-async def test_one_that_is_deleted_goes_at_once_and_says_so(
+async def test_a_deleted_snapshot_ends_at_once_and_is_reported_missing(
     world: World, more: list[dict[str, str]]
 ) -> None:
     async with exporting(world, targets=[*named("db-01/old", "db-01/new"), *more]) as exporter:
@@ -233,7 +233,7 @@ async def test_a_list_that_answers_500_gives_way_to_one_by_one(world: World) -> 
         assert exporter.cluster(EAST).requests == 3
 
 
-async def test_a_list_that_is_refused_is_not_asked_one_by_one(world: World) -> None:
+async def test_a_refused_list_is_not_replaced_by_single_calls(world: World) -> None:
     async with exporting(world, targets=named("db-01/new", "db-02/nightly")) as exporter:
         before = await exporter.refresh()
         exporter.palette.faults.add("list_snapshots", status(403))
@@ -250,7 +250,7 @@ async def test_a_late_answer_is_waited_for(world: World) -> None:
         assert (await exporter.refresh()).rows(UP, "vm") == {"db-01": 1}
 
 
-async def test_what_is_kept_goes_at_the_very_scrape_while_a_refresh_is_under_way(
+async def test_a_kept_snapshot_ends_at_the_next_scrape_even_during_a_refresh(
     world: World,
 ) -> None:
     async with exporting(world, targets=named("db-01/new")) as exporter:

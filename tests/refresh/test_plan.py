@@ -80,7 +80,7 @@ def test_no_list_call_has_too_long_a_url(machines: list[tuple[str, str]]) -> Non
         )
 
 
-def test_short_names_fill_no_url_past_what_proxies_take() -> None:
+def test_short_names_fill_no_url_beyond_the_limit_of_proxies() -> None:
     letters = "abcdefghij"
     targets = [
         Target(cluster_uid="c", namespace="n", vm="".join(three))

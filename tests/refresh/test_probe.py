@@ -202,7 +202,7 @@ async def test_debug_says_why_in_text(
         assert each in text
 
 
-async def test_a_cluster_that_nobody_named_is_foreign(world: World) -> None:
+async def test_a_cluster_without_a_target_is_foreign(world: World) -> None:
     put(world, "db-01", "nightly", cluster=WEST)
     foreign = {**SNAPSHOT, "cluster_uid": WEST}
     async with probing(world, targets=WHOLE_CLUSTER) as exporter:

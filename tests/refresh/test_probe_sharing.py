@@ -49,9 +49,7 @@ async def blocker(exporter: Running) -> Blocker:
     return blocker
 
 
-async def test_the_same_question_is_asked_of_palette_once(
-    exporter: Running, blocker: Blocker
-) -> None:
+async def test_identical_probes_request_palette_once(exporter: Running, blocker: Blocker) -> None:
     sent: list[object] = []
     trace = aiohttp.TraceConfig()
 
@@ -96,7 +94,7 @@ async def test_each_asker_keeps_its_own_deadline(exporter: Running, blocker: Blo
     assert len(blocker.held) == 1
 
 
-async def test_one_who_hangs_up_takes_nothing_from_the_others(
+async def test_a_probe_that_disconnects_does_not_affect_the_others(
     exporter: Running, blocker: Blocker
 ) -> None:
     leaving = asyncio.ensure_future(probe(exporter.url, SNAPSHOT))

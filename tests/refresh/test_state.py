@@ -37,7 +37,7 @@ def test_a_listed_snapshot_that_names_no_machine_belongs_to_the_requested_one() 
     assert listed([TARGET], {SnapshotKey("vms", "nightly"): nameless}) == {TARGET: READ}
 
 
-def test_what_a_filter_let_through_makes_no_row() -> None:
+def test_a_snapshot_outside_the_filter_makes_no_row() -> None:
     coverage = Coverage(vms=frozenset({VirtualMachineKey("vms", "db-01")}))
     machines = [VirtualMachine(namespace="vms", name=name) for name in ("db-01", "db-02")]
     foreign = Snapshot(namespace="vms", vm="db-02", name="other")
@@ -58,7 +58,7 @@ history = st.lists(st.tuples(st.integers(0, 120), outcomes), min_size=1, max_siz
 
 
 @given(history, st.integers(0, 400), st.integers(1, 300))
-def test_what_could_not_be_read_is_kept_to_the_second(
+def test_the_last_state_is_kept_until_it_expires_to_the_second(
     refreshes: list[tuple[int, Outcome | None]], looked_after: int, stale_after: int
 ) -> None:
     """A simple model that replays refreshes and records when each snapshot was last seen."""

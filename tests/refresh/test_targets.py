@@ -28,7 +28,7 @@ targets = st.builds(
 
 
 @given(st.lists(targets, max_size=8))
-def test_merged_targets_cover_what_each_of_them_covers_and_no_more(wanted: list[Target]) -> None:
+def test_merged_targets_cover_exactly_the_union(wanted: list[Target]) -> None:
     merged = {each.uid: each for each in by_cluster(wanted)}
     assert set(merged) == {each.cluster_uid for each in wanted}
     for uid, cluster in merged.items():
@@ -51,7 +51,7 @@ def test_merged_targets_cover_what_each_of_them_covers_and_no_more(wanted: list[
         lambda each: st.tuples(st.just(each), st.permutations(each))
     )
 )
-def test_the_order_of_targets_changes_nothing_in_what_is_covered(
+def test_the_order_of_targets_does_not_change_the_coverage(
     orders: tuple[list[Target], list[Target]],
 ) -> None:
     one, other = ({each.uid: each for each in by_cluster(order)} for order in orders)
@@ -96,7 +96,7 @@ def test_a_configured_cluster_covers_names_of_any_characters() -> None:
     assert "a\nb" in ALL_NAMES
 
 
-def test_discovery_fills_in_what_a_target_leaves_open() -> None:
+def test_discovery_completes_a_target() -> None:
     namespaces = Names((re.compile("prod"),))
     named = ClusterTargets(uid="x", name="mine", named=(TARGET,))
     whole = ClusterTargets(uid="y", coverage=Coverage(everywhere=ALL_NAMES))

@@ -36,7 +36,7 @@ def world() -> World:
     return world
 
 
-async def test_the_start_says_what_it_will_do(world: World) -> None:
+async def test_the_start_logs_the_plan(world: World) -> None:
     async with exporting(world, targets=BOTH) as exporter, exporter.loops():
         assert exporter.said(*TOLD) == [
             "starting",

@@ -255,7 +255,7 @@ async def test_other_methods_reload_nothing(method: str, tmp_path: Path) -> None
         ({"listen_address": "127.0.0.1:1"}, "web.listen_address", "127.0.0.1:0"),
     ],
 )
-async def test_what_cannot_change_is_refused_with_a_sentence(
+async def test_a_setting_that_cannot_change_is_refused_with_a_reason(
     web: dict[str, str], key: str, now: str, tmp_path: Path
 ) -> None:
     world = World.empty()
@@ -342,7 +342,7 @@ async def test_a_file_that_a_refused_configuration_names_is_waited_for(tmp_path:
         await eventually(shows(url, WEST))
 
 
-async def test_a_demo_reloads_and_goes_on(tmp_path: Path) -> None:
+async def test_a_demo_reloads_and_continues(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("objectives: [{max_age: 1d}]\n")
     async with running("--demo", LISTEN, f"--config.file={config}", directory=tmp_path) as exporter:

@@ -77,7 +77,7 @@ async def test_a_cluster_that_stays_keeps_its_series_and_its_loop(world: World) 
         assert [each for each in exporter.asked() if EAST in each.raw_path]
 
 
-async def test_a_cluster_that_leaves_goes_at_once_with_all_its_series(world: World) -> None:
+async def test_all_series_of_a_cluster_that_leaves_end_at_once(world: World) -> None:
     async with exporting(world, targets=BOTH) as exporter, exporter.loops():
         exporter.palette.faults.add(Match(cluster_uid=WEST), faults.status(500))
         await exporter.pass_time(INTERVAL)
@@ -224,7 +224,7 @@ async def test_a_new_interval_counts_for_loops_that_sleep_and_leaves_no_gap(
         assert rounds - 1 <= exporter.counted()["list_snapshots"] / 2 <= rounds + 1
 
 
-async def test_a_shorter_stale_after_counts_for_what_is_kept(world: World) -> None:
+async def test_a_shorter_stale_after_applies_to_kept_states(world: World) -> None:
     async with exporting(world, targets=EAST_ONLY) as exporter, exporter.loops():
         exporter.palette.faults.add(None, faults.status(500))
         await exporter.pass_time(2 * INTERVAL)
@@ -234,7 +234,7 @@ async def test_a_shorter_stale_after_counts_for_what_is_kept(world: World) -> No
         assert scrape.value(CLUSTER_UP) == 0
 
 
-async def test_a_longer_stale_after_counts_for_what_is_kept(world: World) -> None:
+async def test_a_longer_stale_after_applies_to_kept_states(world: World) -> None:
     async with exporting(world, targets=EAST_ONLY) as exporter, exporter.loops():
         exporter.palette.faults.add(None, faults.status(500))
         await exporter.pass_time(STALE_AFTER - INTERVAL)
@@ -249,7 +249,7 @@ async def objectives_on_the_page(exporter: Running) -> set[float]:
     return {vm["objective_seconds"] for vm in vms if vm["listed"]}
 
 
-async def test_objectives_count_at_once_and_change_nothing_else(world: World) -> None:
+async def test_objectives_apply_at_once_and_change_nothing_more(world: World) -> None:
     async with exporting(world, targets=BOTH) as exporter, exporter.loops():
         before = await exporter.scrape()
         assert not before.series(OBJECTIVE)
@@ -268,7 +268,7 @@ async def test_objectives_count_at_once_and_change_nothing_else(world: World) ->
         assert not (await exporter.reload(objectives=[])).series(OBJECTIVE)
 
 
-async def test_a_refresh_that_ends_during_a_reload_goes_by_the_new_objectives(
+async def test_a_refresh_that_ends_during_a_reload_uses_the_new_objectives(
     world: World,
 ) -> None:
     async with exporting(world, targets=BOTH) as exporter, exporter.loops():
@@ -378,7 +378,7 @@ async def test_a_shorter_time_out_counts_from_the_next_request_on(world: World) 
         assert reasons == {"timeout": 1}
 
 
-async def test_those_who_ask_at_the_same_time_are_all_answered(world: World) -> None:
+async def test_concurrent_reload_requests_are_all_answered(world: World) -> None:
     async with exporting(world, targets=EAST_ONLY) as exporter, exporter.loops():
         exporter.given.put(targets=BOTH)
         scrapes = await asyncio.gather(*(exporter.reload() for _ in range(20)))
@@ -400,7 +400,7 @@ async def test_a_reload_that_its_asker_did_not_wait_for_is_done_all_the_same(
         assert (await exporter.scrape()).rows(CLUSTER_UP, "cluster_uid") == {EAST: 1}
 
 
-async def test_the_budget_remembers_what_was_spent_before_a_reload(world: World) -> None:
+async def test_the_budget_keeps_spent_requests_over_a_reload(world: World) -> None:
     slow: dict[str, Any] = {"requests_per_second": 0.01, "burst": 3}
     async with (
         exporting(world, targets=BOTH, palette=slow) as exporter,

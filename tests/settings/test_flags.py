@@ -48,7 +48,7 @@ def test_flags_are_nested_as_the_settings_are() -> None:
     ("argument", "skips"),
     [("", True), ("=true", True), ("=false", False)],
 )
-def test_a_boolean_flag_may_say_which(argument: str, skips: bool) -> None:
+def test_a_boolean_flag_can_have_a_value(argument: str, skips: bool) -> None:
     target = dict.fromkeys(("cluster_uid", "namespace", "vm", "snapshot"), "a")
     environ = {"SPECTROCLOUD_APIKEY": "k", "PALETTE_EXPORTER_TARGETS": json.dumps([target])}
     flags = parse([f"--palette.tls.insecure-skip-verify{argument}"])
@@ -101,7 +101,7 @@ def test_the_help_fits_80_columns_and_shows_defaults(capsys: pytest.CaptureFixtu
         (["--log.level", "--demo"], "--log.level needs a value"),
     ],
 )
-def test_what_is_not_understood_is_one_line_without_values(
+def test_an_unknown_argument_is_one_line_without_values(
     capsys: pytest.CaptureFixture[str], argv: list[str], message: str
 ) -> None:
     line = complaint(capsys, *argv)

@@ -214,7 +214,7 @@ def test_urls_are_brought_to_one_form(home: Home, written: str, normal: str) -> 
     assert home.load(palette(url=written)).palette.url == normal
 
 
-def test_the_vendors_host_may_be_a_bare_name_and_stands_between_ours_and_the_file(
+def test_the_vendors_host_can_be_a_bare_name_and_overrides_only_the_file(
     home: Home,
 ) -> None:
     config = palette(url="https://file.example")
@@ -304,7 +304,7 @@ def test_a_key_file_that_no_header_can_hold_is_refused(
         ("", "should not be empty"),
     ],
 )
-def test_what_is_no_file_is_refused(home: Home, name: str, message: str) -> None:
+def test_a_path_that_is_not_a_file_is_refused(home: Home, name: str, message: str) -> None:
     (fault,) = home.refused(palette(api_key_file=name), {})
     assert fault.startswith("palette.api_key_file: ")
     assert message in fault
@@ -534,7 +534,7 @@ def test_unknown_variables_are_refused_at_every_level(home: Home) -> None:
     assert faults[0].endswith("did you mean PALETTE_EXPORTER_REFRESH__INTERVAL?")
 
 
-def test_what_kubernetes_injects_for_a_service_is_ignored(home: Home) -> None:
+def test_the_variables_of_a_kubernetes_service_are_ignored(home: Home) -> None:
     assert home.load(
         TARGETS,
         KEY
@@ -788,7 +788,7 @@ def test_a_demo_looks_at_no_connection_no_credential_and_no_target(home: Home) -
 # Targets and discovery
 
 
-def test_a_target_may_leave_off_its_tail_and_no_other_part(home: Home) -> None:
+def test_a_target_can_leave_off_only_its_tail(home: Home) -> None:
     uid = {"cluster_uid": "c1"}
     paths = [uid, uid | {"namespace": "n"}, uid | {"namespace": "n", "vm": "v"}]
     loaded = home.load({"targets": paths})
@@ -904,7 +904,7 @@ def test_labels_and_metrics_have_their_own_sections(home: Home) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "/x", "example.com/", "-a", "Example.com/a", "a" * 64])
-def test_what_cannot_name_a_label_is_refused(home: Home, name: str) -> None:
+def test_an_invalid_label_name_is_refused(home: Home, name: str) -> None:
     faults = home.refused(section("labels", owner=name, vm=["tier", name]))
     assert [fault.partition(":")[0] for fault in faults] == ["labels.owner", "labels.vm[1]"]
 

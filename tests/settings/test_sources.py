@@ -90,13 +90,13 @@ def test_numbers_of_base_8_and_60_are_refused(home: Home, text: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["namespace", "vm", "snapshot", "project_uid", "cluster_name"])
-def test_an_empty_key_of_a_target_is_never_the_whole_of_what_is_above(home: Home, key: str) -> None:
+def test_an_empty_key_of_a_target_never_widens_it(home: Home, key: str) -> None:
     (fault,) = home.refused({"targets": [{"cluster_uid": "c1", key: None}]})
     assert fault == f"targets[0].{key}: is empty. Give it a value, or remove the key"
 
 
 @pytest.mark.parametrize("key", ["cluster", "namespace", "vm", "labels", "max_age", "exempt"])
-def test_an_empty_key_of_an_objective_exempts_nobody(home: Home, key: str) -> None:
+def test_an_empty_key_of_an_objective_exempts_no_vm(home: Home, key: str) -> None:
     objective = {"exempt": True, key: None}
     (fault,) = home.refused({**TARGETS, "objectives": [objective]})
     assert fault == f"objectives[0].{key}: is empty. Give it a value, or remove the key"
@@ -176,7 +176,7 @@ def test_the_proxy_variables_count_where_no_proxy_is_set(
     assert used(own) == "http://own:1"
 
 
-def test_a_plain_url_goes_through_the_plain_proxy(home: Home) -> None:
+def test_a_plain_url_uses_the_plain_proxy(home: Home) -> None:
     environ = {**KEY, "HTTP_PROXY": "http://plain:1", "HTTPS_PROXY": "http://tls:1"}
     for url, proxy in (("http://palette", "http://plain:1"), ("palette.example", "http://tls:1")):
         found = home.load(palette(url=url), environ).palette.proxy_url

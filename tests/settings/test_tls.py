@@ -133,7 +133,7 @@ def judged(tls: Tls, certificates: Path, name: str) -> str:
     return handshake.shaken(tls.context(), server)
 
 
-def test_the_settings_trust_what_their_file_holds(certificates: Path) -> None:
+def test_the_settings_trust_the_certificates_of_their_file(certificates: Path) -> None:
     tls = Tls(ca_file=certificates / "root.pem")
     assert judged(tls, certificates, "leaf") == "accepted"
     assert "not valid for 'localhost'" in judged(tls, certificates, "elsewhere")

@@ -104,7 +104,7 @@ def test_certificates_can_be_inline(home: Home) -> None:
 PARTS = {"cert": "pem", "key": "key"}
 
 
-def test_what_tls_should_be_is_what_the_context_is(home: Home) -> None:
+def test_the_context_has_the_configured_tls_options(home: Home) -> None:
     plain = context(home)
     assert plain.minimum_version == ssl.TLSVersion.TLSv1_2
     assert plain.verify_mode == ssl.CERT_NONE
@@ -187,7 +187,7 @@ def test_tls_that_cannot_work_is_refused_with_its_key(
         ("set_ciphers", {"cipher_suites": [SUITE]}, "cipher_suites"),
     ],
 )
-def test_what_openssl_lacks_is_a_sentence(
+def test_an_option_that_openssl_lacks_is_reported(
     home: Home, method: str, tls: Mapping[str, object], key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(context: ssl.SSLContext, name: str) -> None:
@@ -335,9 +335,7 @@ def test_every_file_with_a_secret_is_looked_at(home: Home) -> None:
 
 
 @pytest.mark.parametrize(("mode", "told"), [(0o644, 1), (0o604, 1), (0o640, 0), (0o600, 0)])
-def test_a_secret_that_everybody_may_read_is_warned_of_once(
-    home: Home, mode: int, told: int
-) -> None:
+def test_a_world_readable_secret_is_logged_once(home: Home, mode: int, told: int) -> None:
     secret = Path(home.file("real", CANARY))
     secret.chmod(mode)
     link = home.directory / "link"

@@ -50,7 +50,7 @@ def test_peaks_are_judged_by_their_own_median() -> None:
     assert broken({"memory": Measured(values=(72,) * 10, least=2, peaks=(*peaks, 89))})
 
 
-def test_a_pool_may_swing_as_far_as_it_is_large() -> None:
+def test_a_pool_can_vary_up_to_its_size() -> None:
     values = (12,) * 9
     assert not broken({"connections": Measured(values=(*values, 18), least=1, swing=6)})
     assert broken({"connections": Measured(values=(*values, 19), least=1, swing=6)})

@@ -93,7 +93,7 @@ SERIES: list[tuple[str, dict[str, float | None], dict[str, float] | None]] = [
 
 
 @pytest.mark.parametrize(("name", "series", "unprotected"), SERIES)
-async def test_the_series_of_each_situation_show_what_is_at_risk(
+async def test_the_series_of_each_situation_show_the_risk(
     name: str, series: dict[str, float | None], unprotected: dict[str, float] | None
 ) -> None:
     found = await scraped(name)

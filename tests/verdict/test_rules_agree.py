@@ -57,7 +57,7 @@ def documents() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         yield vm([], name=name), snapshot
 
 
-def test_the_rules_find_what_the_page_finds(tmp_path: Path) -> None:
+def test_the_rules_and_the_page_find_the_same(tmp_path: Path) -> None:
     vms, snapshots = zip(*documents(), strict=True)
     state = state_of(vms, snapshots)
     text = exposed(state)

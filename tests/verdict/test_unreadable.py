@@ -61,7 +61,7 @@ def test_a_snapshot_that_might_not_be_restorable_does_not_count(snapshot: Any) -
     assert found.judgement == (Verdict.NOT_PROTECTED, ("no_restorable",))
 
 
-def test_a_restorable_snapshot_of_unknown_time_protects_nobody_for_certain() -> None:
+def test_a_restorable_snapshot_of_unknown_time_is_no_certain_protection() -> None:
     undated = changed(changed(GOOD, "metadata", creationTimestamp=7), "status", creationTime=None)
     assert judged(VM, undated).judgement == (Verdict.UNKNOWN, ("recovery_time_unknown",))
     missed = judged(VM, undated, objectives=[Objective(max_age=26 * HOUR)])
@@ -83,7 +83,7 @@ def test_a_host_disk_cannot_be_snapshotted_whatever_its_status_says() -> None:
         assert found.subject.row.vm.unsnapshottable_volumes == ("data",)
 
 
-def test_a_snapshot_that_does_not_say_what_it_holds_holds_nothing_for_certain() -> None:
+def test_a_snapshot_without_a_list_of_volumes_is_no_certain_protection() -> None:
     found = judged(VM, snapshot_document(None))
     assert found.subject.row.restorable == 1
     assert found.unprotected == {"unsnapshottable": (), "excluded": (), "newer": ("root",)}

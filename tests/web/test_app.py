@@ -103,7 +103,7 @@ async def test_the_format_is_negotiated_over_several_header_lines(exporter: Expo
 
 
 @pytest.mark.parametrize("accept", ["text/plain", PROMETHEUS_2])
-async def test_gzip_holds_what_is_sent_plain(exporter: Exporter, accept: str) -> None:
+async def test_gzip_has_the_same_text_as_plain(exporter: Exporter, accept: str) -> None:
     url = f"{exporter.url}/metrics"
     _, plain = await answer(url, ("Accept", accept))
     packed, squeezed = await answer(
@@ -159,7 +159,7 @@ async def test_other_methods_are_405_and_other_paths_404(exporter: Exporter) -> 
         assert b"Traceback" not in body
 
 
-async def test_the_first_page_links_to_what_there_is(palette: PaletteServer) -> None:
+async def test_the_first_page_links_to_existing_paths(palette: PaletteServer) -> None:
     async with exporter_of(palette, [ONE], web={"telemetry_path": "/own/metrics"}) as exporter:
         await exporter.ready()
         response, body = await answer(f"{exporter.url}/")
@@ -234,7 +234,7 @@ async def test_many_scrapes_at_once_say_the_same(exporter: Exporter) -> None:
     assert all(text == texts[0] for text in texts)
 
 
-async def test_a_reader_who_leaves_in_the_middle_leaves_no_trace(
+async def test_a_client_that_disconnects_in_the_middle_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World.fleet(clusters=1, vms=300, snapshots=3_000, now=1_795_140_000.0)

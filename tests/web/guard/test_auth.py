@@ -144,7 +144,7 @@ async def test_unknown_users_take_as_long_as_known_ones() -> None:
     assert 1 / 3 < known / unknown < 3
 
 
-def test_an_unknown_user_costs_what_one_of_the_known_costs_and_always_the_same() -> None:
+def test_an_unknown_user_takes_as_long_as_a_known_one() -> None:
     users = {f"user {cost}": hashed("pw", cost).encode() for cost in (4, 5, 6)}
     passwords = Passwords()
     costs = {name: decoy(name, users, passwords)[4:6] for name in map(str, range(100))}

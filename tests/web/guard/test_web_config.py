@@ -136,6 +136,6 @@ def test_the_files_are_known_even_where_they_are_invalid(web_file: WebFile) -> N
     assert web_files(web_file.path) == (web_file.path,)
 
 
-async def test_no_hash_shows_in_what_is_printed(web_file: WebFile) -> None:
+async def test_no_hash_is_printed(web_file: WebFile) -> None:
     settings = Settings.model_validate({"web": {"config_file": str(web_file.path)}})
     assert USERS["first"] not in repr(web_config(settings))

@@ -54,7 +54,7 @@ def shown(vms: list[Assessed]) -> list[object]:
         max_size=4,
     ),
 )
-def test_a_page_that_uses_the_last_one_shows_what_a_first_page_shows(
+def test_a_page_from_the_cache_equals_a_first_page(
     state: ClusterState,
     pages: list[tuple[ClusterState | None, float, bool, list[Objective]]],
 ) -> None:

@@ -62,7 +62,7 @@ VMS = "section[aria-labelledby=vms] .rows > li"
 CLUSTERS = "section[aria-labelledby=clusters] .rows > li"
 
 
-async def test_the_page_says_what_is_wrong_at_desktop_and_phone_width() -> None:
+async def test_the_page_shows_the_problems_at_desktop_and_phone_width() -> None:
     async with fleet() as running, chromium() as browser:
         for viewport in ({"width": 1366, "height": 768}, PHONE):
             async with visit(browser, running.url, viewport=viewport) as visited:

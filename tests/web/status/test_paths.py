@@ -65,7 +65,7 @@ async def test_before_the_first_refresh_the_page_says_so() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_each_path_is_kept_by_nobody_and_runs_nothing(path: str) -> None:
+async def test_no_path_is_cached_and_none_runs_a_script(path: str) -> None:
     async with exporting(world(), targets=[target(EAST)]) as running:
         await running.refresh()
         status, body, headers = await get(running, path)
@@ -104,7 +104,7 @@ async def test_the_json_has_the_facts_in_stable_words() -> None:
         assert snapshot["included_volumes"] is None
 
 
-async def test_the_page_shows_what_the_json_has() -> None:
+async def test_the_page_shows_the_values_of_the_json() -> None:
     async with exporting(
         world(),
         targets=[target(EAST), target(WEST)],
@@ -170,7 +170,7 @@ async def test_an_invalid_value_is_named_on_the_page_and_is_400_as_json(query: s
         ("q=db&cluster=west", set(), "No VM matches all filters."),
     ],
 )
-async def test_names_match_by_substring_and_the_page_says_what_matches_nothing(
+async def test_names_match_by_substring_and_the_page_names_filters_without_a_match(
     query: str, found: set[str], note: str
 ) -> None:
     async with exporting(world(), targets=[target(EAST), target(WEST)]) as running:
@@ -184,7 +184,7 @@ async def test_names_match_by_substring_and_the_page_says_what_matches_nothing(
         assert status["fleet"]["vms"] == 3, "the numbers are of the whole fleet"
 
 
-async def test_each_tile_counts_what_it_links_to() -> None:
+async def test_each_tile_has_the_number_of_its_link() -> None:
     async with exporting(
         world(), targets=[target(EAST), target(WEST)], objectives=[{"max_age": "30m"}]
     ) as running:
@@ -284,7 +284,7 @@ async def discovered(running: Running) -> tuple[Any, str]:
         return found, (await get(running, "/"))[1]
 
 
-async def test_a_refused_key_looks_like_what_it_is() -> None:
+async def test_a_refused_key_is_shown_as_such() -> None:
     async with exporting(world(), discovery={"enabled": True}) as running:
         running.palette.faults.add(None, faults.status(401))
         found, page = await discovered(running)
@@ -362,7 +362,7 @@ async def test_the_page_reloads_itself_on_request_only() -> None:
         assert 'class="notice"' in (await get(running, "/?refresh=0.1"))[1]
 
 
-async def test_what_changed_counts_what_began_in_the_window() -> None:
+async def test_changes_count_problems_that_began_in_the_window() -> None:
     async with exporting(
         world(), targets=[target(EAST)], objectives=[{"max_age": "2h"}]
     ) as running:
