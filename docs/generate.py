@@ -11,8 +11,7 @@ from problems_page import problems_page
 
 from exporter.metrics.exposition import TABLES
 from exporter.metrics.family import AnyFamily
-from exporter.metrics.own_families import OWN_FAMILIES
-from exporter.metrics.probe import PROBE_FAMILIES
+from exporter.metrics.own_families import OWN_FAMILIES, PROBE_FAMILIES, OwnFamily
 
 DOCS = Path(__file__).parent
 
@@ -55,8 +54,8 @@ def metrics_page() -> str:
     lines = [METRICS_INTRODUCTION]
     for title, identity, families in TABLES:
         lines += [f"## {title}\n", f"Identity labels: {_code(identity)}.\n", *_table(families), ""]
-    lines += [f"## {PROBE_TITLE}\n", PROBE_NOTE, *_table(PROBE_FAMILIES), ""]
-    lines += [f"## {OWN_TITLE}\n", *_own_table(), "", PROCESS_NOTE]
+    lines += [f"## {PROBE_TITLE}\n", PROBE_NOTE, *_own_table(PROBE_FAMILIES), ""]
+    lines += [f"## {OWN_TITLE}\n", *_own_table(OWN_FAMILIES), "", PROCESS_NOTE]
     return "\n".join(lines)
 
 
@@ -68,10 +67,10 @@ def _table(families: Sequence[AnyFamily[Any]]) -> Iterator[str]:
         yield f"| `{family.name}` | {_code(family.labels)} | {meaning} | {source} |"
 
 
-def _own_table() -> Iterator[str]:
+def _own_table(families: Sequence[OwnFamily]) -> Iterator[str]:
     yield "| name | type | labels | meaning |"
     yield "|---|---|---|---|"
-    for family in OWN_FAMILIES:
+    for family in families:
         labels = _code(family.labels)
         yield f"| `{family.name}` | {family.type} | {labels} | {_cell(family.help)} |"
 

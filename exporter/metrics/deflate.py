@@ -29,13 +29,8 @@ class Block(NamedTuple):
     crc: int
 
 
-EMPTY = Block(b"", 0, 0)
-
-
 def deflate(text: bytes) -> Block:
     """Return a text as a block."""
-    if not text:
-        return EMPTY
     compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
     data = compressor.compress(text) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
     return Block(data, len(text), isal_zlib.crc32(text))

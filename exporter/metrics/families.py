@@ -3,7 +3,7 @@
 Identity labels come from the table: a snapshot's, a virtual machine's, a cluster's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class SnapshotRow(NamedTuple):
     vm: VirtualMachine | None
 
 
-def _info(row: SnapshotRow) -> Iterator[Sample]:
+def _info(row: SnapshotRow) -> list[Sample]:
     snapshot = row.snapshot
     labels = (
         ("uid", snapshot.uid),
@@ -36,7 +36,7 @@ def _info(row: SnapshotRow) -> Iterator[Sample]:
         ("deletion_policy", snapshot.deletion_policy),
         ("scheduled", "true" if snapshot.scheduled else "false"),
     )
-    yield Sample(1, labels)
+    return [Sample(1, labels)]
 
 
 def _phase(row: SnapshotRow) -> list[Sample]:
@@ -66,19 +66,8 @@ def _ones(label: str, values: Iterable[str]) -> list[Sample]:
     return [Sample(1, ((label, value),)) for value in values]
 
 
-def _error_time(row: SnapshotRow) -> float | None:
-    error = row.snapshot.error
-    return error.time if error else None
-
-
-def _included(row: SnapshotRow) -> int | None:
-    volumes = row.snapshot.volumes
-    return None if volumes is None or volumes.included is None else len(volumes.included)
-
-
-def _excluded(row: SnapshotRow) -> int | None:
-    volumes = row.snapshot.volumes
-    return None if volumes is None or volumes.excluded is None else len(volumes.excluded)
+def _number(found: Sized | None) -> int | None:
+    return None if found is None else len(found)
 
 
 def _unprotected(row: VirtualMachineRow) -> list[Sample]:
@@ -115,7 +104,7 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
         name="palette_vm_snapshot_age_seconds",
         help="Seconds between the snapshot's data and this scrape, never below 0.",
         source="status.creationTime; subtracted from the time of the scrape",
-        since=attrgetter("snapshot.creation_time"),
+        value=attrgetter("snapshot.creation_time"),
     ),
     Family(
         name="palette_vm_snapshot_creation_timestamp_seconds",
@@ -174,7 +163,7 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
         name="palette_vm_snapshot_error_timestamp_seconds",
         help="Time of the snapshot's last error, in seconds since the epoch.",
         source="status.error.time",
-        value=_error_time,
+        value=lambda row: row.snapshot.error.time if row.snapshot.error else None,
     ),
     LabelledFamily(
         name="palette_vm_snapshot_indication",
@@ -187,14 +176,14 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
         name="palette_vm_snapshot_included_volumes",
         help="Number of volumes that the snapshot holds. Absent while it is not known.",
         source="status.snapshotVolumes.includedVolumes",
-        value=_included,
+        value=lambda row: _number(row.snapshot.volumes.included) if row.snapshot.volumes else None,
     ),
     Family(
         name="palette_vm_snapshot_excluded_volumes",
         help="Number of the VM's volumes that the snapshot leaves out. Absent while it is not "
         "known.",
         source="status.snapshotVolumes.excludedVolumes",
-        value=_excluded,
+        value=lambda row: _number(row.snapshot.volumes.excluded) if row.snapshot.volumes else None,
     ),
     Family(
         name="palette_vm_snapshot_orphan",
@@ -220,14 +209,14 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         help="The VM's identifier. Always 1.",
         source="metadata.uid",
         labels=("uid",),
-        samples=lambda row: _ones("uid", (row.vm.uid,)),
+        samples=lambda row: _ones("uid", [row.vm.uid]),
     ),
     LabelledFamily(
         name="palette_vm_status",
         help="1 for the VM's status.",
         source="status.printableStatus",
         labels=("status",),
-        samples=lambda row: _ones("status", [row.vm.status] if row.vm.status else []),
+        samples=lambda row: _ones("status", filter(None, [row.vm.status])),
     ),
     Family(
         name="palette_vm_created_timestamp_seconds",
@@ -311,7 +300,7 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         "does not hold. Absent while the VM's volumes are not known.",
         source="status.volumeSnapshotStatuses, status.snapshotVolumes; names that begin with "
         "persistent-state-for-",
-        value=lambda row: None if (found := row.unprotected_state) is None else len(found),
+        value=lambda row: _number(row.unprotected_state),
     ),
     Family(
         name="palette_vm_unsnapshottable_volumes",
@@ -407,7 +396,7 @@ CLUSTER_FAMILIES: tuple[AnyFamily[ClusterState], ...] = (
         help="1 for the cluster's state in Palette.",
         source="status.clusterState; of Palette's dashboard",
         labels=("state",),
-        samples=lambda state: _ones("state", [state.cluster.state] if state.cluster.state else []),
+        samples=lambda state: _ones("state", filter(None, [state.cluster.state])),
     ),
     Family(
         name="palette_cluster_up",

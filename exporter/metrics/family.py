@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
+from exporter.snapshot import Cluster
+
 T = TypeVar("T")
 
 CLUSTER_LABELS = ("cluster_uid", "cluster_name")
@@ -27,19 +29,34 @@ def escape_label(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
+def cluster_labels(cluster: Cluster) -> str:
+    """Return the identity labels of a cluster as text."""
+    uid, name = escape_label(cluster.uid), escape_label(cluster.name)
+    return f'cluster_uid="{uid}",cluster_name="{name}"'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family(Generic[T]):
-    """A gauge with at most one sample for each subject of type T.
+class _Gauge:
+    """What all families have.
 
     source: the fields of Palette's documents that the value comes from. After a semicolon follow
         details, which are for the documentation only.
-    value: None where it is not known: absent is not zero. A boolean is 0 or 1.
+    labels: the names of those after the identity labels.
     """
 
     name: str
     help: str
     source: str = ""
     labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family(_Gauge, Generic[T]):
+    """A gauge with at most one sample for each subject of type T.
+
+    value: None where it is not known: absent is not zero. A boolean is 0 or 1.
+    """
+
     value: Callable[[T], float | None]
 
     def text(self, identity: str, subject: T) -> str:
@@ -50,13 +67,23 @@ class Family(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledFamily(Generic[T]):
+class AgeFamily(Family[T]):
+    """A gauge of the seconds since a time, which is worked out at each scrape.
+
+    value: the time, in seconds since the epoch; None where it is not known.
+    """
+
+    def text(self, identity: str, subject: T) -> str:
+        """Return the line of a subject with a placeholder for the age, for ``Ages``."""
+        if self.value(subject) is None:
+            return ""
+        return f"{self.name}{{{identity.replace('%', '%%')}}} %.3f\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledFamily(_Gauge, Generic[T]):
     """A gauge with any number of samples for each subject, which labels distinguish."""
 
-    name: str
-    help: str
-    source: str = ""
-    labels: tuple[str, ...]
     samples: Callable[[T], Iterable[Sample]]
 
     def text(self, identity: str, subject: T) -> str:
@@ -74,24 +101,4 @@ def _text_of(labels: tuple[tuple[str, str], ...]) -> str:
     return "".join([f',{name}="{escape_label(value)}"' for name, value in labels])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgeFamily(Generic[T]):
-    """A gauge of the seconds since a time, which is worked out at each scrape.
-
-    since: seconds since the epoch; None where it is not known.
-    """
-
-    name: str
-    help: str
-    source: str = ""
-    labels: tuple[str, ...] = ()
-    since: Callable[[T], float | None]
-
-    def text(self, identity: str, subject: T) -> str:
-        """Return the line of a subject with a placeholder for the age, for ``Ages``."""
-        if self.since(subject) is None:
-            return ""
-        return f"{self.name}{{{identity.replace('%', '%%')}}} %.3f\n"
-
-
-AnyFamily = Family[T] | LabelledFamily[T] | AgeFamily[T]
+AnyFamily = Family[T] | LabelledFamily[T]

@@ -1,11 +1,14 @@
-"""The text of a scrape: ready pieces, joined family by family."""
+"""The text of a scrape or of a probe: ready pieces, joined family by family."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from exporter.metrics.deflate import Ages, Block, deflate, gzip, inflate
 from exporter.metrics.exposition import FAMILIES, RenderedCluster
+from exporter.metrics.families import CLUSTER_FAMILIES
 from exporter.metrics.family import AnyFamily
+from exporter.metrics.own_families import PROBE_DURATION, PROBE_SUCCESS
+from exporter.metrics.telemetry import END_OF_FILE
 
 BLOCK_SIZE = 256 * 1024
 """Bytes of text that a scrape deflates in one step, at least."""
@@ -43,6 +46,23 @@ def exposition(
             for text in found:
                 for piece in text.pieces:
                     yield piece.text(now) if isinstance(piece, Ages) else piece
+
+
+def probe_exposition(
+    read: RenderedCluster, now: float, *, success: bool, duration: float, openmetrics: bool
+) -> Iterator[Block | bytes]:
+    """Yield the text of a probe and of what it read, without the cluster families.
+
+    now: seconds since the epoch, for ages. success: whether the requested snapshot or virtual
+    machine exists and was read in time. duration: in seconds.
+    """
+    for family, value in ((PROBE_SUCCESS, success), (PROBE_DURATION, duration)):
+        if read.options.allows(family.name):
+            yield family.text(value).encode()
+    families = FAMILIES[: -len(CLUSTER_FAMILIES)]
+    yield from exposition([read], now, openmetrics=openmetrics, families=families)
+    if openmetrics:
+        yield END_OF_FILE
 
 
 def plain(parts: Iterable[Block | bytes]) -> Iterator[bytes]:

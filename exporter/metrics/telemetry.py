@@ -6,7 +6,7 @@ for each cluster, and formatting them in the registry would hold the event loop 
 
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,27 +22,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from prometheus_client.registry import Collector
 
-from exporter.metrics.family import escape_label
-from exporter.metrics.own_families import (
-    API_REQUESTS,
-    API_SECONDS,
-    API_THROTTLE,
-    BUILD_INFO,
-    DECODE_ERRORS,
-    DISCOVERY_CLUSTERS,
-    DISCOVERY_SUCCESS_TIME,
-    DISCOVERY_UP,
-    LOGIN_FAILURES,
-    REFRESH_FAILURES,
-    REFRESH_INTERVAL,
-    RELOAD_SUCCESS_TIME,
-    RELOAD_SUCCESSFUL,
-    ROUND_SECONDS,
-    SHARD_ORDINAL,
-    TOTAL_SHARDS,
-    OwnFamily,
-)
+from exporter.metrics.family import cluster_labels
+from exporter.metrics.own_families import OWN_FAMILIES
 from exporter.snapshot import Cluster
+
+OWN = {family.name: family for family in OWN_FAMILIES}
+FAILURES = OWN["palette_exporter_refresh_failures_total"]
 
 # Requests to Palette take from milliseconds to its timeout; a page of 50 takes some hundred.
 REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -52,7 +37,6 @@ END_OF_FILE = b"# EOF\n"
 _text_format: Callable[[Collector], bytes] = generate_latest
 _openmetrics_format: Callable[[Collector], bytes] = openmetrics_exposition.generate_latest
 _without_created_series: Callable[[], None] = disable_created_metrics
-
 
 REASONS = (
     "unauthorized",
@@ -65,21 +49,6 @@ REASONS = (
     "invalid_response",
 )
 """The reasons of failed refreshes; those of the errors in ``palette``."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failures:
-    """How many refreshes of a cluster failed, by reason."""
-
-    cluster: Cluster
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
-
-    def lines(self, name: str) -> Iterator[str]:
-        """Yield a line for each reason."""
-        uid, cluster = escape_label(self.cluster.uid), escape_label(self.cluster.name)
-        for reason, count in self.counts.items():
-            labels = f'cluster_uid="{uid}",cluster_name="{cluster}",reason="{reason}"'
-            yield f"{name}{{{labels}}} {count}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +74,23 @@ class Telemetry:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._requests = self._counter(API_REQUESTS)
-        self._seconds = Histogram(
-            API_SECONDS.name,
-            API_SECONDS.help,
-            API_SECONDS.labels,
-            buckets=REQUEST_SECONDS,
-            registry=self.registry,
+        self._requests = self._counter("palette_exporter_api_requests_total")
+        self._seconds = self._histogram("palette_exporter_api_request_duration_seconds")
+        self._throttle = self._counter("palette_exporter_api_throttle_seconds_total")
+        self._failures: dict[str, tuple[Cluster, dict[str, int]]] = {}
+        self._decode_errors = self._counter("palette_exporter_decode_errors_total")
+        self._login_failures = self._counter("palette_exporter_login_failures_total")
+        self._interval = self._gauge("palette_exporter_refresh_interval_seconds")
+        self._round = self._gauge("palette_exporter_round_seconds")
+        self._discovery: dict[str, Gauge] = {}
+        self._reload_successful = self._gauge("palette_exporter_config_last_reload_successful")
+        self._reload_time = self._gauge(
+            "palette_exporter_config_last_reload_success_timestamp_seconds"
         )
-        self._throttle = self._counter(API_THROTTLE)
-        self._failures: dict[str, _Failures] = {}
-        self._decode_errors = self._counter(DECODE_ERRORS)
-        self._login_failures = self._counter(LOGIN_FAILURES)
-        self._interval = self._gauge(REFRESH_INTERVAL)
-        self._round = self._gauge(ROUND_SECONDS)
-        self._discovery: dict[OwnFamily, Gauge] = {}
-        self._reload_successful = self._gauge(RELOAD_SUCCESSFUL)
-        self._reload_time = self._gauge(RELOAD_SUCCESS_TIME)
-        self._ordinal = self._gauge(SHARD_ORDINAL)
-        self._shards = self._gauge(TOTAL_SHARDS)
-        self._gauge(BUILD_INFO).labels(version, revision, platform.python_version()).set(1)
+        self._ordinal = self._gauge("palette_exporter_shard_ordinal")
+        self._shards = self._gauge("palette_exporter_total_shards")
+        build_info = self._gauge("palette_exporter_build_info")
+        build_info.labels(version, revision, platform.python_version()).set(1)
         self.configured(now)
 
     def request(self, endpoint: str, code: str, seconds: float) -> None:
@@ -138,15 +104,15 @@ class Telemetry:
 
     def discovered(self, now: float, *, selected: int, others: int) -> None:
         """Record a list of the dashboard: when it came, and how many clusters are wanted."""
-        self._of_discovery(DISCOVERY_UP).set(1)
-        self._of_discovery(DISCOVERY_SUCCESS_TIME).set(now)
-        clusters = self._of_discovery(DISCOVERY_CLUSTERS)
+        self._of_discovery("palette_discovery_up").set(1)
+        self._of_discovery("palette_discovery_last_success_timestamp_seconds").set(now)
+        clusters = self._of_discovery("palette_discovery_clusters")
         clusters.labels("true").set(selected)
         clusters.labels("false").set(others)
 
     def discovery_failed(self) -> None:
         """Record that the dashboard could not be read."""
-        self._of_discovery(DISCOVERY_UP).set(0)
+        self._of_discovery("palette_discovery_up").set(0)
 
     def no_discovery(self) -> None:
         """Drop the families of discovery."""
@@ -154,20 +120,20 @@ class Telemetry:
             self.registry.unregister(gauge)
         self._discovery = {}
 
-    def _of_discovery(self, family: OwnFamily) -> Gauge:
+    def _of_discovery(self, name: str) -> Gauge:
         # Registered once there is a value: absent is not zero.
-        if family not in self._discovery:
-            self._discovery[family] = self._gauge(family)
-        return self._discovery[family]
+        if name not in self._discovery:
+            self._discovery[name] = self._gauge(name)
+        return self._discovery[name]
 
     def watching(self, cluster: Cluster) -> None:
         """Count the failures of a cluster from 0, so that the first one is an increase.
 
         A cluster with another name than before is another one.
         """
-        known = self._failures.get(cluster.uid)
-        if known is None or known.cluster.name != cluster.name:
-            self._failures[cluster.uid] = _Failures(cluster)
+        known, _ = self._failures.get(cluster.uid, (None, None))
+        if known is None or known.name != cluster.name:
+            self._failures[cluster.uid] = cluster, dict.fromkeys(REASONS, 0)
 
     def forget(self, cluster_uid: str) -> None:
         """Remove the counters of a cluster."""
@@ -176,7 +142,8 @@ class Telemetry:
     def refresh_failed(self, cluster: Cluster, reason: str) -> None:
         """Count a refresh that failed."""
         self.watching(cluster)
-        self._failures[cluster.uid].counts[reason] += 1
+        _, counts = self._failures[cluster.uid]
+        counts[reason] += 1
 
     def decode_error(self, field: str) -> None:
         """Count a value that could not be read."""
@@ -216,19 +183,26 @@ class Telemetry:
         allows: whether the family of a name is exported; it is asked about those of Palette only.
         """
         families = _Allowed(self.registry, allows)
-        failures = self._failures_text(openmetrics) if allows(REFRESH_FAILURES.name) else b""
+        failures = self._failures_text(openmetrics) if allows(FAILURES.name) else b""
         if openmetrics:
             return _openmetrics_format(families).removesuffix(END_OF_FILE) + failures
         return _text_format(families) + failures
 
     def _failures_text(self, openmetrics: bool) -> bytes:
-        name, text = REFRESH_FAILURES.name, REFRESH_FAILURES.help
+        name = FAILURES.name
         family = name.removesuffix("_total") if openmetrics else name
-        lines = (line for each in self._failures.values() for line in each.lines(name))
-        return "".join((f"# HELP {family} {text}\n# TYPE {family} counter\n", *lines)).encode()
+        lines = [f"# HELP {family} {FAILURES.help}\n# TYPE {family} counter\n"]
+        for cluster, counts in self._failures.values():
+            labels = cluster_labels(cluster)
+            lines += [f'{name}{{{labels},reason="{each}"}} {counts[each]}\n' for each in counts]
+        return "".join(lines).encode()
 
-    def _counter(self, family: OwnFamily) -> Counter:
-        return Counter(family.name, family.help, family.labels, registry=self.registry)
+    def _counter(self, name: str) -> Counter:
+        return Counter(name, OWN[name].help, OWN[name].labels, registry=self.registry)
 
-    def _gauge(self, family: OwnFamily) -> Gauge:
-        return Gauge(family.name, family.help, family.labels, registry=self.registry)
+    def _gauge(self, name: str) -> Gauge:
+        return Gauge(name, OWN[name].help, OWN[name].labels, registry=self.registry)
+
+    def _histogram(self, name: str) -> Histogram:
+        help_, labels = OWN[name].help, OWN[name].labels
+        return Histogram(name, help_, labels, buckets=REQUEST_SECONDS, registry=self.registry)

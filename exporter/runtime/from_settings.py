@@ -29,4 +29,5 @@ def render_options(settings: configuration.Settings) -> RenderOptions:
         owner_label=settings.labels.owner or "",
         vm_labels=settings.labels.vm,
         deny=settings.metrics.deny,
+        max_series=settings.metrics.max_series,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
 from exporter.metrics.exposition import RenderedCluster, Renderer
-from exporter.metrics.options import ScrapeOptions
+from exporter.metrics.options import RenderOptions
 from exporter.refresh.state import expired, rescheduled
 from exporter.runtime.from_settings import render_options
 from exporter.runtime.logs import configure
@@ -58,7 +58,6 @@ class Publication:
     """How published clusters are rendered, and how long they are kept."""
 
     def __init__(self, clock: Clock, slices: TimeSlices) -> None:
-        self.scrape_options = ScrapeOptions()
         self._clock = clock
         self._slices = slices
         self._renderer = Renderer()
@@ -66,6 +65,11 @@ class Publication:
         self.store: Store[RenderedCluster] = Store(
             render=self._renderer, expire=lambda state, now: state, monotonic=clock.monotonic
         )
+
+    @property
+    def options(self) -> RenderOptions:
+        """What the active settings say about series."""
+        return self._renderer.options
 
     async def prepare(self, settings: Settings) -> Commit:
         """Render all clusters again where their options change; other tasks run meanwhile."""
@@ -81,9 +85,6 @@ class Publication:
                 ready=ready,
             )
             self._renderer, self._refresh = render, settings.refresh
-            self.scrape_options = ScrapeOptions(
-                render=render.options, max_series=settings.metrics.max_series
-            )
 
         return commit
 

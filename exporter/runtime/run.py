@@ -96,7 +96,7 @@ class Exporter:
         return create_app(
             Handlers(
                 scrapes=Scrapes(
-                    publication.store, self.telemetry, wall, lambda: publication.scrape_options
+                    publication.store, self.telemetry, wall, lambda: publication.options
                 ),
                 ready=lambda: self.fleet.ready,
                 telemetry_path=path,
@@ -125,12 +125,12 @@ class Exporter:
             project_uid=settings.palette.project_uid or "",
             cluster=self.fleet.cluster,
             prober=self.prober,
-            render=Renderer(self.publication.scrape_options.render),
+            render=Renderer(self.publication.options),
         )
 
     def _facts(self) -> Facts:
         """Return what the status page is made from."""
-        fleet, render = self.fleet, self.publication.scrape_options.render
+        fleet, render = self.fleet, self.publication.options
         context = fleet.context
         return Facts(
             published=self.publication.store.view(),

@@ -1,15 +1,15 @@
 """Answers /probe: one live fetch for each request, in the formats of /metrics."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import web
 
 from exporter.cooperative import TimeSlices
-from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import Renderer
-from exporter.metrics.probe import Probe, probe_exposition
+from exporter.metrics.scrape import probe_exposition
 from exporter.refresh.probe import Prober, ProbeRequest, ProbeResult
 from exporter.snapshot import Cluster
 from exporter.web.handlers import respond
@@ -73,12 +73,7 @@ class ProbeHandler:
         if query.debug:
             return web.Response(text=_explained(wanted, result, within, took))
         read = await self.slices.run(probing.render(result.state, None))
-        probe = Probe(success=result.success, duration=took)
-        now = self.wall()
-
-        def parts(*, openmetrics: bool) -> Iterator[Block | bytes]:
-            return probe_exposition(probe, read, now, openmetrics=openmetrics)
-
+        parts = partial(probe_exposition, read, self.wall(), success=result.success, duration=took)
         return await respond(request, parts, self.slices)
 
 

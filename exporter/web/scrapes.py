@@ -7,7 +7,7 @@ import structlog
 
 from exporter.metrics.deflate import Block
 from exporter.metrics.exposition import RenderedCluster
-from exporter.metrics.options import ScrapeOptions
+from exporter.metrics.options import RenderOptions
 from exporter.metrics.own_families import SERIES
 from exporter.metrics.scrape import exposition
 from exporter.metrics.telemetry import END_OF_FILE, Telemetry
@@ -26,7 +26,7 @@ class Scrapes:
     store: Store[RenderedCluster]
     telemetry: Telemetry
     wall: Callable[[], float]
-    options: Callable[[], ScrapeOptions] = ScrapeOptions
+    options: Callable[[], RenderOptions] = RenderOptions
     _above_limit: bool = field(default=False, init=False)
 
     def parts(self, *, openmetrics: bool) -> Iterator[Block | bytes]:
@@ -39,11 +39,10 @@ class Scrapes:
     ) -> Iterator[Block | bytes]:
         yield from exposition(clusters, now, openmetrics=openmetrics)
         options = self.options()
-        allows = options.render.allows
-        own = self.telemetry.text(openmetrics=openmetrics, allows=allows)
+        own = self.telemetry.text(openmetrics=openmetrics, allows=options.allows)
         yield own
         series = sum(cluster.series for cluster in clusters) + _samples(own)
-        if allows(SERIES.name):
+        if options.allows(SERIES.name):
             series += 1
             yield SERIES.text(series).encode()
         self._compare(series, options.max_series)

@@ -11,8 +11,7 @@ import yaml
 
 from exporter.duration import parse_prometheus_duration
 from exporter.metrics.exposition import TABLES
-from exporter.metrics.own_families import OWN_FAMILIES
-from exporter.metrics.probe import PROBE_FAMILIES
+from exporter.metrics.own_families import OWN_FAMILIES, PROBE_FAMILIES
 from exporter.verdict import PROBLEMS
 from tests.deploy.conftest import Program
 from tests.deploy.rules import (

@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from exporter.metrics.exposition import TABLES
-from exporter.metrics.own_families import OWN_FAMILIES
-from exporter.metrics.probe import PROBE_FAMILIES
+from exporter.metrics.own_families import OWN_FAMILIES, PROBE_FAMILIES
 from exporter.settings import Settings, leaves
 from tests.docs import commands, configurations
 from tests.docs.blocks import DOCUMENTS, Block, blocks, of_language

@@ -102,10 +102,10 @@ def subjects(title: str, state: ClusterState) -> Iterator[tuple[Any, tuple[str, 
 
 
 def samples(family: AnyFamily[Any], subject: Any) -> Iterator[tuple[dict[str, str], float]]:
-    if not isinstance(family, Family | AgeFamily):
+    if not isinstance(family, Family):
         yield from ((dict(sample.labels), sample.value) for sample in family.samples(subject))
         return
-    value = family.since(subject) if isinstance(family, AgeFamily) else family.value(subject)
+    value = family.value(subject)
     if value is not None:
         age = round(max(0.0, NOW - value), 3)
         yield {}, age if isinstance(family, AgeFamily) else value
@@ -207,7 +207,7 @@ def test_an_equal_listing_is_not_rendered_again() -> None:
             assert after.texts[name] is pieces
 
 
-def test_no_step_renders_more_than_one_subject() -> None:
+def test_no_step_takes_up_more_than_one_subject() -> None:
     state = listed(2000)
     assert state.listing
     vms = tuple(VirtualMachine(namespace="n", name=f"v{index}") for index in range(2000))

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.metrics.exposition import FAMILIES, RenderedCluster, Renderer
 from exporter.metrics.label_names import prometheus_labels
 from exporter.metrics.options import RenderOptions
-from exporter.metrics.probe import PROBE_FAMILIES, Probe, probe_exposition
-from exporter.metrics.scrape import exposition, plain
+from exporter.metrics.own_families import PROBE_FAMILIES
+from exporter.metrics.scrape import exposition, plain, probe_exposition
 from exporter.snapshot import (
     Cluster,
     ClusterState,
@@ -154,9 +154,7 @@ def test_only_the_denied_family_is_left_out_everywhere(
     for openmetrics in (False, True):
         body = b"".join(
             plain(
-                probe_exposition(
-                    Probe(success=True, duration=1.0), rendered, NOW, openmetrics=openmetrics
-                )
+                probe_exposition(rendered, NOW, success=True, duration=1.0, openmetrics=openmetrics)
             )
         ).decode()
         body += b"".join(plain(exposition([rendered], NOW, openmetrics=openmetrics))).decode()

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from structlog.testing import capture_logs
 
 from exporter.metrics.exposition import RenderedCluster, Renderer
-from exporter.metrics.options import RenderOptions, ScrapeOptions
+from exporter.metrics.options import RenderOptions
 from exporter.metrics.scrape import plain
 from exporter.metrics.telemetry import Telemetry
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot
@@ -20,9 +20,9 @@ from exporter.web.scrapes import Scrapes
 PARSERS: dict[bool, Any] = {False: parse_text, True: parse_openmetrics}
 
 
-def scrapes(options: Callable[[], ScrapeOptions] = ScrapeOptions) -> Scrapes:
+def scrapes(options: Callable[[], RenderOptions] = RenderOptions) -> Scrapes:
     store = Store[RenderedCluster](
-        render=Renderer(options().render), expire=lambda state, _: state, monotonic=lambda: 0.0
+        render=Renderer(options()), expire=lambda state, _: state, monotonic=lambda: 0.0
     )
     named = (NamedSnapshot(namespace="n", vm="v", name="s", up=False),)
     store.publish(ClusterState(cluster=Cluster(uid="c", name='"a\r\\\n'), up=False, named=named))
@@ -40,7 +40,7 @@ def samples(found: Scrapes, *, openmetrics: bool) -> list[Any]:
 @pytest.mark.parametrize("openmetrics", [False, True])
 @pytest.mark.parametrize("deny", ["palette_exporter_.*seconds.*", "palette_cluster_.*", "none"])
 def test_the_number_of_series_is_that_of_the_scrape(deny: str, *, openmetrics: bool) -> None:
-    options = ScrapeOptions(render=RenderOptions(deny=(re.compile(deny),)))
+    options = RenderOptions(deny=(re.compile(deny),))
     found = samples(scrapes(lambda: options), openmetrics=openmetrics)
     counted = [sample.value for sample in found if sample.name == "palette_exporter_series"]
     assert counted == [len(found)]
@@ -48,9 +48,7 @@ def test_the_number_of_series_is_that_of_the_scrape(deny: str, *, openmetrics: b
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_denied_families_of_the_exporter_are_left_out_too(*, openmetrics: bool) -> None:
-    options = ScrapeOptions(
-        render=RenderOptions(deny=(re.compile("palette_exporter_.*|python.*"),))
-    )
+    options = RenderOptions(deny=(re.compile("palette_exporter_.*|python.*"),))
     names = {sample.name for sample in samples(scrapes(lambda: options), openmetrics=openmetrics)}
     assert not any(name.startswith("palette_exporter_") for name in names)
     assert {"palette_cluster_up", "palette_vm_snapshot_up", "python_info"} <= names
@@ -58,7 +56,7 @@ def test_denied_families_of_the_exporter_are_left_out_too(*, openmetrics: bool) 
 
 def test_one_warning_follows_each_rise_above_the_limit() -> None:
     limit = 0
-    found = scrapes(lambda: ScrapeOptions(max_series=limit))
+    found = scrapes(lambda: RenderOptions(max_series=limit))
     with capture_logs() as lines:
         series = len(samples(found, openmetrics=False))
         for limit in (series, series - 1, series - 1, series, 1):  # noqa: B007 - read above
