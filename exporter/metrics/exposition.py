@@ -39,7 +39,7 @@ TABLES: tuple[tuple[str, Sequence[str], Sequence[AnyFamily[Any]]], ...] = (
 
 FAMILIES = tuple(family for _, _, families in TABLES for family in families)
 
-SUBJECTS = 500
+SUBJECTS = 250
 """Subjects whose text becomes one block for each family. Making one takes some milliseconds."""
 
 
