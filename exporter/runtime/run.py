@@ -21,10 +21,9 @@ from exporter.runtime.signals import Signals
 from exporter.runtime.web_config import WebConfigLoader
 from exporter.settings import Settings
 from exporter.settings.source import SettingsSource
-from exporter.web.app import Guard, create_app, served
+from exporter.web.app import create_app, served
 from exporter.web.handlers import Handlers
-from exporter.web.probe import ProbeHandler, Probing
-from exporter.web.reload import ReloadHandler
+from exporter.web.probe import ProbeHandler
 from exporter.web.scrapes import Scrapes
 from exporter.web.status.handlers import StatusHandlers
 from exporter.web.status.project import Facts
@@ -83,26 +82,26 @@ class Exporter:
             self.publication.prepare,
         )
         await self.reloader.apply(settings)
-        guard = Guard(
-            config=lambda: self.web_config.current, login_failed=self.telemetry.login_failed
-        )
-        app = self._app(settings.web.telemetry_path, guard)
-        addresses = await stack.enter_async_context(served(app, guard, *settings.web.address))
-        self.page = _page(addresses[0], tls=guard.config().context is not None)
+        app = self._app(settings.web.telemetry_path)
+        serving = served(app, lambda: self.web_config.current, *settings.web.address)
+        addresses = await stack.enter_async_context(serving)
+        self.page = _page(addresses[0], tls=self.web_config.current.context is not None)
         _announce(settings, addresses, self.page)
 
-    def _app(self, path: str, guard: Guard) -> web.Application:
-        wall, slices, publication = self.clock.wall, self.slices, self.publication
+    def _app(self, path: str) -> web.Application:
+        wall, publication = self.clock.wall, self.publication
         return create_app(
             Handlers(
                 scrapes=Scrapes(
                     publication.store, self.telemetry, wall, lambda: publication.options
                 ),
                 ready=lambda: self.fleet.ready,
+                reload=self.reloader.reload,
+                reload_enabled=lambda: self.web_config.current.enable_lifecycle,
                 telemetry_path=path,
-                slices=slices,
+                slices=self.slices,
             ),
-            ProbeHandler(probing=self._probing, wall=wall, slices=slices),
+            lambda request: self._probe_handler().probe(request),
             StatusHandlers(
                 facts=self._facts,
                 wall=wall,
@@ -111,21 +110,21 @@ class Exporter:
                 version=__version__,
                 telemetry_path=path,
             ),
-            ReloadHandler(
-                reload=self.reloader.reload, enabled=lambda: guard.config().enable_lifecycle
-            ),
-            guard,
+            config=lambda: self.web_config.current,
+            login_failed=self.telemetry.login_failed,
         )
 
-    def _probing(self) -> Probing:
+    def _probe_handler(self) -> ProbeHandler:
         settings = self.reloader.settings
-        return Probing(
+        return ProbeHandler(
             enabled=settings.probe.enabled,
             allow_unconfigured=settings.probe.allow_unconfigured,
             project_uid=settings.palette.project_uid or "",
             cluster=self.fleet.cluster,
             prober=self.prober,
             render=Renderer(self.publication.options),
+            wall=self.clock.wall,
+            slices=self.slices,
         )
 
     def _facts(self) -> Facts:

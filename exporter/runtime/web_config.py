@@ -10,7 +10,7 @@ from exporter.clock import Clock
 from exporter.runtime.reload import Commit
 from exporter.settings import Settings, SettingsError, WebFile, read_web_file, web_files
 from exporter.settings.watch import SETTLED_AFTER, Watch
-from exporter.web.guard.web_config import WebConfig, normalized, refusal
+from exporter.web.guard.web_config import HSTS, WebConfig, normalized, refusal
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ class WebConfigLoader:
 
         def commit() -> None:
             self._settings, self._watch.seen, self.current = settings, watch.seen, config
-            if config.sent_headers != config.headers:
+            if config.context is None and HSTS in config.headers:
                 log.warning("Strict-Transport-Security is not sent without TLS")
 
         return commit

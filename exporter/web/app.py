@@ -1,26 +1,20 @@
 """Puts handlers on paths, guards them, and serves them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
-from aiohttp import hdrs, web
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
-from exporter.web.guard.auth import HEALTH_PATHS, authentication, certification
-from exporter.web.guard.concurrency_limit import ConcurrencyLimit
+from exporter.web.guard.access import HEALTH_PATHS, check_certificate, check_host, check_login
 from exporter.web.guard.connections import LINGER, Connection, note_sending
-from exporter.web.guard.hosts import known_hosts
-from exporter.web.guard.limits import LARGEST_BODY, rate_limit, small_bodies
+from exporter.web.guard.limits import LARGEST_BODY, ConcurrencyLimit, RateLimit, check_body
 from exporter.web.guard.listener import Listener
 from exporter.web.guard.passwords import Passwords
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.handlers import Handlers
-from exporter.web.probe import PATH, ProbeHandler
-from exporter.web.reload import PATH as RELOAD_PATH
-from exporter.web.reload import ReloadHandler
+from exporter.web.probe import PATH
 from exporter.web.status.handlers import StatusHandlers
-
-SERVER = "palette-snapshot-exporter"
 
 KEEP_ALIVE = 75.0
 """Seconds in which the next request of a connection must be complete."""
@@ -32,61 +26,63 @@ MOST_HEADERS, LONGEST_LINE = 100, 8190
 """Lines of a request's header, and bytes of each; a request with more is 400."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
-    """What decides which requests reach the handlers.
-
-    config: returns the active configuration. login_failed: counts a login that was refused.
-    """
-
-    config: Callable[[], WebConfig]
-    login_failed: Callable[[], None] = lambda: None
-    passwords: Passwords = field(default_factory=Passwords)
-
-    def headers(self) -> Mapping[str, str]:
-        """Return the headers of every answer; without Server, aiohttp would send its version."""
-        return {**self.config().sent_headers, hdrs.SERVER: SERVER}
-
-
 def create_app(
     handlers: Handlers,
-    probe: ProbeHandler,
+    probe: Handler,
     status: StatusHandlers,
-    reload: ReloadHandler,
-    guard: Guard,
+    *,
+    config: Callable[[], WebConfig],
+    login_failed: Callable[[], None],
 ) -> web.Application:
-    """Return the application."""
-    app = web.Application(
-        client_max_size=LARGEST_BODY + 1,
-        middlewares=[
-            rate_limit(guard.config),
-            certification(guard.config),
-            authentication(guard.config, guard.passwords, guard.login_failed),
-            known_hosts(guard.config, {handlers.telemetry_path, PATH, *HEALTH_PATHS}),
-            small_bodies,
-        ],
-    )
+    """Return the application.
+
+    probe: answers /probe. config: returns the active configuration.
+    login_failed: counts a login that was refused.
+    """
+    open_paths = {handlers.telemetry_path, PATH, *HEALTH_PATHS}
+    guard = _guard(config, login_failed, open_paths)
+    app = web.Application(client_max_size=LARGEST_BODY + 1, middlewares=[guard])
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         del request
-        response.headers.update(guard.headers())
+        response.headers.update(config().sent_headers)
 
     app.on_response_prepare.append(add_headers)
     app.on_response_prepare.append(note_sending)
-    limited = ConcurrencyLimit(lambda: guard.config().max_requests).limited
+    limited = ConcurrencyLimit(lambda: config().max_requests).limited
     status.add_to(app.router, limited)
     app.router.add_get("/-/healthy", handlers.is_healthy)
     app.router.add_get("/-/ready", handlers.is_ready)
+    app.router.add_post("/-/reload", handlers.reloaded)
+    app.router.add_put("/-/reload", handlers.reloaded)
     app.router.add_get(handlers.telemetry_path, limited(handlers.metrics))
-    app.router.add_get(PATH, limited(probe.probe, share=PROBES))
-    app.router.add_post(RELOAD_PATH, reload.answer)
-    app.router.add_put(RELOAD_PATH, reload.answer)
+    app.router.add_get(PATH, limited(probe, share=PROBES))
     return app
+
+
+def _guard(
+    config: Callable[[], WebConfig], login_failed: Callable[[], None], open_paths: set[str]
+) -> Middleware:
+    """Return the middleware before all handlers; open_paths: are answered under every host name."""
+    rate_limit, passwords = RateLimit(), Passwords()
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        now = config()
+        rate_limit.check(now)
+        check_certificate(request, now)
+        await check_login(request, now, passwords, login_failed)
+        if request.path not in open_paths:
+            check_host(request, now)
+        await check_body(request)
+        return await handler(request)
+
+    return check
 
 
 @asynccontextmanager
 async def served(
-    app: web.Application, guard: Guard, host: str | None, port: int
+    app: web.Application, config: Callable[[], WebConfig], host: str | None, port: int
 ) -> AsyncIterator[list[str]]:
     """Listen, and yield the addresses as host:port; host None is every address of the machine.
 
@@ -104,7 +100,7 @@ async def served(
         return Connection(
             server,
             forget=forget,
-            headers=guard.headers,
+            headers=lambda: config().sent_headers,
             access_log=None,
             keepalive_timeout=KEEP_ALIVE,
             lingering_time=LINGER,
@@ -116,7 +112,7 @@ async def served(
         )
 
     try:
-        async with Listener(connect, lambda: guard.config().context) as listener:
+        async with Listener(connect, lambda: config().context) as listener:
             yield await listener.listen(host, port)
     finally:
         await runner.cleanup()

@@ -1,46 +1,40 @@
-"""The answers of the metrics and health paths."""
+"""The answers of the metrics, health and reload paths."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from exporter.cooperative import SLICE, TimeSlices
+from exporter.cooperative import TimeSlices
 from exporter.metrics.deflate import Block
 from exporter.metrics.scrape import gzipped, plain
+from exporter.web.guard.access import check_site
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.scrapes import Scrapes
-
-
-class PartsIn(Protocol):
-    """Returns the parts of a text in one of the formats."""
-
-    def __call__(self, *, openmetrics: bool) -> Iterator[Block | bytes]:
-        """Return the parts."""
-
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-
-CHUNK = 32 * 1024
+CHUNK = 128 * 1024
 """Bytes sent at a time, at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
-    """Answers from memory; nothing here waits for Palette.
+    """Answers from memory; only a reload waits for Palette.
 
     ready: whether every cluster's first refresh has ended.
+    reload: returns "" once new settings are active, or why they were refused.
+    reload_enabled: returns web.enable_lifecycle.
     """
 
     scrapes: Scrapes
     ready: Callable[[], bool]
+    reload: Callable[[], Awaitable[str]]
+    reload_enabled: Callable[[], bool]
     telemetry_path: str
-    slices: TimeSlices = field(default_factory=TimeSlices)
+    slices: TimeSlices
 
     async def is_healthy(self, request: web.Request) -> web.Response:
         """Answer 200: an answer at all shows that the event loop runs."""
@@ -54,33 +48,47 @@ class Handlers:
             return web.Response(text="ready\n")
         return web.Response(text="the first refresh is still running\n", status=503)
 
+    async def reloaded(self, request: web.Request) -> web.Response:
+        """Answer 200 once the new settings are active, 500 with the reason where they are refused.
+
+        Raises 403 where reloads are disabled, and for requests that a page of another site made.
+        """
+        if not self.reload_enabled():
+            raise web.HTTPForbidden(text="web.enable_lifecycle: is off. Send SIGHUP instead.\n")
+        check_site(request)
+        if refused := await self.reload():
+            return web.Response(text=f"{refused}\n", status=500)
+        return web.Response(text="reloaded\n")
+
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Answer with all metrics, in the format and encoding that the request prefers."""
         return await respond(request, self.scrapes.parts, self.slices)
 
 
 async def respond(
-    request: web.Request, parts_in: PartsIn, slices: TimeSlices
+    request: web.Request, parts_in: Callable[..., Iterator[Block | bytes]], slices: TimeSlices
 ) -> web.StreamResponse:
-    """Answer with metrics, in the format and encoding that the request prefers."""
+    """Answer with metrics, in the format and encoding that the request prefers.
+
+    parts_in: returns the parts of the text; takes ``openmetrics``.
+    """
+    response = web.StreamResponse()
+    response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
     openmetrics = wants_openmetrics(_header(request, hdrs.ACCEPT))
-    compressed = wants_gzip(_header(request, hdrs.ACCEPT_ENCODING))
+    response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
     parts = parts_in(openmetrics=openmetrics)
     body: Iterable[bytes]
-    if compressed:
-        body = packed = await slices.collect(gzipped(parts))
-        length = sum(map(len, packed))
-    else:
-        gathered = await slices.collect(parts)
-        length = sum(part.size if isinstance(part, Block) else len(part) for part in gathered)
-        body = plain(gathered)
-    response = web.StreamResponse()
-    response.headers[hdrs.CONTENT_TYPE] = OPENMETRICS_TYPE if openmetrics else TEXT_TYPE
-    response.headers[hdrs.VARY] = f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"
-    if compressed:
-        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     # With a length, a client notices an answer that broke off, also over HTTP/1.0.
-    response.content_length = length
+    if wants_gzip(_header(request, hdrs.ACCEPT_ENCODING)):
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        body = packed = await slices.collect(gzipped(parts))
+        response.content_length = sum(map(len, packed))
+    else:
+        texts = await slices.collect(parts)
+        body = plain(texts)
+        response.content_length = sum(
+            text.size if isinstance(text, Block) else len(text) for text in texts
+        )
     # A client that closes the connection is no error of the exporter.
     with suppress(ConnectionError):
         await response.prepare(request)
@@ -95,18 +103,14 @@ def _header(request: web.Request, name: str) -> str:
 
 
 async def _send(response: web.StreamResponse, body: Iterable[bytes], slices: TimeSlices) -> None:
-    """Write all pieces, small ones together; other tasks run between the time slices."""
+    """Write all pieces, small ones together; other tasks run in between."""
     waiting: list[bytes] = []
     size = 0
-    ends = time.perf_counter() + SLICE
     for piece in body:
         waiting.append(piece)
         size += len(piece)
         if size >= CHUNK:
-            # A large one waits alone, and is not copied by being joined.
             await response.write(b"".join(waiting))
             waiting, size = [], 0
-        if time.perf_counter() >= ends:
             await slices.next()
-            ends = time.perf_counter() + SLICE
     await response.write(b"".join(waiting))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from aiohttp import web
@@ -13,7 +13,7 @@ from exporter.metrics.scrape import probe_exposition
 from exporter.refresh.probe import Prober, ProbeRequest, ProbeResult
 from exporter.snapshot import Cluster
 from exporter.web.handlers import respond
-from exporter.web.probe_query import ProbeQuery, QueryError, parse, time_limit
+from exporter.web.probe_query import QueryError, parse, time_limit
 
 PATH = "/probe"
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -26,12 +26,13 @@ OTHER_PROJECT = "project_uid is not the project in which this exporter reads the
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probing:
-    """The permissions of probes, and what carries them out.
+class ProbeHandler:
+    """Answers the path. A request names what to read, and never where Palette is.
 
     allow_unconfigured: whether probes can read clusters that are not refreshed here.
     project_uid: the scope of those if the query gives none; "" is the tenant.
     cluster: returns a cluster that is refreshed here; None for any other.
+    wall: seconds since the epoch.
     """
 
     enabled: bool
@@ -40,18 +41,8 @@ class Probing:
     cluster: Callable[[str], Cluster | None]
     prober: Prober
     render: Renderer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeHandler:
-    """Answers the path. A request names what to read, and never where Palette is.
-
-    probing: by the active settings; wall: seconds since the epoch.
-    """
-
-    probing: Callable[[], Probing]
     wall: Callable[[], float]
-    slices: TimeSlices = field(default_factory=TimeSlices)
+    slices: TimeSlices
 
     async def probe(self, request: web.Request) -> web.StreamResponse:
         """Answer 200 with what was read, and with palette_probe_success 0 if it was not read.
@@ -59,31 +50,37 @@ class ProbeHandler:
         Raises 400 for an invalid query, 403 for a foreign cluster, 404 if probes are disabled.
         """
         began = time.perf_counter()
-        probing = self.probing()
-        query = _query(request, probing)
+        if not self.enabled:
+            raise web.HTTPNotFound(text=DISABLED)
+        try:
+            query = parse([*request.query.items()])
+        except QueryError as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from None
         wanted = ProbeRequest(
-            cluster=_cluster(query, probing),
+            cluster=self._cluster(query.cluster_uid, query.project_uid),
             namespace=query.namespace,
             vm=query.vm,
             snapshot=query.snapshot,
         )
         within = time_limit(request.headers.getall(TIMEOUT_HEADER, []))
-        result = await probing.prober.probe(wanted, within)
+        result = await self.prober.probe(wanted, within)
         took = time.perf_counter() - began
         if query.debug:
             return web.Response(text=_explained(wanted, result, within, took))
-        read = await self.slices.run(probing.render(result.state, None))
+        read = await self.slices.run(self.render(result.state, None))
         parts = partial(probe_exposition, read, self.wall(), success=result.success, duration=took)
         return await respond(request, parts, self.slices)
 
-
-def _query(request: web.Request, probing: Probing) -> ProbeQuery:
-    if not probing.enabled:
-        raise web.HTTPNotFound(text=DISABLED)
-    try:
-        return parse(list(request.query.items()))
-    except QueryError as error:
-        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    def _cluster(self, uid: str, project_uid: str) -> Cluster:
+        known = self.cluster(uid)
+        if known is None:
+            if not self.allow_unconfigured:
+                raise web.HTTPForbidden(text=FOREIGN)
+            return Cluster(uid=uid, name=uid, project_uid=project_uid or self.project_uid)
+        # It is read in its own project only, whatever else the credential would open.
+        if project_uid not in ("", known.project_uid):
+            raise web.HTTPForbidden(text=OTHER_PROJECT)
+        return known
 
 
 def _explained(wanted: ProbeRequest, result: ProbeResult, within: float, took: float) -> str:
@@ -105,16 +102,3 @@ def _explained(wanted: ProbeRequest, result: ProbeResult, within: float, took: f
     if failure:
         facts |= {"reason": failure.reason, "error": failure.message}
     return "".join(f"{name}: {value}\n" for name, value in facts.items())
-
-
-def _cluster(wanted: ProbeQuery, probing: Probing) -> Cluster:
-    known = probing.cluster(wanted.cluster_uid)
-    if known is None:
-        if not probing.allow_unconfigured:
-            raise web.HTTPForbidden(text=FOREIGN)
-        scope = wanted.project_uid or probing.project_uid
-        return Cluster(uid=wanted.cluster_uid, name=wanted.cluster_uid, project_uid=scope)
-    # It is read in its own project only, whatever else the credential would open.
-    if wanted.project_uid not in ("", known.project_uid):
-        raise web.HTTPForbidden(text=OTHER_PROJECT)
-    return known

@@ -1,7 +1,6 @@
 """The query of a probe, and how long its answer can take; pure."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,8 +23,18 @@ DEFAULT_TIMEOUT = 10.0
 LONGEST_TIMEOUT = 120.0
 """Seconds; no probe takes longer."""
 
-_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
-_HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
+SECONDS = r"[0-9]{1,9}(\.[0-9]{1,9})?"
+HEADER_TEXT = r"[\x21-\x7e]+"
+
+FAULTS = {
+    r"": "not be empty.",
+    rf".{{{LONGEST_NAME + 1},}}": f"have at most {LONGEST_NAME} characters.",
+    r"\.\.?": "be a name, not '.' or '..'.",
+    # A proxy in between that normalises paths would turn these into a path to another object.
+    r".*[/\\%].*": "have no '/', '\\' or '%'.",
+    r".*[\x00-\x1f\x7f-\x9f\ud800-\udfff].*": "have no control characters.",
+}
+"""Pattern of a whole value -> what the parameter should be instead."""
 
 
 class QueryError(ValueError):
@@ -46,45 +55,32 @@ class ProbeQuery:
 
 def parse(query: Sequence[tuple[str, str]]) -> ProbeQuery:
     """Return the query of decoded names and values. Raises QueryError."""
+    _check_names([name for name, _ in query])
     values = dict(query)
-    if not values.keys() <= set(PARAMETERS):
-        raise QueryError(f"Unknown parameter. The parameters are {', '.join(PARAMETERS)}.")
-    for name in PARAMETERS:
-        _check_number(name, sum(name == each for each, _ in query))
     for name, value in values.items():
-        _check_value(name, value)
-    if "snapshot" not in values:
-        for name in ("namespace", "vm"):
-            # The list calls separate names by commas.
-            if "," in values[name]:
-                raise QueryError(f"{name} should have no comma, unless snapshot is given.")
+        for pattern, fault in FAULTS.items():
+            if re.fullmatch(pattern, value, re.DOTALL):
+                raise QueryError(f"{name} should {fault}")
+    for name in ("namespace", "vm"):
+        # The list calls separate names by commas.
+        if "," in values[name] and "snapshot" not in values:
+            raise QueryError(f"{name} should have no comma, unless snapshot is given.")
+    if not re.fullmatch(HEADER_TEXT, values.get("project_uid", "none")):
+        raise QueryError("project_uid should be printable ASCII without spaces.")
     debug = values.pop("debug", "false")
     if debug not in ("true", "false"):
         raise QueryError("debug should be true or false.")
     return ProbeQuery(**values, debug=debug == "true")
 
 
-def _check_number(name: str, number: int) -> None:
-    if number > 1:
-        raise QueryError(f"{name} should be given once.")
-    if number < 1 and name in REQUIRED:
-        raise QueryError(f"{name} is missing; a probe needs {', '.join(REQUIRED)}.")
-
-
-def _check_value(name: str, value: str) -> None:
-    if not value:
-        raise QueryError(f"{name} should not be empty.")
-    if len(value) > LONGEST_NAME:
-        raise QueryError(f"{name} should have at most {LONGEST_NAME} characters.")
-    if value in (".", ".."):
-        raise QueryError(f"{name} should be a name, not '.' or '..'.")
-    # A proxy in between that normalises paths would turn these into a path to another object.
-    if any(character in "/\\%" for character in value):
-        raise QueryError(f"{name} should have no '/', '\\' or '%'.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise QueryError(f"{name} should have no control characters.")
-    if name == "project_uid" and not _HEADER_TEXT.fullmatch(value):
-        raise QueryError("project_uid should be printable ASCII without spaces.")
+def _check_names(names: Sequence[str]) -> None:
+    if not {*names} <= {*PARAMETERS}:
+        raise QueryError(f"Unknown parameter. The parameters are {', '.join(PARAMETERS)}.")
+    for name in PARAMETERS:
+        if names.count(name) > 1:
+            raise QueryError(f"{name} should be given once.")
+        if name in REQUIRED and name not in names:
+            raise QueryError(f"{name} is missing; a probe needs {', '.join(REQUIRED)}.")
 
 
 def time_limit(headers: Sequence[str]) -> float:
@@ -93,6 +89,6 @@ def time_limit(headers: Sequence[str]) -> float:
     headers: its values; if it is missing, repeated or not a number, the default counts.
     """
     said = headers[0].strip() if len(headers) == 1 else ""
-    timeout = float(said) if _SECONDS.fullmatch(said) else 0.0
+    timeout = float(said) if re.fullmatch(SECONDS, said) else 0.0
     timeout = min(timeout or DEFAULT_TIMEOUT, LONGEST_TIMEOUT)
     return max(timeout - RESERVE, min(LEAST, timeout / 2))

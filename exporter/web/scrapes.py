@@ -30,31 +30,23 @@ class Scrapes:
     _above_limit: bool = field(default=False, init=False)
 
     def parts(self, *, openmetrics: bool) -> Iterator[Block | bytes]:
-        """Return the text as it is now, in parts; later changes do not show in it."""
+        """Yield the text as it is now, in parts; later changes do not show in it."""
         clusters = tuple(published.text for published in self.store.view())
-        return self._parts(clusters, self.wall(), openmetrics=openmetrics)
-
-    def _parts(
-        self, clusters: tuple[RenderedCluster, ...], now: float, *, openmetrics: bool
-    ) -> Iterator[Block | bytes]:
-        yield from exposition(clusters, now, openmetrics=openmetrics)
+        yield from exposition(clusters, self.wall(), openmetrics=openmetrics)
         options = self.options()
         own = self.telemetry.text(openmetrics=openmetrics, allows=options.allows)
         yield own
-        series = sum(cluster.series for cluster in clusters) + _samples(own)
+        series = sum(cluster.series for cluster in clusters)
+        series += sum(not line.startswith(b"#") for line in own.split(b"\n") if line)
         if options.allows(SERIES.name):
             series += 1
             yield SERIES.text(series).encode()
-        self._compare(series, options.max_series)
         if openmetrics:
             yield END_OF_FILE
+        self._compare(series, options.max_series)
 
     def _compare(self, series: int, limit: int) -> None:
         above = 0 < limit < series
         if above and not self._above_limit:
             log.warning("more series than metrics.max_series", series=series, max_series=limit)
         self._above_limit = above
-
-
-def _samples(text: bytes) -> int:
-    return sum(not line.startswith(b"#") for line in text.split(b"\n") if line)

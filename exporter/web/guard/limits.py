@@ -1,11 +1,12 @@
-"""How large the body of a request can be, and how often requests can come."""
+"""How often requests can come, how large they can be, and how many are answered at a time."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from exporter.web.guard.connections import Connection
 from exporter.web.guard.web_config import WebConfig
@@ -17,65 +18,85 @@ BODY_WITHIN = 5.0
 """Seconds in which a body of unknown length must be complete."""
 
 
-@web.middleware
-async def small_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a request with a body of more than a few KiB, as a middleware."""
-    if error := await _body_error(request):
-        assert isinstance(request.protocol, Connection)
-        request.protocol.stop_reading()
-        error.force_close()
-        raise error
-    return await handler(request)
-
-
-async def _body_error(request: web.Request) -> web.HTTPException | None:
-    """Read the body; return the answer to one that is too large, too slow or malformed."""
+async def check_body(request: web.Request) -> None:
+    """Raise 413, 408 or 400 for a body that is too large, too slow or malformed."""
+    error: web.HTTPException
     text = f"The body is too large. Send at most {LARGEST_BODY} bytes.\n"
-    too_large = web.HTTPRequestEntityTooLarge(LARGEST_BODY, 0, text=text)
-    if (request.content_length or 0) > LARGEST_BODY:
-        return too_large
-    try:
-        async with asyncio.timeout(BODY_WITHIN):
-            await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return too_large
-    except TimeoutError:
-        return web.HTTPRequestTimeout(text="The body is not complete.\n")
-    except web.RequestPayloadError:
-        return web.HTTPBadRequest(text="The body is not HTTP.\n")
-    return None
+    error = too_large = web.HTTPRequestEntityTooLarge(LARGEST_BODY, 0, text=text)
+    if (request.content_length or 0) <= LARGEST_BODY:
+        try:
+            async with asyncio.timeout(BODY_WITHIN):
+                await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            error = too_large
+        except TimeoutError:
+            error = web.HTTPRequestTimeout(text="The body is not complete.\n")
+        except web.RequestPayloadError:
+            error = web.HTTPBadRequest(text="The body is not HTTP.\n")
+        else:
+            return
+    assert isinstance(request.protocol, Connection)
+    request.protocol.stop_reading()
+    error.force_close()
+    raise error
 
 
-def rate_limit(
-    config: Callable[[], WebConfig], clock: Callable[[], float] = time.monotonic
-) -> Middleware:
-    """Return a middleware that answers 429 to more requests than the configuration allows."""
-    bucket = _Bucket(clock)
-
-    @web.middleware
-    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        now = config()
-        if now.interval and not bucket.takes(now.interval, now.burst):
-            raise web.HTTPTooManyRequests(
-                text="rate_limit (web.config_file): too many requests. Try again.\n",
-                headers={hdrs.RETRY_AFTER: str(max(1, round(now.interval)))},
-            )
-        return await handler(request)
-
-    return limit
-
-
-class _Bucket:
+class RateLimit:
     """A token bucket that keeps one number: when it will be full again."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._full_at = float("-inf")
 
-    def takes(self, interval: float, burst: int) -> bool:
+    def check(self, config: WebConfig) -> None:
+        """Take a token. Raises 429 if there is none, for more requests than the limit allows."""
+        if not config.interval:
+            return
         now = self._clock()
-        full_at = max(self._full_at, now) + interval
-        if full_at - now > interval * burst:
-            return False
+        full_at = max(self._full_at, now) + config.interval
+        if full_at - now > config.interval * config.burst:
+            raise web.HTTPTooManyRequests(
+                text="rate_limit (web.config_file): too many requests. Try again.\n",
+                headers={hdrs.RETRY_AFTER: str(max(1, round(config.interval)))},
+            )
         self._full_at = full_at
-        return True
+
+
+class ConcurrencyLimit:
+    """Answers so many requests at the same time; one more is 503 at once.
+
+    most: returns the limit, web.max_requests.
+    """
+
+    def __init__(self, most: Callable[[], int]) -> None:
+        self._most = most
+        self._answering = 0
+
+    def limited(self, handler: Handler, *, share: float = 1.0) -> Handler:
+        """Return a handler whose answers count, until they are sent.
+
+        share: the part of the limit that this handler can take.
+        """
+        answering = 0
+
+        async def limit(request: web.Request) -> web.StreamResponse:
+            nonlocal answering
+            most = self._most()
+            if self._answering >= most or answering >= max(most * share, 1):
+                raise web.HTTPServiceUnavailable(
+                    text=f"web.max_requests: {most} requests are being answered. Try again.\n",
+                    headers={hdrs.RETRY_AFTER: "1"},
+                )
+            answering += 1
+            self._answering += 1
+            try:
+                response = await handler(request)
+                with suppress(ConnectionError):
+                    await response.prepare(request)
+                    await response.write_eof()
+                return response
+            finally:
+                answering -= 1
+                self._answering -= 1
+
+        return limit

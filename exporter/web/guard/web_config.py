@@ -4,9 +4,11 @@ import ipaddress
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+
+from aiohttp import hdrs
 
 HSTS = "Strict-Transport-Security"
+SERVER = "palette-snapshot-exporter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,8 @@ class WebConfig:
     enable_lifecycle: whether /-/reload works.
     """
 
-    users: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     context: ssl.SSLContext | None = None
     allowed_names: frozenset[str] | None = None
     interval: float = 0.0
@@ -37,10 +39,11 @@ class WebConfig:
 
     @property
     def sent_headers(self) -> Mapping[str, str]:
-        """The headers, without the one that means nothing without TLS."""
-        if self.context is not None:
-            return self.headers
-        return {name: value for name, value in self.headers.items() if name != HSTS}
+        """The headers of every answer; without Server, aiohttp would send its version."""
+        headers = {**self.headers, hdrs.SERVER: SERVER}
+        if self.context is None:
+            headers.pop(HSTS, None)
+        return headers
 
     @property
     def verifies_clients(self) -> bool:

@@ -18,7 +18,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from exporter.settings import Settings
-from exporter.web.app import Guard, served
+from exporter.web.app import served
 from exporter.web.guard.listener import ListenError
 from exporter.web.guard.web_config import WebConfig
 
@@ -42,13 +42,12 @@ async def is_reached(family: str, port: int) -> bool:
 
 async def listening(address: str, taken: str) -> dict[str, object]:
     host, port = Settings.model_validate({"web": {"listen_address": address}}).web.address
-    guard = Guard(config=WebConfig)
     with ExitStack() as stack:
         if taken in LOOPBACK:
             family, loopback = LOOPBACK[taken]
             stack.enter_context(socket.create_server((loopback, port), family=family))
         try:
-            async with served(web.Application(), guard, host, port) as addresses:
+            async with served(web.Application(), WebConfig, host, port) as addresses:
                 reached = [
                     each for each in LOOPBACK if each != taken and await is_reached(each, port)
                 ]

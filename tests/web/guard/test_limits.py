@@ -11,10 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from exporter.web.app import Guard, served
+from exporter.web.app import served
 from exporter.web.guard import connections, listener
-from exporter.web.guard.concurrency_limit import ConcurrencyLimit
-from exporter.web.guard.limits import LARGEST_BODY
+from exporter.web.guard.limits import LARGEST_BODY, ConcurrencyLimit
 from exporter.web.guard.web_config import WebConfig
 from tests.process import eventually, running
 from tests.web.guard.guarded import WebFile, ask, basic, guarded, hashed
@@ -225,8 +224,7 @@ class Served:
         return web.Response(text="small")
 
     async def __aenter__(self) -> str:
-        guard = Guard(config=WebConfig)
-        serving = served(self.app, guard, "127.0.0.1", 0)
+        serving = served(self.app, WebConfig, "127.0.0.1", 0)
         (address,) = await self._stack.enter_async_context(serving)
         return f"http://{address}"
 
