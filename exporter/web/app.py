@@ -43,20 +43,20 @@ def create_app(
     guard = _guard(config, login_failed, open_paths)
     app = web.Application(client_max_size=LARGEST_BODY + 1, middlewares=[guard])
 
-    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-        del request
+    async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(config().sent_headers)
 
     app.on_response_prepare.append(add_headers)
     app.on_response_prepare.append(note_sending)
     limited = ConcurrencyLimit(lambda: config().max_requests).limited
+    few = ConcurrencyLimit(lambda: max(1, int(PROBES * config().max_requests))).limited
     status.add_to(app.router, limited)
     app.router.add_get("/-/healthy", handlers.is_healthy)
     app.router.add_get("/-/ready", handlers.is_ready)
     app.router.add_post("/-/reload", handlers.reloaded)
     app.router.add_put("/-/reload", handlers.reloaded)
     app.router.add_get(handlers.telemetry_path, limited(handlers.metrics))
-    app.router.add_get(PATH, limited(probe, share=PROBES))
+    app.router.add_get(PATH, few(limited(probe)))
     return app
 
 

@@ -36,14 +36,12 @@ class Handlers:
     telemetry_path: str
     slices: TimeSlices
 
-    async def is_healthy(self, request: web.Request) -> web.Response:
+    async def is_healthy(self, _: web.Request) -> web.Response:
         """Answer 200: an answer at all shows that the event loop runs."""
-        del request
         return web.Response(text="healthy\n")
 
-    async def is_ready(self, request: web.Request) -> web.Response:
+    async def is_ready(self, _: web.Request) -> web.Response:
         """Answer 200 once every cluster's first refresh has ended, 503 before."""
-        del request
         if self.ready():
             return web.Response(text="ready\n")
         return web.Response(text="the first refresh is still running\n", status=503)

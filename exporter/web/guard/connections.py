@@ -164,8 +164,7 @@ class Connection(web.RequestHandler):
             timer.cancel()
 
 
-async def note_sending(request: web.Request, response: web.StreamResponse) -> None:
+async def note_sending(request: web.Request, _: web.StreamResponse) -> None:
     """Note on the connection that its answer is being sent; a signal handler of aiohttp."""
-    del response
     assert isinstance(request.protocol, Connection)
     request.protocol.begin_sending()

@@ -19,22 +19,18 @@ BODY_WITHIN = 5.0
 
 
 async def check_body(request: web.Request) -> None:
-    """Raise 413, 408 or 400 for a body that is too large, too slow or malformed."""
-    error: web.HTTPException
+    """Raise 413 for a body that is too large, 400 for one that is too slow or malformed."""
     text = f"The body is too large. Send at most {LARGEST_BODY} bytes.\n"
-    error = too_large = web.HTTPRequestEntityTooLarge(LARGEST_BODY, 0, text=text)
+    error: web.HTTPException = web.HTTPRequestEntityTooLarge(LARGEST_BODY, 0, text=text)
     if (request.content_length or 0) <= LARGEST_BODY:
         try:
             async with asyncio.timeout(BODY_WITHIN):
                 await request.read()
+                return
+        except (TimeoutError, web.RequestPayloadError):
+            error = web.HTTPBadRequest(text="The body is not complete.\n")
         except web.HTTPRequestEntityTooLarge:
-            error = too_large
-        except TimeoutError:
-            error = web.HTTPRequestTimeout(text="The body is not complete.\n")
-        except web.RequestPayloadError:
-            error = web.HTTPBadRequest(text="The body is not HTTP.\n")
-        else:
-            return
+            pass
     assert isinstance(request.protocol, Connection)
     request.protocol.stop_reading()
     error.force_close()
@@ -65,29 +61,23 @@ class RateLimit:
 class ConcurrencyLimit:
     """Answers so many requests at the same time; one more is 503 at once.
 
-    most: returns the limit, web.max_requests.
+    most: returns the limit, web.max_requests or a part of it.
     """
 
     def __init__(self, most: Callable[[], int]) -> None:
         self._most = most
         self._answering = 0
 
-    def limited(self, handler: Handler, *, share: float = 1.0) -> Handler:
-        """Return a handler whose answers count, until they are sent.
-
-        share: the part of the limit that this handler can take.
-        """
-        answering = 0
+    def limited(self, handler: Handler) -> Handler:
+        """Return a handler whose answers count, until they are sent."""
 
         async def limit(request: web.Request) -> web.StreamResponse:
-            nonlocal answering
-            most = self._most()
-            if self._answering >= most or answering >= max(most * share, 1):
+            if self._answering >= self._most():
                 raise web.HTTPServiceUnavailable(
-                    text=f"web.max_requests: {most} requests are being answered. Try again.\n",
+                    text=f"web.max_requests: {self._answering} requests are being answered. "
+                    "Try again.\n",
                     headers={hdrs.RETRY_AFTER: "1"},
                 )
-            answering += 1
             self._answering += 1
             try:
                 response = await handler(request)
@@ -96,7 +86,6 @@ class ConcurrencyLimit:
                     await response.write_eof()
                 return response
             finally:
-                answering -= 1
                 self._answering -= 1
 
         return limit

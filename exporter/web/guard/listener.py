@@ -150,7 +150,7 @@ async def _bound(host: str | None, port: int) -> list[socket.socket]:
     for family, address in await _addresses(host, port):
         try:
             found.append(_listening(family, address, port))
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             refused[address] = _reason(error)
     if not found:
         reason = next(iter(refused.values()))
@@ -166,14 +166,16 @@ async def _addresses(host: str | None, port: int) -> list[tuple[int, str]]:
         found = await asyncio.get_running_loop().getaddrinfo(
             host or "::", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise ListenError(f"{host or ''}:{port}: {_reason(error)}") from None
     distinct = {(int(family), str(address[0])) for family, _, _, _, address in found}
     return sorted(distinct, key=lambda each: each[0] != socket.AF_INET)
 
 
-def _reason(error: Exception) -> str:
-    reason = getattr(error, "strerror", None) or str(error)
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "not a host name: a part of it is empty or longer than 63 characters"
+    reason = error.strerror or str(error)
     # What Python adds to the system's message is the address again.
     return reason.partition(" (while")[0].lower()
 

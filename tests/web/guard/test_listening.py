@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from exporter.web.app import served
+from exporter.web.guard.listener import ListenError
+from exporter.web.guard.web_config import WebConfig
 from tests.process import ROOT, binary
 from tests.web.guard import listening
 from tests.web.guard.guarded import guarded
@@ -79,6 +83,13 @@ def test_it_listens_where_it_can(case: Case, results: list[dict[str, Any]]) -> N
         assert result["refused"].startswith(f"{case.host.strip('[]')}:10180: "), result
     warnings = [line for line in result["log"] if line["event"] == "address not listened on"]
     assert bool(warnings) is case.warns, result
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'x' * 64}.example"])
+async def test_a_name_that_cannot_exist_is_refused(host: str) -> None:
+    serving = served(web.Application(), WebConfig, host, 0)
+    with pytest.raises(ListenError, match=f"{host}:0: not a host name"):
+        await serving.__aenter__()
 
 
 async def test_an_address_of_ipv6_is_logged_in_brackets() -> None:
