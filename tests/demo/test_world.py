@@ -42,8 +42,8 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def check_against_kubevirt(document: Any, now: float) -> None:
-    """The rules that hold between the fields of a snapshot, whatever its stage."""
+def assert_obeys_kubevirt(document: Any, now: float) -> None:
+    """Assert the rules that hold between the fields of a snapshot, whatever its stage."""
     metadata, status = document["metadata"], document.get("status")
     requested_at = seconds(metadata["creationTimestamp"])
     assert requested_at <= now
@@ -97,7 +97,7 @@ def test_every_document_obeys_kubevirt_at_all_times(seed: int, pace: float) -> N
         now += step
         world.advance(now)
         for document in snapshots(world):
-            check_against_kubevirt(document, now)
+            assert_obeys_kubevirt(document, now)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -322,7 +322,7 @@ def test_a_large_fleet_has_the_requested_size() -> None:
     world = World.fleet(clusters=4, vms=660, snapshots=2_000, now=NOW)
     assert counts(world) == (4, 660, 2_000)
     for document in snapshots(world):
-        check_against_kubevirt(document, NOW)
+        assert_obeys_kubevirt(document, NOW)
     before = everything(world)
     world.advance(NOW + 3600)
     assert everything(world) == before

@@ -119,7 +119,7 @@ KINDS: Sequence[tuple[frozenset[str], Callable[[Tree, Path], object]]] = (
 """The keys that identify a document, and its check; the exporter checks those with its sections."""
 
 
-def check(text: str) -> None:
+def assert_accepted(text: str) -> None:
     """Check each document of a block with its program; fails if there is none."""
     for tree in yaml.safe_load_all(text):
         assert isinstance(tree, dict), "no mapping"

@@ -39,7 +39,7 @@ def test_each_block_says_in_which_language_it_is(path: Path) -> None:
 
 @each_block("yaml")
 def test_a_configuration_is_taken_by_the_program_it_is_for(block: Block) -> None:
-    configurations.check(block.text)
+    configurations.assert_accepted(block.text)
 
 
 @each_block("sh")
@@ -75,7 +75,7 @@ def _shape(text: str) -> list[str]:
     return [re.sub(r"(?<![\w-])[0-9][0-9.e+:-]*", "#", line).strip() for line in text.splitlines()]
 
 
-def _checked_by_promtool(expressions: list[str], directory: Path) -> None:
+def _assert_promtool_accepts(expressions: list[str], directory: Path) -> None:
     rules = [{"record": f"x:{number}", "expr": each} for number, each in enumerate(expressions)]
     path = directory / "rules.yaml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "docs", "rules": rules}]}))
@@ -86,7 +86,7 @@ def _checked_by_promtool(expressions: list[str], directory: Path) -> None:
 
 @each_block("promql")
 def test_a_query_parses(block: Block, tmp_path: Path) -> None:
-    _checked_by_promtool(_expressions(block.text), tmp_path)
+    _assert_promtool_accepts(_expressions(block.text), tmp_path)
 
 
 def _expressions(text: str) -> list[str]:
@@ -106,7 +106,7 @@ def test_queries_in_tables_parse(path: Path, tmp_path: Path) -> None:
     inline = re.findall(r"`([^`\n]*\bpalette_[^`\n]*)`", path.read_text())
     queries = [each for each in inline if re.search(r" (?:==|>|<|and|unless|or) ", each)]
     if queries:
-        _checked_by_promtool(queries, tmp_path)
+        _assert_promtool_accepts(queries, tmp_path)
 
 
 @each_block("python")

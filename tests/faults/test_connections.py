@@ -47,7 +47,7 @@ async def test_a_palette_that_cannot_be_reached_is_reported_until_it_recovers(
 ) -> None:
     front = Front()
     async with behind(front, f"http://{HOST}", reason) as course:
-        await course.run(lambda: fault(front), front.passes)
+        await course.assert_reported(lambda: fault(front), front.passes)
 
 
 @dataclass
@@ -80,7 +80,7 @@ async def test_a_name_that_cannot_be_resolved_is_reported_until_it_recovers(
             names.failing = False
             await front.passes()
 
-        await course.run(fail, recover)
+        await course.assert_reported(fail, recover)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ async def test_a_certificate_that_is_not_accepted_is_reported_until_it_recovers(
     front = Front(good)
     tls = {"ca_file": str(tmp_path / "ca.pem")}
     async with behind(front, "https://localhost", tls=tls) as course:
-        await course.run(lambda: front.passes(bad), lambda: front.passes(good))
+        await course.assert_reported(lambda: front.passes(bad), lambda: front.passes(good))
         errors = {each["error"] for each in course.exporter.events("refresh failing")}
         assert all("certificate" in error and "not accepted" in error for error in errors), errors
 
@@ -142,4 +142,4 @@ async def test_a_tls_greeting_that_never_comes_runs_into_the_timeout(
     front = Front(presenting(authority.issue_cert("localhost")))
     tls = {"ca_file": str(tmp_path / "ca.pem")}
     async with behind(front, "https://localhost", "timeout", tls=tls) as course:
-        await course.run(front.is_silent, front.passes)
+        await course.assert_reported(front.is_silent, front.passes)

@@ -81,7 +81,7 @@ async def test_a_failed_log_in_is_reported_until_it_recovers(
             exporter.palette.expire_tokens()
             exporter.palette.faults.add("authenticate", fault)
 
-        await course.run(begin, exporter.palette.faults.clear)
+        await course.assert_reported(begin, exporter.palette.faults.clear)
 
 
 async def test_a_wrong_password_is_sent_once_an_interval_for_all_callers(

@@ -95,7 +95,9 @@ async def test_a_fault_of_one_cluster_is_reported_and_leaves_the_others_alone(
     async with watching(fleet(), way, request_timeout=request_timeout(row.reason)) as exporter:
         book = exporter.palette.faults
         course = Course(exporter=exporter, failing=frozenset({EAST}), reason=row.reason)
-        await course.run(lambda: book.add(Match(cluster_uid=EAST), row.fault), book.clear)
+        await course.assert_reported(
+            lambda: book.add(Match(cluster_uid=EAST), row.fault), book.clear
+        )
 
 
 async def test_a_refresh_that_does_not_end_does_not_keep_its_cluster_for_good() -> None:

@@ -47,7 +47,7 @@ async def many() -> AsyncIterator[Running]:
         yield exporter
 
 
-def within_budget(exporter: Running) -> None:
+def assert_within_budget(exporter: Running) -> None:
     """Check that no period of time has more requests than the budget."""
     times = [request.at for request in exporter.asked("list_snapshots", "list_vms")]
     assert times
@@ -73,8 +73,8 @@ async def test_no_request_storm_while_an_outage_lasts_nor_after_it(outage: str) 
         exporter.clock.advance(86_400)
         await exporter.idle()
         assert set((await exporter.scrape()).rows(UP, "cluster_uid").values()) == {0}
-        within_budget(exporter)
-        await recovers(exporter, exporter.palette.faults.clear)
+        assert_within_budget(exporter)
+        await assert_recovers(exporter, exporter.palette.faults.clear)
 
 
 async def test_no_request_storm_after_days_without_a_connection() -> None:
@@ -85,10 +85,10 @@ async def test_no_request_storm_after_days_without_a_connection() -> None:
             await exporter.idle()
         port = exporter.palette.port
         await exporter.palette.start(port=port)
-        await recovers(exporter, lambda: None)
+        await assert_recovers(exporter, lambda: None)
 
 
-async def recovers(exporter: Running, end: Callable[[], None]) -> None:
+async def assert_recovers(exporter: Running, end: Callable[[], None]) -> None:
     """End the outage and check that all clusters are read, without a request above the budget."""
     end()
     exporter.palette.forget_requests()
@@ -96,5 +96,5 @@ async def recovers(exporter: Running, end: Callable[[], None]) -> None:
     await exporter.idle()
     await exporter.pass_time(INTERVAL)
     assert set((await exporter.scrape()).rows(UP, "cluster_uid").values()) == {1}
-    within_budget(exporter)
+    assert_within_budget(exporter)
     assert {request.status for request in exporter.asked()} == {200}

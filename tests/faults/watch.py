@@ -78,7 +78,7 @@ class Course:
     failing: frozenset[str]
     reason: str
 
-    async def run(self, begin: Callable[[], object], end: Callable[[], object]) -> None:
+    async def assert_reported(self, begin: Callable[[], object], end: Callable[[], object]) -> None:
         """Start and end the fault, and check everything meanwhile."""
         before = await self.exporter.scrape()
         assert before.rows(UP, "cluster_uid") == dict.fromkeys(ALL, 1)

@@ -157,17 +157,17 @@ def orphans(world: World) -> dict[tuple[str, str], float]:
     }
 
 
-def agrees(found: Scrape, world: World) -> None:
+def assert_agrees(found: Scrape, world: World) -> None:
     for name, rows in recount(world).items():
         assert found.rows(name, "namespace", "vm") == rows, name
     assert found.rows("palette_vm_snapshot_orphan", "namespace", "snapshot") == orphans(world)
 
 
-async def follow(exporter: Running, world: World, changes: list[tuple[str, Any]]) -> None:
-    agrees(await exporter.refresh(EAST), world)
+async def assert_follows(exporter: Running, world: World, changes: list[tuple[str, Any]]) -> None:
+    assert_agrees(await exporter.refresh(EAST), world)
     for kind, chosen in changes:
         step(world, kind, chosen)
-        agrees(await exporter.refresh(EAST), world)
+        assert_agrees(await exporter.refresh(EAST), world)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -183,4 +183,4 @@ async def test_rows_equal_a_naive_recount(
     async with exporting(
         world, targets=[{"cluster_uid": EAST, "cluster_name": "east"}]
     ) as exporter:
-        await follow(exporter, world, changes)
+        await assert_follows(exporter, world, changes)

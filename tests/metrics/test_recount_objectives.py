@@ -154,7 +154,7 @@ PROMISES = {
 }
 
 
-def agrees(found: Scrape, world: World, vm: Any, wanted: list[Any]) -> None:
+def assert_agrees(found: Scrape, world: World, vm: Any, wanted: list[Any]) -> None:
     """Check the rows of one VM."""
     where = {"namespace": vm["metadata"]["namespace"], "vm": vm["metadata"]["name"]}
     objective, volumes = objective_of(vm, wanted), volumes_of(vm)
@@ -218,4 +218,4 @@ async def test_rows_of_objectives_and_volumes_equal_a_naive_recount(
         found = await exporter.refresh(EAST)
     assert names_of(world.vms(EAST)) == set(found.rows("palette_vm_snapshots", "namespace", "vm"))
     for vm in world.vms(EAST):
-        agrees(found, world, vm, wanted)
+        assert_agrees(found, world, vm, wanted)

@@ -175,6 +175,7 @@ async def test_a_token_that_was_good_is_renewed_however_soon_it_is_revoked(
         await transport.get(CLUSTERS, bytes)
         tenant.log_ins.append({})
     await transport.get(CLUSTERS, bytes)
+    assert [token[-1] for token in tenant.asked] == ["1", "1", "3", "3", "5", "5", "7"]
 
 
 async def test_a_call_that_is_cancelled_during_the_login_cancels_no_other(

@@ -151,7 +151,7 @@ async def requested(exporter: Running, **sections: Any) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def recovers(
+async def assert_recovers(
     place: Place,
     wrong: Mapping[str, Any],
     right: Mapping[str, Any],

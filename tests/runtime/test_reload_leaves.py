@@ -34,6 +34,7 @@ from tests.runtime.proofs import (
     Case,
     Place,
     See,
+    assert_recovers,
     case,
     changes,
     clusters,
@@ -41,7 +42,6 @@ from tests.runtime.proofs import (
     namespaces,
     owner,
     pem,
-    recovers,
     reloaded,
     requested,
     requests_in,
@@ -155,7 +155,7 @@ async def burst(place: Place) -> None:
 async def key_file(place: Place) -> None:
     files = [place.file("wrong", "wrong"), place.file("right", API_KEY)]
     wrong, right = ({"api_key": None, "api_key_file": file} for file in files)
-    await recovers(place, wrong, right)
+    await assert_recovers(place, wrong, right)
 
 
 @case("palette.username", "palette.password_file", "palette.org")
@@ -164,7 +164,7 @@ async def login(place: Place) -> None:
     name = "ops@example.com"
     wrong = {"api_key": None, "username": "x", "password_file": place.file("wrong", "wrong")}
     right = {"api_key": None, "username": name, "password_file": place.file("right", "right")}
-    await recovers(place, wrong, {**right, "org": "Example"}, users={name: "right"})
+    await assert_recovers(place, wrong, {**right, "org": "Example"}, users={name: "right"})
 
 
 @case("palette.timeout")
@@ -190,13 +190,13 @@ async def authority(place: Place) -> None:
     ca, other = trustme.CA(), trustme.CA()
     wrong = {"tls": {"ca_file": place.file("wrong.pem", pem(other.cert_pem))}}
     right = {"tls": {"ca_file": place.file("right.pem", pem(ca.cert_pem))}}
-    await recovers(place, wrong, right, tls=server_context(ca))
+    await assert_recovers(place, wrong, right, tls=server_context(ca))
 
 
 @case("palette.tls.insecure_skip_verify")
 async def unverified(place: Place) -> None:
     after = {"tls": {"insecure_skip_verify": True}}
-    await recovers(place, {}, after, tls=server_context(trustme.CA()))
+    await assert_recovers(place, {}, after, tls=server_context(trustme.CA()))
 
 
 @case("palette.tls.cert_file", "palette.tls.key_file")
@@ -209,7 +209,7 @@ async def client_certificate(place: Place) -> None:
         "key_file": place.file("client.key", pem(client.private_key_pem)),
     }
     tls = server_context(ca, clients=True)
-    await recovers(place, {"tls": trusting}, {"tls": {**trusting, **identity}}, tls=tls)
+    await assert_recovers(place, {"tls": trusting}, {"tls": {**trusting, **identity}}, tls=tls)
 
 
 @case("palette.proxy_url")

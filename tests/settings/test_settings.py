@@ -957,19 +957,23 @@ OPEN_INPUT = hypothesis_settings(
 def test_any_document_is_settings_or_a_settings_error(
     home: Home, document: object, demo: bool
 ) -> None:
+    found: Settings | tuple[str, ...]
     try:
-        home.load(yaml.safe_dump(document, allow_unicode=True), demo=demo)
-    except SettingsError:
-        return
+        found = home.load(yaml.safe_dump(document, allow_unicode=True), demo=demo)
+    except SettingsError as error:
+        found = error.faults
+    assert found
 
 
 @OPEN_INPUT
 @given(st.binary() | st.text("[]{}:-?!&*|>'\"%@ \n\tabc0123456789.<", max_size=40))
 def test_any_bytes_are_settings_or_a_settings_error(home: Home, content: str | bytes) -> None:
+    found: Settings | tuple[str, ...]
     try:
-        home.load(content)
-    except SettingsError:
-        return
+        found = home.load(content)
+    except SettingsError as error:
+        found = error.faults
+    assert found
 
 
 @OPEN_INPUT
@@ -983,7 +987,9 @@ def test_any_bytes_are_settings_or_a_settings_error(home: Home, content: str | b
     )
 )
 def test_any_environment_is_settings_or_a_settings_error(environ: dict[str, str]) -> None:
+    found: Settings | tuple[str, ...]
     try:
-        load(environ=environ)
-    except SettingsError:
-        return
+        found = load(environ=environ)
+    except SettingsError as error:
+        found = error.faults
+    assert found
