@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-from exporter.demo.world import World
 from exporter.runtime.run import run
 from exporter.settings import load
 from tests.palette_server.server import API_KEY, PaletteServer, Request
+from tests.palette_server.world import World
 
 CLUSTERS, VMS, SNAPSHOTS = 40, 6_600, 20_000
 PAGE, RATE, BURST = 50, 40, 50

@@ -10,8 +10,8 @@ import time
 
 from benchmarks.documents import large
 from exporter.demo.documents import timestamp
-from exporter.demo.world import World
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 
 
 def change_all(world: World) -> None:

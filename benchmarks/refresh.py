@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from benchmarks.documents import large
-from exporter.demo.world import World
 from exporter.metrics.exposition import Renderer
 from exporter.palette import wire
 from exporter.refresh.garbage import GarbageCollection
@@ -21,6 +20,7 @@ from exporter.refresh.state import listing
 from exporter.refresh.targets import ALL_NAMES, Coverage
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Store
+from tests.palette_server.world import World
 
 PAGE = 50
 REPEATS = 3

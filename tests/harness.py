@@ -23,12 +23,12 @@ from structlog.testing import capture_logs
 from exporter import clock as clocks
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.runtime import run
 from exporter.settings import Settings
 from exporter.settings.source import SettingsSource
 from tests.palette_server.server import API_KEY, PaletteServer, Request
+from tests.palette_server.world import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

@@ -17,9 +17,9 @@ import yaml
 from exporter import __version__
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import (
     DEV,
     MODULE,

@@ -14,8 +14,8 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from exporter.demo.cases import CLUSTER_CASES
-from exporter.demo.world import World
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import (
     SCRIPT,
     Running,

@@ -19,10 +19,10 @@ import yaml
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.deploy import hurried
 from tests.monitoring import prometheus_with_rules, query
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import (
     binary,
     eventually,

@@ -4,8 +4,8 @@ import sys
 import time
 from pathlib import Path
 
-from exporter.demo.world import World
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import eventually, get, ready, running
 
 GUARD = """

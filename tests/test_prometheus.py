@@ -7,9 +7,9 @@ import yaml
 
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.monitoring import prometheus, query
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import binary, eventually, ready, running
 from tests.web.running import target
 

@@ -1,21 +1,14 @@
 """The answers of a healthy Palette to each call."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from exporter.demo import documents, paging
 from exporter.demo.access import Credentials, Scope
 from exporter.demo.calls import METHODS, Answer, Call, RefusalError
-from exporter.demo.storage import json_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from exporter.demo.storage import Cluster, Item, Key, Objects
-    from exporter.demo.world import World
+from exporter.demo.storage import Cluster, Item, Key, Objects, json_bytes
+from exporter.demo.world import World
 
 
 @dataclass(kw_only=True)
@@ -42,19 +35,12 @@ class Answers:
         if call.method != METHODS[call.endpoint]:
             raise RefusalError(405, "MethodNotAllowed", f"method {call.method} is not allowed")
         if call.endpoint == "authenticate":
-            return self._authenticate(call)
+            return self.credentials.log_in(call)
         self.credentials.check(call)
         scope = Scope.of(call, self.world)
         if call.endpoint == "list_clusters":
             return _clusters(self.world, scope)
         return self._of_cluster(call, self._cluster(call, scope))
-
-    def _authenticate(self, call: Call) -> Answer:
-        token = self.credentials.log_in(call.body)
-        keep = call.query.get("setCookie", "true") != "false"
-        cookie = {"Set-Cookie": f"Authorization={token}; Path=/; HttpOnly"} if keep else {}
-        body = json_bytes({"Authorization": token, "isMfa": False})
-        return Answer(body=body, headers=cookie)
 
     def _cluster(self, call: Call, scope: Scope) -> Cluster:
         cluster = self.world.cluster(call.cluster_uid)

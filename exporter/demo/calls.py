@@ -1,18 +1,14 @@
 """Requests and answers, independent of HTTP."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import unquote
+
+from aiohttp import web
 
 from exporter.demo import paging
 from exporter.demo.storage import json_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aiohttp import web
 
 Endpoint = Literal[
     "get_snapshot", "list_snapshots", "list_vms", "list_clusters", "authenticate", "unknown"
@@ -75,20 +71,17 @@ class Answer:
 class RefusalError(Exception):
     """An HTTP status with Palette's error body."""
 
-    def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{status} {code}")
         self.status = status
         self.code = code
         self.message = message
-        self.headers = dict(headers or {})
 
     @property
     def answer(self) -> Answer:
         """Return the refusal as an answer."""
         body = {"code": self.code, "details": None, "message": self.message, "ref": "pV2rXq"}
-        return Answer(status=self.status, body=json_bytes(body), headers=self.headers)
+        return Answer(status=self.status, body=json_bytes(body))
 
 
 async def call_of(request: web.BaseRequest) -> Call:

@@ -3,8 +3,6 @@
 They do not change with time, so that each keeps its one problem.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random

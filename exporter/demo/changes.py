@@ -3,8 +3,6 @@
 The second argument of each function is the time, in seconds since the epoch.
 """
 
-from __future__ import annotations
-
 from exporter.demo import stages
 from exporter.demo.documents import Document, object_uid, timestamp
 from exporter.demo.machines import DAY

@@ -1,16 +1,12 @@
 """Documents as Palette returns them: clusters, VMs, and new snapshots."""
 
-from __future__ import annotations
-
 import math
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from exporter.demo.volumes import DATA, ROOT, STATE, Volume
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Document = dict[str, Any]
 

@@ -1,18 +1,13 @@
 """The snapshots that the demo's fleet has at the start."""
 
-from __future__ import annotations
-
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
 
 from exporter.demo import stages
 from exporter.demo.documents import Document, requested
 from exporter.demo.machines import DAY, Habit, Machine, new_uid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from random import Random
 
 OLD_ERROR = "Failed to check and update snapshot content: the object has been modified"
 DEADLINE_ERROR = "snapshot deadline exceeded while waiting for the guest agent to freeze"

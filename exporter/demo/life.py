@@ -1,22 +1,16 @@
 """Changes of the demo's snapshots and machines as time passes."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from random import Random
 
 from exporter.demo import history, stages
 from exporter.demo.documents import Document, with_printable_status
+from exporter.demo.machines import Machine
 from exporter.demo.retention import surplus
 from exporter.demo.schedule import Schedule
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from random import Random
-
-    from exporter.demo.machines import Machine
-    from exporter.demo.storage import Cluster, Key
+from exporter.demo.storage import Cluster, Key
 
 DOOMED_DEADLINE = 45
 """Seconds: the deadline of a snapshot that will miss it, short enough to watch."""

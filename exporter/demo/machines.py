@@ -1,18 +1,13 @@
 """The VMs of the demo, with their cluster, disks and schedule."""
 
-from __future__ import annotations
-
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from random import Random
+from typing import Literal
 
 from exporter.demo.documents import OWNER_LABEL, Document, vm_document
+from exporter.demo.storage import Key
 from exporter.demo.volumes import CLOUD_INIT, DATA, ROOT, Volume, without_class
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from exporter.demo.storage import Key
 
 DAY = 86_400.0
 

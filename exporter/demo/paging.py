@@ -1,7 +1,5 @@
 """Continue tokens: opaque to the client; the server keeps no state for them."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -1,14 +1,9 @@
 """The choice of snapshots to delete when a machine has too many."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from exporter.demo.documents import Document, timestamp
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 OLDEST = 45 * 86_400
 """Seconds: older snapshots are deleted if their machine has enough younger ones."""

@@ -1,14 +1,9 @@
 """Events in the order of their times."""
 
-from __future__ import annotations
-
 import heapq
 import itertools
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from random import Random
+from collections.abc import Callable
+from random import Random
 
 LONGEST_LEAP = 3600.0
 """Seconds at pace 1: after a longer time without requests, only its end is simulated."""

@@ -4,10 +4,8 @@ Every function changes its document and returns it, so that calls can be chained
 Instants are seconds since the epoch.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from exporter.demo.documents import (
     FINALIZER,
@@ -19,9 +17,6 @@ from exporter.demo.documents import (
     requested,
     timestamp,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SOURCE_LOCKED = "Source locked and operation in progress"
 SOURCE_NOT_LOCKED = "Source not locked source pods using PVCs"

@@ -1,16 +1,12 @@
 """The objects of a cluster: documents as JSON, in the order in which Kubernetes lists them."""
 
-from __future__ import annotations
-
 import json
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from exporter.demo.documents import Document, cluster_document
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Key = tuple[str, str]
 """(namespace, name): identifies an object, and sorts lists."""

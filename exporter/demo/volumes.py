@@ -1,12 +1,8 @@
 """The volumes of a VM, and what KubeVirt reports about each."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from typing import Any
 
 STATE = "state"
 """The kind of TPM and EFI state, which is in the VM's status and not in its specification."""

@@ -1,20 +1,14 @@
 """A fleet of clusters, virtual machines and snapshots that changes as time passes."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from exporter.demo import history
 from exporter.demo.cases import CASES, CLUSTER_CASES, documents
-from exporter.demo.documents import Document, vm_document
 from exporter.demo.life import Life
 from exporter.demo.machines import Machine, cluster_identity, machine
-from exporter.demo.stages import snapshot_document
 from exporter.demo.storage import Cluster, Key
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class World:
@@ -58,39 +52,6 @@ class World:
                 world.forbidden_projects.add(project_uid)
         return world
 
-    @classmethod
-    def empty(cls, *, now: float = 0.0) -> Self:
-        """Return a tenant without a cluster, in which nothing changes on its own."""
-        return cls(clusters=0, vms=0, now=now)
-
-    @classmethod
-    def fleet(
-        cls,
-        *,
-        seed: int = 1,
-        clusters: int = 40,
-        vms: int = 6_600,
-        snapshots: int = 20_000,
-        now: float,
-    ) -> Self:
-        """Return a large fleet that never changes: good snapshots, at most five weeks old."""
-        world, rng = cls.empty(now=now), Random(seed)  # noqa: S311
-        for index in range(clusters):
-            world.add_cluster(*cluster_identity(index))
-        machines = [_plain(index, clusters) for index in range(vms)]
-        for cluster_uid, key in machines:
-            world.put_vm(cluster_uid, vm_document(namespace=key[0], name=key[1]))
-        for index in range(snapshots):
-            cluster_uid, (namespace, vm) = machines[index % len(machines)]
-            document = snapshot_document(
-                name=f"{vm}-nightly-{index // len(machines):03d}",
-                vm=vm,
-                namespace=namespace,
-                requested_at=now - rng.uniform(60, 35 * 86_400),
-            )
-            world.put_snapshot(cluster_uid, document)
-        return world
-
     def advance(self, now: float) -> None:
         """Apply all changes up to `now`; an earlier instant changes nothing."""
         if self._life is not None:
@@ -103,14 +64,6 @@ class World:
     def cluster(self, uid: str) -> Cluster | None:
         """Return the cluster with this uid."""
         return self._clusters.get(uid)
-
-    def vms(self, cluster_uid: str) -> list[Document]:
-        """Return copies of the cluster's VMs, in the order of lists."""
-        return [item.document for item in self._clusters[cluster_uid].vms]
-
-    def snapshots(self, cluster_uid: str) -> list[Document]:
-        """Return copies of the cluster's snapshots, in the order of lists."""
-        return [item.document for item in self._clusters[cluster_uid].snapshots]
 
     def add_cluster(
         self,
@@ -136,10 +89,6 @@ class World:
         )
         self.projects.add(project_uid)
 
-    def remove_cluster(self, uid: str) -> None:
-        """Remove a cluster with its VMs and snapshots; its project stays."""
-        del self._clusters[uid]
-
     def put_vm(self, cluster_uid: str, document: Any, key: Key | None = None) -> None:
         """Add or replace a virtual machine.
 
@@ -147,25 +96,9 @@ class World:
         """
         self._clusters[cluster_uid].vms.put(document, key)
 
-    def delete_vm(self, cluster_uid: str, namespace: str, name: str) -> None:
-        """Remove a virtual machine at once; its snapshots stay."""
-        _removed(self._clusters[cluster_uid].vms.remove((namespace, name)), namespace, name)
-
     def put_snapshot(self, cluster_uid: str, document: Any, key: Key | None = None) -> None:
         """Add or replace a snapshot; as for `put_vm`, any JSON value is accepted."""
         self._clusters[cluster_uid].snapshots.put(document, key)
-
-    def delete_snapshot(self, cluster_uid: str, namespace: str, name: str) -> None:
-        """Remove a snapshot at once."""
-        _removed(self._clusters[cluster_uid].snapshots.remove((namespace, name)), namespace, name)
-
-    def delete_namespace(self, cluster_uid: str, namespace: str) -> None:
-        """Remove all VMs and snapshots of a namespace at once."""
-        cluster = self._clusters[cluster_uid]
-        for objects in (cluster.vms, cluster.snapshots):
-            for item in list(objects):
-                if item.key[0] == namespace:
-                    objects.remove(item.key)
 
     def _settle(self, machines: Sequence[Machine], rng: Random, now: float) -> None:
         for each in machines:
@@ -177,13 +110,3 @@ class World:
         for index, story in enumerate(history.SETTLED if calm else ()):
             each = calm[index % len(calm)]
             self.put_snapshot(each.cluster_uid, story(each, rng, now))
-
-
-def _plain(index: int, clusters: int) -> tuple[str, Key]:
-    number = index // clusters
-    return cluster_identity(index % clusters)[0], (f"team-{number % 8}", f"vm-{number:04d}")
-
-
-def _removed(done: bool, namespace: str, name: str) -> None:
-    if not done:
-        raise KeyError(f"{namespace}/{name}")

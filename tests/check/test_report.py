@@ -20,10 +20,10 @@ from exporter.check.report import COLUMNS
 from exporter.demo import volumes
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.harness import EAST, EAST_PROJECT, WEST, WEST_PROJECT
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import MODULE, ROOT, environment, finished
 
 HOUR = 3600.0

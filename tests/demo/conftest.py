@@ -11,8 +11,8 @@ from yarl import URL
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,10 +11,10 @@ import pytest
 import trustme
 
 from exporter.demo.documents import vm_document
-from exporter.demo.limits import Limits
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
+from tests.palette_server.limits import Limits
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 
 from .conftest import EAST, EAST_PROJECT, KEY, WEST, WEST_PROJECT, Client, Clock
 

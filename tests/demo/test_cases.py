@@ -6,12 +6,12 @@ import pytest
 
 from exporter.check.round import Round
 from exporter.demo.cases import CASES, CLUSTER_CASES
-from exporter.demo.world import World
 from exporter.findings import Subject, findings, judge, subjects
 from exporter.runtime.once import read_once
 from exporter.settings import load
 from exporter.verdict import PROBLEMS, Verdict
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 
 NOT_IN_THE_DEMO = {"named_missing"}
 """No target names a snapshot."""

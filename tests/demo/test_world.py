@@ -9,7 +9,7 @@ import pytest
 
 from exporter.demo.documents import SCHEDULED_LABEL, vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
+from tests.palette_server.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

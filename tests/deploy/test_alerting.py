@@ -17,12 +17,12 @@ import yaml
 from exporter.demo import stages
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.deploy import hurried
 from tests.deploy.receiver import WATCHDOG, Alert, Receiver, alert, listening
 from tests.monitoring import alertmanager, prometheus_with_rules, query
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import Running, binary, eventually, get, ready, running
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from helm_python import Chart
 
-from exporter.demo.world import World
 from tests.deploy.test_helm import CHART
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import MODULE, eventually, finished, get, ready, running
 
 if TYPE_CHECKING:

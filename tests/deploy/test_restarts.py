@@ -15,13 +15,13 @@ import yaml
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.deploy import hurried
 from tests.deploy.receiver import Alert, Receiver, alert, listening
 from tests.deploy.test_notifications import with_owner_route
 from tests.monitoring import alertmanager, prometheus, query
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import binary, eventually, free_port, ready, running
 
 if TYPE_CHECKING:

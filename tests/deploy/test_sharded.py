@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from exporter.demo.world import World
 from tests.deploy import hurried
 from tests.deploy.rules import ROOT
 from tests.monitoring import prometheus_with_rules, query
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 from tests.process import Running, Series, binary, eventually, ready, running, scrape, series
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ import yaml
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.ending.launcher import BUGS, CANARY, STAGES
 from tests.palette_server import faults
 from tests.palette_server.exchange import Point
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import Running, eventually, ready, running
 
 LAUNCHER = (sys.executable, "-m", "tests.ending.launcher")

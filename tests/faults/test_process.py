@@ -6,12 +6,12 @@ from pathlib import Path
 
 import yaml
 
-from exporter.demo.world import World
 from tests.faults.health import healthy_throughout
 from tests.faults.test_matrix import MATRIX
 from tests.harness import Scrape, put
 from tests.palette_server.faultbook import Match
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import eventually, ready, running, scrape
 
 GOOD = ("good-1", "good-2")

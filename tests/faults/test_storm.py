@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.demo.limits import Limit, Limits
-from exporter.demo.world import World
 from tests.faults.health import healthy_throughout
 from tests.harness import INTERVAL, NOW, Running, exporting, put, target
 from tests.palette_server import faults
+from tests.palette_server.limits import Limit, Limits
+from tests.palette_server.world import World
 
 RATE, BURST = 300.0, 8
 """The limits of the exporter: requests per second, and at once."""

@@ -24,8 +24,8 @@ from tests.harness import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from exporter.demo.world import World
     from tests.faults.front import Front
+    from tests.palette_server.world import World
 
 STALE_AFTER = 90.0
 """Seconds; long enough for one failed refresh before the last good state expires."""

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from exporter.demo.documents import vm_document
-from exporter.demo.world import World
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 from tests.payloads import SNAPSHOTS, payload
 from tests.process import scrape
 from tests.web.running import exporter_of, target

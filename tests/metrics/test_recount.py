@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from exporter.demo import stages
 from exporter.demo.documents import vm_document
-from exporter.demo.world import World
 from tests.harness import EAST, NOW, Running, Scrape, exporting, tenant
+from tests.palette_server.world import World
 
 NAMESPACES, MACHINES, SNAPSHOTS = ("a", "b"), ("db-1", "db-2", "web"), ("s1", "s2", "s3", "s4")
 

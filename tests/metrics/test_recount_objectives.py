@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.demo.documents import vm_document
-from exporter.demo.world import World
 from tests.harness import EAST, NOW, Scrape, exporting, tenant
 from tests.metrics.test_recount import names_of, restorable, seconds
+from tests.palette_server.world import World
 from tests.verdict.judged import rfc3339, snapshot_document
 
 HOUR, DAY = 3_600.0, 86_400.0

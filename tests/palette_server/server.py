@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,16 @@ from aiohttp import web
 
 from exporter.demo.api import API_KEY, DemoPalette
 from exporter.demo.calls import call_of
+from tests.palette_server.accounts import Accounts
 from tests.palette_server.exchange import Exchange
 from tests.palette_server.faultbook import FaultBook
+from tests.palette_server.limits import Limiter, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from exporter.demo.calls import Answer, Call
-    from exporter.demo.world import World
+    from tests.palette_server.world import World
 
 __all__ = ["API_KEY", "PaletteServer", "Request"]
 
@@ -44,23 +47,36 @@ class Request:
 
 
 class PaletteServer(DemoPalette):
-    """A DemoPalette with test hooks.
+    """A DemoPalette with users, limits and test hooks.
 
-    `gzip`: compress answers for clients that accept it. `remembered`: how many requests are
+    `token_lifetime`: of log-in tokens, in seconds. `limits`: by default Palette's own; None removes
+    them. `gzip`: compress answers for clients that accept it. `remembered`: how many requests are
     recorded; the oldest are dropped. `forbidden_projects`: those that answer 403. `options`: of
     DemoPalette.
     """
+
+    world: World
 
     def __init__(
         self,
         world: World,
         *,
+        api_keys: Iterable[str] = (API_KEY,),
+        users: Mapping[str, str] | None = None,
+        token_lifetime: float = 900,
+        clock: Callable[[], float] = time.monotonic,
+        limits: Limits | None = Limits(),  # noqa: B008  frozen
         gzip: bool = True,
         remembered: int = 50_000,
         forbidden_projects: Iterable[str] = (),
         **options: Any,
     ) -> None:
-        super().__init__(world, **options)
+        self._credentials = Accounts(
+            set(api_keys), dict(users or {}), lifetime=token_lifetime, clock=clock
+        )
+        super().__init__(world, credentials=self._credentials, clock=clock, **options)
+        self._clock = clock
+        self._limiter = Limiter(limits, clock) if limits else None
         world.forbidden_projects.update(forbidden_projects)
         self.faults = FaultBook()
         self.gzip = gzip
@@ -144,12 +160,18 @@ class PaletteServer(DemoPalette):
             stopping=self._stopping,
             gzip=self.gzip,
         )
-        answer = self.refusal(call) or await self._answer(exchange)
+        answer = self._refusal(call) or await self._answer(exchange)
         if answer is None:
             return exchange.response or web.Response()
         if serial in self._requests:
             self._requests[serial] = replace(self._requests[serial], status=answer.status)
         return exchange.response_for(answer)
+
+    def _refusal(self, call: Call) -> Answer | None:
+        """Return the 429 of a request above the limit. Palette's gateway checks limits first."""
+        if self._limiter is None or self._limiter.allows(call.raw_path):
+            return None
+        return self._limiter.refusal
 
     async def _answer(self, exchange: Exchange) -> Answer | None:
         fault = self.faults.strike(exchange.call)

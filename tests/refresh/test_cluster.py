@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from exporter.demo.world import World
 from exporter.metrics.telemetry import REASONS
 from exporter.palette.errors import PaletteError
 from tests.harness import (
@@ -26,6 +25,7 @@ from tests.harness import (
 )
 from tests.palette_server import faults
 from tests.palette_server.faultbook import Match
+from tests.palette_server.world import World
 
 CLUSTER_UP = "palette_cluster_up"
 FAILURES = "palette_exporter_refresh_failures_total"

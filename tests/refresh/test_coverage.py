@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from exporter.demo.world import World
 from tests.harness import (
     EAST,
     EAST_PROJECT,
@@ -17,6 +16,7 @@ from tests.harness import (
     target,
     tenant,
 )
+from tests.palette_server.world import World
 
 COUNTS = "palette_vm_snapshots"
 ORPHAN = "palette_vm_snapshot_orphan"

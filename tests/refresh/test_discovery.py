@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from exporter.demo.world import World
 from tests.harness import (
     EAST,
     EAST_PROJECT,
@@ -25,6 +24,7 @@ from tests.harness import (
 )
 from tests.palette_server import faults
 from tests.palette_server.faultbook import Match
+from tests.palette_server.world import World
 
 CLUSTER_UP = "palette_cluster_up"
 DISCOVERY_UP = "palette_discovery_up"

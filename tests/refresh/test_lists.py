@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.demo.world import World
 from exporter.palette import paging
 from tests.harness import (
     EAST,
@@ -22,6 +21,7 @@ from tests.harness import (
 from tests.palette_server import faults
 from tests.palette_server.faultbook import Match
 from tests.palette_server.faults import Fault
+from tests.palette_server.world import World
 
 VMS = 52
 FAILURES = "palette_exporter_refresh_failures_total"

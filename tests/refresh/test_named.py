@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from exporter.demo.world import World
 from exporter.refresh import reader as reading
 from tests.harness import (
     EAST,
@@ -19,6 +18,7 @@ from tests.harness import (
 )
 from tests.palette_server.faultbook import Match
 from tests.palette_server.faults import delay, hang, status
+from tests.palette_server.world import World
 
 UP = "palette_vm_snapshot_up"
 READY = "palette_vm_snapshot_ready"

@@ -8,7 +8,6 @@ import pytest
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from exporter.refresh.targets import Share
 from tests.harness import (
     EAST,
@@ -25,6 +24,7 @@ from tests.harness import (
 )
 from tests.palette_server import faults
 from tests.palette_server.faultbook import Match
+from tests.palette_server.world import World
 from tests.probes import DURATION, SUCCESS, UP, probe
 
 VM = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01"}

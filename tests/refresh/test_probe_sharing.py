@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from exporter.demo.world import World
 from tests.harness import (
     EAST,
     EAST_PROJECT,
@@ -21,6 +20,7 @@ from tests.harness import (
     until,
 )
 from tests.palette_server import faults
+from tests.palette_server.world import World
 from tests.probes import UP, Blocker, probe
 
 VM = {"cluster_uid": EAST, "namespace": "vms", "vm": "db-01"}

@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.demo.world import World
 from tests.harness import (
     EAST,
     INTERVAL,
@@ -19,6 +18,7 @@ from tests.harness import (
 )
 from tests.palette_server import faults
 from tests.palette_server.faultbook import Match
+from tests.palette_server.world import World
 
 ROUND = "palette_exporter_round_seconds"
 STRETCHED = "a round takes longer than the refresh interval and is stretched"

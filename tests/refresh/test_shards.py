@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.demo.world import World
 from exporter.refresh.targets import Share
 from exporter.settings import SettingsError, load
 from tests.harness import NOW, exporting
+from tests.palette_server.world import World
 
 uids = st.text("0123456789abcdef", min_size=1, max_size=24)
 

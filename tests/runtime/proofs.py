@@ -11,7 +11,6 @@ from typing import Any
 import aiohttp
 import trustme
 
-from exporter.demo.world import World
 from tests.harness import (
     EAST,
     INTERVAL,
@@ -21,6 +20,7 @@ from tests.harness import (
     target,
 )
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 
 CLUSTER_UP = "palette_cluster_up"
 EAST_ONLY = [target(EAST, cluster_name="prod-east")]

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from exporter.demo.calls import Answer
-from exporter.demo.world import World
 from tests.harness import (
     EAST,
     INTERVAL,
@@ -21,6 +20,7 @@ from tests.harness import (
 from tests.palette_server import faults
 from tests.palette_server.exchange import Exchange
 from tests.palette_server.faultbook import Match
+from tests.palette_server.world import World
 
 BOTH = [target(EAST, cluster_name="prod-east"), target(WEST, cluster_name="prod-west")]
 MISSING = target(f"{EAST}/vms/db-01/not-there", cluster_name="prod-east")

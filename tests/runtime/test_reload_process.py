@@ -18,8 +18,8 @@ import yaml
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import SCRIPT, Running, eventually, finished, get, ready, running, scrape, series
 from tests.web.guard.guarded import WebFile
 

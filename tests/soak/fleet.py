@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import deleting, failed, lost, snapshot_document, with_error
-from exporter.demo.world import World
 from tests.palette_server import faults
 from tests.palette_server.faultbook import Match
+from tests.palette_server.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

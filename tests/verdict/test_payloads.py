@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from exporter.demo.world import World
 from exporter.verdict import Severity, Verdict
 from tests.harness import Scrape
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 from tests.payloads import FOLDER
 from tests.process import scrape
 from tests.verdict.judged import NOW, Judged, judged_of, state_of

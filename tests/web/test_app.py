@@ -16,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.palette_server import faults
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 from tests.process import eventually, get, labels_of, scrape, series
 from tests.web.running import Exporter, exporter_of, target
 from tests.web.test_negotiation import PROMETHEUS_2, PROMETHEUS_3

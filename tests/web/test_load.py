@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.demo.world import World
 from tests.palette_server.server import API_KEY, PaletteServer
+from tests.palette_server.world import World
 from tests.process import Running, eventually, get, ready, running
 
 SCRAPERS, SLOW_READERS, SNAPSHOTS = 200, 30, 2_000

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.monitoring import prometheus, query
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 from tests.probes import DURATION, SUCCESS, Answered, probe
 from tests.process import ROOT, binary, eventually
 from tests.web.running import Exporter, exporter_of

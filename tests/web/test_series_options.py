@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from exporter.demo.world import World
 from tests.harness import EAST, WEST, Running, exporting, put, target, tenant
+from tests.palette_server.world import World
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 TARGETS = [target(EAST, cluster_name="prod-east"), target(f"{WEST}/vms/db-01/a")]

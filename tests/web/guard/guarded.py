@@ -14,8 +14,8 @@ import yaml
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from exporter.demo.world import World
 from tests.palette_server.server import PaletteServer
+from tests.palette_server.world import World
 from tests.web.running import Exporter, exporter_of
 
 CLUSTER = "6540a1"

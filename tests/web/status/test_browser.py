@@ -12,9 +12,9 @@ from exporter.demo.documents import requested, vm_document
 from exporter.demo.machines import cluster_identity
 from exporter.demo.stages import failed, started
 from exporter.demo.volumes import without_class
-from exporter.demo.world import World
 from tests.harness import EAST, NOW, Running, exporting, put, target, tenant
 from tests.palette_server import faults
+from tests.palette_server.world import World
 from tests.web.status.browser import PHONE, chromium, visit
 
 FLEET = tuple(cluster_identity(index)[0] for index in range(3))

@@ -11,11 +11,11 @@ from yarl import URL
 
 from exporter.demo.documents import requested
 from exporter.demo.stages import failed, started
-from exporter.demo.world import World
 from exporter.verdict import PROBLEMS
 from tests.harness import EAST, INTERVAL, NOW, WEST, Running, exporting, put, target, tenant
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY
+from tests.palette_server.world import World
 
 ODD = "a/b c?d#e%2F&é"
 PATHS = (
