@@ -72,6 +72,13 @@ def test_the_names_of_tests_are_in_plain_english() -> None:
                 assert not found(node.name.replace("_", " ")), f"{path}: {node.name}"
 
 
+def test_the_docstrings_of_tests_are_in_plain_english() -> None:
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                assert not found(ast.get_docstring(node) or ""), f"{path}: {node}"
+
+
 def test_the_words_are_found() -> None:
     assert found("What was\nasked for stands in a file.") == [
         "line 2: asked for",
