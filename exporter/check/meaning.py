@@ -34,12 +34,6 @@ class Meaning:
     options: RenderOptions
     demo: bool = False
 
-    @property
-    def ours(self) -> list[ClusterTargets]:
-        """The configured clusters that this shard reads."""
-        share = Share(self.settings.shard.index, self.settings.shard.total)
-        return [targets for targets in self.configured if targets.uid in share]
-
     def lines(self) -> Iterator[str]:
         """Yield the text, one screen of it."""
         return printable(self._lines())
@@ -49,7 +43,6 @@ class Meaning:
         yield ""
         yield from self._clusters()
         yield from self._discovery()
-        yield from self._shard()
         yield from self._requests()
         yield from self._objectives()
         yield from self._series()
@@ -80,46 +73,42 @@ class Meaning:
             f"namespaces {_matching(wanted.namespaces, wanted.exclude_namespaces)}"
         )
 
-    def _shard(self) -> Iterator[str]:
-        shard = self.settings.shard
-        if shard.total > 1:
-            share = ", plus its share of the discovered ones" if self._discovers else ""
-            yield (
-                f"Shard:       {shard.index} (of {shard.total}): reads {len(self.ours)} of "
-                f"{count(len(self.configured), 'configured cluster')}{share}."
-            )
-
     def _requests(self) -> Iterator[str]:
         """Compare a round with the interval. How many pages the lists have is not known."""
+        shard, discovers = self.settings.shard, self.settings.discovery.enabled
         rate, interval = self.settings.palette.requests_per_second, self.settings.refresh.interval
-        requests = sum(plan(targets).requests for targets in self.ours)
-        seconds = requests / rate
-        if not self.ours and self._discovers:
+        share = Share(shard.index, shard.total)
+        ours = [targets for targets in self.configured if targets.uid in share]
+        if shard.total > 1:
+            more = ", plus its share of the discovered ones" if discovers else ""
             yield (
-                f"Requests:    at least {REQUESTS_PER_CLUSTER} for each discovered cluster: at "
-                f"{rate:g} a second, refresh.interval ({format_duration(interval)}) is long enough "
-                f"for {int(interval * rate / REQUESTS_PER_CLUSTER):,} clusters"
+                f"Shard:       {shard.index} (of {shard.total}): reads {len(ours)} of "
+                f"{count(len(self.configured), 'configured cluster')}{more}."
             )
-            return
+        requests = sum(plan(targets).requests for targets in ours)
         yield (
             f"Requests:    at least {requests:,} in a round of the configured clusters: "
-            f"{seconds:.1f} s at {rate:g} a second; refresh.interval is {format_duration(interval)}"
+            f"{requests / rate:.1f} s at {rate:g} a second; refresh.interval is "
+            f"{format_duration(interval)}"
         )
-        if seconds > interval:
+        if requests > interval * rate:
             yield (
                 "  warning: a round takes longer than refresh.interval. Use a longer interval, or "
                 "several shards (shard.total)."
             )
-        elif self._discovers:
-            room = int((interval - seconds) * rate / REQUESTS_PER_CLUSTER)
-            yield f"  Of the discovered clusters, at most {room:,} fit into the interval."
+        elif discovers:
+            room = int(interval * rate - requests) // REQUESTS_PER_CLUSTER
+            yield (
+                f"  Each discovered cluster takes at least {REQUESTS_PER_CLUSTER}: "
+                f"at most {room:,} fit into the interval."
+            )
 
     def _objectives(self) -> Iterator[str]:
         yield f"Objectives:  {len(self.options.objectives)}"
         if not self.options.objectives:
             yield "  warning: without objectives, no alert reports that snapshots are too old."
-        watched = [*places(self.configured), *([Place()] if self._discovers else [])]
-        for sentence in unused(self.options.objectives, watched):
+        discovered = [Place()] if self.settings.discovery.enabled else []
+        for sentence in unused(self.options.objectives, [*places(self.configured), *discovered]):
             yield f"  warning: {sentence}"
 
     def _series(self) -> Iterator[str]:
@@ -131,10 +120,6 @@ class Meaning:
                 f"  warning: metrics.deny leaves out {some(denied)}. Shipped alert rules or "
                 "dashboards need them, and stay silent or empty."
             )
-
-    @property
-    def _discovers(self) -> bool:
-        return self.settings.discovery.enabled
 
 
 def _row(targets: ClusterTargets) -> tuple[str, ...]:

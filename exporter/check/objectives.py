@@ -35,26 +35,24 @@ def places(configured: Iterable[ClusterTargets]) -> Iterator[Place]:
 def unused(objectives: Sequence[Objective], watched: Sequence[Place]) -> Iterator[str]:
     """Yield a sentence for each objective that applies to no virtual machine."""
     for index, each in enumerate(objectives):
-        earlier = (i for i, other in enumerate(objectives[:index]) if _includes(other, each))
-        hidden_by = next(earlier, None)
-        if hidden_by is not None:
-            yield f"objectives[{index}] is hidden by objectives[{hidden_by}]. Move it up."
+        hidden_by = [i for i in range(index) if _includes(objectives[i], each)]
+        if hidden_by:
+            yield f"objectives[{index}] is hidden by objectives[{hidden_by[0]}]. Move it up."
         elif not any(_fits(each, place) for place in watched):
             yield f"objectives[{index}] matches nothing that the targets watch. Check its names."
 
 
-def _names(objective: Objective) -> tuple[re.Pattern[str] | None, ...]:
-    return objective.cluster, objective.namespace, objective.vm
-
-
 def _includes(earlier: Objective, later: Objective) -> bool:
     """Return True if an objective certainly matches all that a later one does."""
-    names = zip(_names(earlier), _names(later), strict=True)
     labels = dict(later.labels)
-    return all(_wider(ours, theirs) for ours, theirs in names) and all(
-        name in labels and (pattern.pattern == ".*" or pattern.pattern == labels[name].pattern)
+    return all(map(_wider, _names(earlier), _names(later))) and all(
+        name in labels and pattern.pattern in (".*", labels[name].pattern)
         for name, pattern in earlier.labels
     )
+
+
+def _names(objective: Objective) -> tuple[re.Pattern[str] | None, ...]:
+    return objective.cluster, objective.namespace, objective.vm
 
 
 def _wider(ours: re.Pattern[str] | None, theirs: re.Pattern[str] | None) -> bool:

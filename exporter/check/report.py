@@ -23,7 +23,7 @@ WORST_FIRST = (Verdict.NOT_PROTECTED, Verdict.UNKNOWN, Verdict.PROTECTED, Verdic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One virtual machine. The names head the columns of the CSV and the keys of the JSON.
+    """One virtual machine. The names are the columns of the CSV and the keys of the JSON.
 
     vm: "" in the row of a cluster that could not be read, of which no virtual machine is known.
     owner: "" where it is not known. reasons: why the verdict is what it is.
@@ -70,10 +70,8 @@ class Report:
     @property
     def summary(self) -> dict[str, Any]:
         """What the rows amount to, as the JSON has it."""
-        counts, undiscovered = (
-            Counter(row.verdict for row in self.vms),
-            self.found.discovery_failure,
-        )
+        counts = Counter(row.verdict for row in self.vms)
+        undiscovered = self.found.discovery_failure
         return {
             "time": _time(self.found.now),
             "complete": self.found.complete and not self.found.unreadable,
@@ -122,8 +120,8 @@ def _rows(state: ClusterState, found: Round, owner_label: str | None) -> Iterato
 
 def _row(subject: Subject, owner_label: str | None, now: float) -> Row:
     verdict, reasons = judge(subject, now)
-    row, labels = subject.row, dict(subject.vm.labels) if subject.vm else {}
-    point = row.recovery_point
+    row, point, objective = subject.row, subject.row.recovery_point, subject.row.objective.max_age
+    labels = dict(subject.vm.labels) if subject.vm else {}
     return Row(
         cluster=subject.cluster.name,
         cluster_uid=subject.cluster.uid,
@@ -134,7 +132,7 @@ def _row(subject: Subject, owner_label: str | None, now: float) -> Row:
         reasons=reasons,
         recovery_point=None if point is None else _time(point),
         recovery_point_age_seconds=None if point is None else max(0, round(now - point)),
-        objective_seconds=None if row.objective.max_age is None else round(row.objective.max_age),
+        objective_seconds=None if objective is None else round(objective),
         snapshots=row.snapshots,
         restorable_snapshots=row.restorable,
         unprotected_volumes=row.unprotected.names if row.unprotected else None,

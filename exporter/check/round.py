@@ -15,8 +15,7 @@ class Round:
     """One reading of every cluster of this shard.
 
     targets: as configured, in their order; clusters: what was wanted of each, and its state.
-    discovery: None where it is off. unreadable: a line for each value that
-    could not be read.
+    discovery: None where it is off. unreadable: a line for each value that could not be read.
     sharded: whether other exporters read a part of the clusters.
     now: seconds since the epoch, when the round ended.
     """
@@ -61,7 +60,11 @@ class Round:
                 f"discovery: selects none of {self.discovery.found} clusters. Check "
                 "discovery.clusters, exclude_clusters, and the project of the credential."
             )
-        if not found and not self.failures and not self.is_idle_shard and not self.has_content:
+        has_content = any(
+            state.snapshots or (state.listing and state.listing.virtual_machines)
+            for state in self.states
+        )
+        if not found and not self.failures and not self.is_idle_shard and not has_content:
             found.append("No virtual machine was found. Check the targets, discovery and the role.")
         return found
 
@@ -71,18 +74,9 @@ class Round:
         return self.sharded and not self.clusters
 
     @property
-    def has_content(self) -> bool:
-        """Whether any virtual machine or snapshot was found."""
-        return any(state.snapshots or _vms(state) for state in self.states)
-
-    @property
     def complete(self) -> bool:
         """Whether everything that is wanted exists and was read."""
         return not (self.discovery_failure or self.failures or self.unmatched)
-
-
-def _vms(state: ClusterState) -> int:
-    return len(state.listing.virtual_machines) if state.listing else 0
 
 
 def _failures(state: ClusterState) -> Iterator[tuple[str, Unread]]:

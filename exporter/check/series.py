@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.metrics.exposition import FAMILIES, RenderedCluster, Renderer
+from exporter.metrics.exposition import FAMILIES, Renderer
 from exporter.metrics.options import RenderOptions
 from exporter.snapshot import (
     Cluster,
@@ -52,8 +52,7 @@ def series(options: RenderOptions) -> int:
         try:
             next(rendering)
         except StopIteration as end:
-            rendered: RenderedCluster = end.value
-            return rendered.series
+            return int(end.value.series)
 
 
 def needed(options: RenderOptions) -> Iterator[str]:
