@@ -3,10 +3,9 @@
 from exporter.settings.faults import SettingsError
 from exporter.settings.load import files, load
 from exporter.settings.model import Settings
-from exporter.settings.palette import Credential, Palette
+from exporter.settings.palette import Credential, Palette, Tls
 from exporter.settings.schema import Leaf, leaves
 from exporter.settings.serving import Labels, Log, Metrics, Probe, Shard, Web
-from exporter.settings.tls import Tls
 from exporter.settings.watched import Discovery, Objective, Refresh, Target
 from exporter.settings.web_file import WebFile, read_web_file, web_files
 

@@ -18,11 +18,7 @@ def parse_address(text: str) -> tuple[str | None, int]:
     Raises ValueError unless it is of that form, an IPv6 address in brackets.
     """
     found = _ADDRESS.fullmatch(text)
-    if (
-        found is None
-        or int(found["port"]) > 65535
-        or (found["ipv6"] and not _is_ipv6(found["ipv6"]))
-    ):
+    if found is None or int(found["port"]) > 65535 or not _is_ipv6(found["ipv6"] or "::"):
         raise ValueError("should be host:port, such as :10180, 127.0.0.1:10180 or [::1]:10180")
     return found["ipv6"] or found["host"] or None, int(found["port"])
 
@@ -85,8 +81,6 @@ def _proxy_url(secret: SecretStr) -> SecretStr:
 
 PaletteUrl = Annotated[str, AfterValidator(_palette_url), Kind("url")]
 """Normal form: with a scheme, without a trailing slash."""
-
-
 ProxyUrl = Annotated[Secret, AfterValidator(_proxy_url)]
 
 
@@ -101,8 +95,7 @@ def _address(text: str) -> str:
     return text
 
 
-_OWN_PATHS = ("/-", "/api", "/config", "/docs", "/probe", "/status.css", "/vms")
-_BELOW = ("/-/", "/api/", "/docs/", "/vms/")
+_TAKEN = re.compile(r"/(?:-|api|docs|vms)(?:/.*)?|/(?:config|probe|status\.css)/?")
 
 
 def _telemetry_path(text: str) -> str:
@@ -110,7 +103,7 @@ def _telemetry_path(text: str) -> str:
         raise ValueError("should be a path such as /metrics, of letters, digits and ._~-/")
     if {".", ".."} & set(text.split("/")):
         raise ValueError("should have no '.' and '..' in it")
-    if text.rstrip("/") in _OWN_PATHS or text.startswith(_BELOW):
+    if _TAKEN.fullmatch(text):
         raise ValueError(
             "should not be /config, /probe or /status.css, nor below /-/, /api/, /docs/ or /vms/, "
             "which are taken"

@@ -1,10 +1,14 @@
-"""Settings from environment variables: ours, and the two that the vendor's tools read."""
+"""Settings from environment variables: ours, those of the vendor's tools, and the proxy's."""
 
 import difflib
+import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -14,7 +18,7 @@ from exporter.settings import schema
 from exporter.settings.faults import Fault, Place
 from exporter.settings.files import plain
 from exporter.settings.schema import PREFIX
-from exporter.settings.sources import Source, prepared
+from exporter.settings.sources import Given, Value, given_by, nearest
 
 HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
 
@@ -35,7 +39,7 @@ class _Variables(EnvSettingsSource):
 
 def environment(
     settings_cls: type[BaseSettings], environ: Mapping[str, str], directory: Path
-) -> Source:
+) -> tuple[Given, list[Fault]]:
     """Return what environment variables give; an empty one counts as not given.
 
     directory: where relative paths start.
@@ -48,31 +52,20 @@ def environment(
     }
     known = set(schema.places(settings_cls))
     names: dict[Place, str] = {place: name for name, place in ours.items() if place in known}
-    strangers = [name for name, place in ours.items() if place not in known]
-    faults = [_unknown(name, settings_cls) for name in strangers]
     variables = _Variables(settings_cls, case_sensitive=False)
     variables.env_vars = {name.lower(): values[name] for name in names.values()}
-    tree = variables()
-    palette = tree.setdefault("palette", {})
-    if isinstance(palette, dict):
-        faults.extend(_vendor(palette, names, values))
-    return Source(prepared(tree, settings_cls, directory), names, tuple(faults))
-
-
-def _vendor(
-    palette: dict[str, Any], names: dict[Place, str], values: Mapping[str, str]
-) -> Iterator[Fault]:
-    """Add the two variables of the vendor, the only ones that give the API key its value."""
-    place = ("palette", "api_key")
-    if palette.pop("api_key", None) is not None:
-        name = names.pop(place, f"{PREFIX}PALETTE")
-        yield Fault(place, f"is not read from here. Use {API_KEY}", name)
-    if key := values.get(API_KEY):
-        palette["api_key"] = SecretStr(key)
-        names[place] = API_KEY
-    if (host := values.get(HOST)) and "url" not in palette:
-        palette["url"] = host if "://" in host else f"https://{host}"
-        names["palette", "url"] = HOST
+    given, faults = given_by(
+        variables(), settings_cls, directory, lambda place: nearest(names, place) or ""
+    )
+    strangers = [_unknown(name, settings_cls) for name in ours if ours[name] not in known]
+    key, url = ("palette", "api_key"), ("palette", "url")
+    if key in given:
+        faults.append(Fault(key, f"is not read from here. Use {API_KEY}", given.pop(key).source))
+    if found := values.get(API_KEY):
+        given[key] = Value(SecretStr(found), API_KEY)
+    if (host := values.get(HOST)) and url not in given:
+        given[url] = Value(host if "://" in host else f"https://{host}", HOST)
+    return given, [*strangers, *faults]
 
 
 def _is_service_link(name: str, value: str) -> bool:
@@ -86,3 +79,34 @@ def _unknown(name: str, settings_cls: type[BaseSettings]) -> Fault:
     near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
     hint = f"did you mean {near[0]}?" if near else "no key has this name"
     return Fault((name,), f"unknown environment variable; {hint}")
+
+
+def proxy(url: str, environ: Mapping[str, str]) -> Value | None:
+    """Return the proxy for a URL as Go's and the vendor's tools read it; None for none."""
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        host = parts.hostname or ""
+    except ValueError:
+        return None  # the key that holds the URL refuses it
+    names = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper())
+    name = next((name for name in names if plain(environ.get(name, ""))), None)
+    if name is None or _is_direct(host, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
+        return None
+    found = plain(environ[name])
+    return Value(SecretStr(found if "://" in found else f"http://{found}"), name)
+
+
+def _is_direct(host: str, no_proxy: str) -> bool:
+    if host == "localhost" or proxy_bypass_environment(host, {"no": plain(no_proxy)}):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or any(_holds(each, address) for each in no_proxy.split(","))
+
+
+def _holds(network: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    with suppress(ValueError):
+        return address in ipaddress.ip_network(network.strip(), strict=False)
+    return False

@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -86,23 +87,22 @@ def parse(argv: Sequence[str]) -> Flags:
     """
     # Here rather than at the top: the model takes a while, which --version need not wait for.
     from exporter.settings import Settings, leaves
+    from exporter.settings.sources import Given, Value, tree_of
 
     own = [leaf for leaf in leaves(Settings) if not leaf.is_list and not leaf.is_secret]
     parser = _parser(own)
     given, strangers = parser.parse_known_args(argv)
     if strangers:
-        parser.error("; ".join(_describe(strangers, parser.known)))
+        known = [*(names.split(", ")[-1] for names in GENERAL), *(leaf.flag for leaf in own)]
+        parser.error(_complaint(strangers, known))
     values = vars(given)
     general = {name.name: values.pop(name.name) for name in fields(Flags) if name.name in values}
-    return Flags(**general, settings=_nested(values))
+    settings: Given = {tuple(dotted.split(".")): Value(values[dotted]) for dotted in values}
+    return Flags(**general, settings=tree_of(settings))
 
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser that says what is wrong in one line, without the value."""
-
-    @property
-    def known(self) -> list[str]:
-        return [option for option in self._option_string_actions if option.startswith("--")]
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2; argparse's own messages repeat values, so only their gist is kept."""
@@ -125,7 +125,8 @@ def _parser(own: Iterable["Leaf"]) -> _Parser:
         description="Prometheus exporter for virtual machine snapshots on Spectro Cloud Palette.",
         epilog="Flags override environment variables (PALETTE_EXPORTER_REFRESH__INTERVAL=30s), "
         "which override the file. Secrets and lists have no flags.",
-        formatter_class=_Help,
+        # Each flag on a line of its own, its meaning below it, within 80 columns.
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=8, width=79),
         allow_abbrev=False,
         add_help=False,
         argument_default=argparse.SUPPRESS,
@@ -145,13 +146,6 @@ def _parser(own: Iterable["Leaf"]) -> _Parser:
     return parser
 
 
-class _Help(argparse.HelpFormatter):
-    """Each flag on a line of its own, its meaning below it, within 80 columns."""
-
-    def __init__(self, prog: str, **options: Any) -> None:
-        super().__init__(prog, **{**options, "max_help_position": 8, "width": 79})
-
-
 def _add_leaf(group: argparse._ArgumentGroup, leaf: "Leaf") -> None:
     default = f" (default: {leaf.default})" if leaf.default else ""
     options: dict[str, Any] = {"metavar": leaf.kind if "|" in leaf.kind else leaf.kind.upper()}
@@ -165,24 +159,12 @@ def _add_leaf(group: argparse._ArgumentGroup, leaf: "Leaf") -> None:
     )
 
 
-def _nested(values: Mapping[str, object]) -> dict[str, object]:
-    tree: dict[str, Any] = {}
-    for dotted, value in values.items():
-        *sections, key = dotted.split(".")
-        inner = tree
-        for section in sections:
-            inner = inner.setdefault(section, {})
-        inner[key] = value
-    return tree
-
-
-def _describe(strangers: Sequence[str], known: Sequence[str]) -> Iterable[str]:
+def _complaint(strangers: Sequence[str], known: Sequence[str]) -> str:
     """Say what is wrong with unknown arguments, in words that cannot hold a secret."""
     names = [stranger.partition("=")[0] for stranger in strangers]
     flags = [name for name in names if re.fullmatch(r"--[a-z][a-z0-9._-]{0,40}", name)]
     # What is no flag is then most likely the value of one of these.
-    complaints = [_unknown_flag(name, known) for name in flags]
-    return dict.fromkeys(complaints) or [_HIDDEN]
+    return "; ".join(dict.fromkeys(_unknown_flag(name, known) for name in flags)) or _HIDDEN
 
 
 def _unknown_flag(name: str, known: Sequence[str]) -> str:

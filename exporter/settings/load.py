@@ -1,8 +1,7 @@
 """From flags, environment and file to Settings, or to the list of all that is wrong."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,22 +9,44 @@ from typing import Any
 from pydantic import ValidationError
 
 from exporter.settings import schema
-from exporter.settings.demo import DEMO_DEFAULTS
-from exporter.settings.environment import environment
+from exporter.settings.environment import environment, proxy
 from exporter.settings.faults import Fault, Place, SettingsError, spell
 from exporter.settings.files import shown
 from exporter.settings.model import Settings
 from exporter.settings.palette import CONNECTION, NO_CREDENTIAL
-from exporter.settings.proxy import proxy
 from exporter.settings.schema import PREFIX
-from exporter.settings.sources import API_KEYS, Source, Tree, merged, name_of, prepared
-from exporter.settings.validation import A_LIST, of_validation, unknown_key
-from exporter.settings.values import FILE
-from exporter.settings.yaml_file import content, mapping
+from exporter.settings.sources import Given, Value, given_by, nearest, tree_of
+from exporter.settings.validation import A_LIST, of_validation
+from exporter.settings.yaml_file import mapping
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
-_LOGIN = ("username", "password_file")
 _CONFIG_FILE: Place = ("config", "file")
+_API_KEY: tuple[Place, Place] = (("palette", "api_key"), ("palette", "api_key_file"))
+_LOGIN: tuple[Place, Place] = (("palette", "username"), ("palette", "password_file"))
+
+DEMO_DEFAULTS: dict[str, Any] = {
+    "refresh": {"interval": "5s", "stale_after": "1m"},
+    "discovery": {"enabled": True, "interval": "15s"},
+    "labels": {"owner": "example.com/owner", "vm": ["tier", "app.kubernetes.io/part-of"]},
+    "objectives": [
+        {"namespace": "scratch", "exempt": True},
+        {
+            "namespace": "shop",
+            "labels": {"tier": "gold"},
+            "max_age": "26h",
+            "min_snapshots": 3,
+            "max_snapshots": 14,
+            "max_snapshot_age": "30d",
+            "quiesced": True,
+            "ignore_volumes": ["scratch"],
+        },
+        {"namespace": "shop|erp|data", "max_age": "26h", "ignore_volumes": ["scratch"]},
+        {"namespace": "platform", "max_age": "8d"},
+        # The desktops have no objective.
+    ],
+}
+"""What ``--demo`` takes if neither flags nor the environment nor a file gives it: objectives of
+each kind for the namespaces of its fleet."""
 
 
 def load(
@@ -44,126 +65,118 @@ def load(
 
     Raises SettingsError with a line for each fault, none of which quotes a secret.
     """
-    sources = _sources(flags, config_file, environ, directory)
-    faults = [fault for source in sources for fault in source.faults]
+    given, faults = _given(flags, config_file, environ, directory, demo=demo)
     if any(fault.place == _CONFIG_FILE for fault in faults):
         raise SettingsError(map(str, faults))  # the rest would be guesses
     if demo:
-        sources.append(Source(DEMO_DEFAULTS))
-        tree = _without_connection(merged(sources))
-        faults = [fault for fault in faults if fault.place[:1] != ("palette",)]
+        given = {**given_by(DEMO_DEFAULTS, Settings, Path(), lambda _: "")[0], **given}
     else:
-        if config_file is None and not any(source.value(("targets",)) for source in sources):
+        if config_file is None and not given.get(("targets",), Value(())).value:
             # One variable with the key is enough to get started.
-            sources.append(Source({"discovery": {"enabled": True}}))
-        url = Source(merged(sources)).value(("palette", "url")) or Settings().palette.url
-        sources.append(proxy(str(url), environ))
-        tree = merged(sources)
+            given.setdefault(("discovery", "enabled"), Value(True))
+        url = given.get(("palette", "url"), Value(Settings().palette.url)).value
+        if found := proxy(str(url), environ):
+            given.setdefault(("palette", "proxy_url"), found)
     settings = None
     try:
-        settings = Settings.model_validate(tree)
+        settings = Settings.model_validate(tree_of(given))
     except ValidationError as error:
         faults += of_validation(error, Settings)
     if not demo:
         refused = {fault.place[:2] for fault in faults}
-        faults += [*_credential(tree, refused, sources), *_target(tree, refused)]
+        faults += [*_credential(given, refused), *_target(given, refused)]
     if settings is None or faults:
-        raise SettingsError(dict.fromkeys(str(_sourced(fault, sources)) for fault in faults))
+        raise SettingsError(dict.fromkeys(str(_sourced(fault, given)) for fault in faults))
     return settings
 
 
 def files(
-    *,
-    flags: Mapping[str, object] = _NOTHING,
-    config_file: Path | None = None,
-    environ: Mapping[str, str] = os.environ,
-    demo: bool = False,
-    directory: Path | None = None,
+    *, flags: Mapping[str, object], config_file: Path | None, demo: bool, directory: Path
 ) -> tuple[Path, ...]:
     """Return the files that ``load`` would read, valid or not: the config file and those named."""
-    sources = _sources(flags, config_file, environ, directory)
-    keys = [leaf.place for leaf in schema.leaves(Settings) if schema.mark_of(leaf.field) == FILE]
-    read = [key for key in keys if not demo or key[0] != "palette"]
-    found = (config_file, *(source.value(key) for source in sources for key in read))
-    return tuple(path for path in dict.fromkeys(found) if isinstance(path, Path))
+    given, _ = _given(flags, config_file, os.environ, directory, demo=demo)
+    found = (config_file, *(each.value for each in given.values()))
+    return tuple(dict.fromkeys(path for path in found if isinstance(path, Path)))
 
 
-def _sources(
+def _given(
     flags: Mapping[str, object],
     config_file: Path | None,
     environ: Mapping[str, str],
     directory: Path | None,
-) -> list[Source]:
-    """Return what the user gives, the source with the highest precedence first."""
+    *,
+    demo: bool,
+) -> tuple[Given, list[Fault]]:
+    """Return what counts of all that the user gives. Lists are replaced."""
     directory = directory or Path.cwd()
     names: dict[Place, str] = {leaf.place: leaf.flag for leaf in schema.leaves(Settings)}
-    found = [
-        Source(prepared(flags, Settings, directory), names),
+    sources = [
         environment(Settings, environ, directory),
+        given_by(flags, Settings, directory, lambda place: names.get(place, "")),
     ]
     if config_file is not None:
-        found.append(_of_file(directory / config_file))
-    return found
+        sources.insert(0, _of_file(directory / config_file))
+    given: Given = {}
+    for source, _ in sources:
+        if any(key in source for key in _API_KEY):
+            # It replaces the key, or the file of one, of any lower source.
+            given = {place: given[place] for place in given if place not in _API_KEY}
+        given.update(source)
+    faults = [fault for _, faults in reversed(sources) for fault in faults]
+    if demo:
+        given = {place: given[place] for place in given if not _is_of_connection(place)}
+        faults = [fault for fault in faults if not _is_of_connection(fault.place)]
+    return given, faults
 
 
-def _of_file(path: Path) -> Source:
+def _of_file(path: Path) -> tuple[Given, list[Fault]]:
     name = shown(path)
     try:
-        tree = mapping(content(path), name)
+        tree = mapping(path, name)
     except SettingsError as error:
-        return Source({}, faults=tuple(Fault(_CONFIG_FILE, fault) for fault in error.faults))
-    # Pydantic takes text only as the names of settings.
-    strange = [key for key in tree if not isinstance(key, str)]
-    unknown = (unknown_key(Settings, (key,), tree.pop(key)) for key in strange)
-    faults = tuple(replace(fault, source=name) for fault in unknown)
-    return Source(prepared(tree, Settings, path.parent), {(): name}, faults)
+        return {}, [Fault(_CONFIG_FILE, fault) for fault in error.faults]
+    return given_by(tree, Settings, path.parent, lambda _: name)
 
 
-def _without_connection(tree: Tree) -> Tree:
-    """Return a tree without what a demo brings itself."""
-    kept = {key: value for key, value in tree.items() if key != "targets"}
-    if isinstance(palette := tree.get("palette"), dict):
-        kept["palette"] = {key: palette[key] for key in palette if key not in CONNECTION}
-    return kept
+def _is_of_connection(place: Place) -> bool:
+    """Return whether a place is one that a demo fills itself."""
+    return place[:1] == ("targets",) or place[:2] in {("palette", key) for key in CONNECTION}
 
 
-def _sourced(fault: Fault, sources: Sequence[Source]) -> Fault:
+def _sourced(fault: Fault, given: Given) -> Fault:
     """Add where the user set what is wrong; a list in a variable is JSON."""
-    name = fault.source or name_of(fault.place, sources)
+    found = nearest(given, fault.place)
+    name = fault.source or (found.source if found else "")
     is_variable = name.upper().startswith(PREFIX)
     as_json = ", written as JSON" if is_variable and fault.message == A_LIST else ""
     return Fault(fault.place, fault.message + as_json, name)
 
 
-def _credential(tree: Tree, refused: set[Place], sources: Sequence[Source]) -> Iterator[Fault]:
+def _credential(given: Given, refused: set[Place]) -> Iterator[Fault]:
     """Require one way to authenticate and no more: an API key, or a user name and a password.
 
     A key that is missing only because it was refused is not called missing too.
     """
-    palette = tree.get("palette", {})
-    if not isinstance(palette, dict):
-        return
-    keys = [key for key in API_KEYS if key in palette]
-    login = [key for key in _LOGIN if key in palette]
+    keys = [place for place in _API_KEY if place in given]
+    login = [place for place in _LOGIN if place in given]
     if len(keys) > 1:
-        place = ("palette", keys[0])
-        other = spell(place, name_of(place, sources))
-        yield Fault(("palette", keys[1]), f"conflicts with {other}. Set only one")
-    if refused & {("palette",), *(("palette", key) for key in (*API_KEYS, *_LOGIN))}:
+        key, file = keys
+        yield Fault(file, f"conflicts with {spell(key, given[key].source)}. Set only one")
+    if refused & {("palette",), *_API_KEY, *_LOGIN}:
         return
     if keys and login:
-        yield Fault(("palette", login[0]), f"conflicts with palette.{keys[0]}. Set only one")
+        yield Fault(login[0], f"conflicts with {spell(keys[0])}. Set only one")
     elif len(login) == 1:
-        missing = next(key for key in _LOGIN if key not in palette)
-        yield Fault(("palette", login[0]), f"requires palette.{missing}")
+        missing = next(place for place in _LOGIN if place not in given)
+        yield Fault(login[0], f"requires {spell(missing)}")
     elif not keys and not login:
         yield Fault(("palette",), NO_CREDENTIAL)
 
 
-def _target(tree: Tree, refused: set[Place]) -> Iterator[Fault]:
+def _target(given: Given, refused: set[Place]) -> Iterator[Fault]:
     """Require something to watch. A switch with a value that is refused anyway counts as on."""
-    discovery = tree.get("discovery", {})
-    enabled = discovery.get("enabled") if isinstance(discovery, dict) else True
-    off = str(enabled).lower() in ("none", "false", "f", "no", "n", "off", "0")
-    if off and not tree.get("targets") and not refused & {("targets",), ("discovery",)}:
+    enabled = given.get(("discovery", "enabled"), Value("no")).value
+    off = str(enabled).lower() in ("false", "f", "no", "n", "off", "0")
+    targets = given.get(("targets",), Value(())).value
+    if off and not targets and not refused & {("targets",), ("discovery",)}:
         yield Fault(("targets",), "no target. Name what to watch, or set discovery.enabled")

@@ -6,19 +6,12 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from exporter.settings.addresses import HostName, ListenAddress, TelemetryPath, parse_address
 from exporter.settings.faults import SectionError
 from exporter.settings.section import Section
-from exporter.settings.values import (
-    Count,
-    LabelName,
-    Limit,
-    Ordinal,
-    Pattern,
-    ReadableFile,
-)
+from exporter.settings.values import FILE, Count, LabelName, Limit, Ordinal, Pattern, readable_by
 from exporter.settings.web_file import read_web_file
 
 
@@ -92,14 +85,6 @@ class Probe(Section):
     configured or discovered."""
 
 
-def _good_web_file(path: Path) -> Path:
-    read_web_file(path)
-    return path
-
-
-WebConfigFile = Annotated[ReadableFile, AfterValidator(_good_web_file)]
-
-
 class Web(Section):
     """The exporter's own HTTP server."""
 
@@ -107,7 +92,7 @@ class Web(Section):
     """host:port to listen on; without a host, on all addresses."""
     telemetry_path: TelemetryPath = "/metrics"
     """Path of the metrics."""
-    config_file: WebConfigFile | None = None
+    config_file: Annotated[Path, readable_by(read_web_file), FILE] | None = None
     """File with TLS and basic auth, in the exporter-toolkit's format."""
     open_health_paths: bool = False
     """Let /-/healthy and /-/ready answer without a user and password."""
@@ -126,15 +111,12 @@ class Web(Section):
         return parse_address(self.listen_address)
 
 
-def _warn_is_warning(value: object) -> object:
-    return "warning" if value == "warn" else value
-
-
 class Log(Section):
     """Logs, on standard error."""
 
     level: Annotated[
-        Literal["debug", "info", "warning", "error"], BeforeValidator(_warn_is_warning)
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda level: "warning" if level == "warn" else level),
     ] = "info"
     """Lowest severity that is logged."""
     format: Literal["logfmt", "json"] = "logfmt"

@@ -1,93 +1,88 @@
-"""What one source gives, and how sources are merged."""
+"""What sources give: a value for each place, and the name of what gave it."""
 
-import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from exporter.settings import schema
 from exporter.settings.faults import Fault, Place
+from exporter.settings.validation import unknown_key
 from exporter.settings.values import FILE, SECRET
 
-Tree = dict[str, Any]
-
-API_KEYS = ("api_key", "api_key_file")
-"""Keys of ``palette`` that give an API key."""
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What one source gives.
+class Value(NamedTuple):
+    """A value, and the flag, environment variable or file that gives it; "" for a default."""
 
-    tree: nested by section; no key is null, and files are absolute paths.
-    names: what the user set, by its place: ``--log.level``, ``PALETTE_EXPORTER_LOG__LEVEL``, and by
-        no place the path of the file.
+    value: Any
+    source: str = ""
+
+
+Given = dict[Place, Value]
+"""What is given, by its place; a section is here only if it is no mapping, which is a fault."""
+
+
+def given_by(
+    tree: Mapping[Any, Any], model: type[BaseModel], directory: Path, name: Callable[[Place], str]
+) -> tuple[Given, list[Fault]]:
+    """Return what a tree of sections gives, and its unknown keys.
+
+    directory: where relative paths start; name: of what gives the value of a place.
     """
-
-    tree: Tree
-    names: Mapping[Place, str] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
-
-    def value(self, place: Place) -> Any:
-        """Return the value that the source gives a key, or the list that the place is in."""
-        found: Any = self.tree
-        for part in itertools.takewhile(lambda part: isinstance(part, str), place):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
-
-    def name(self, place: Place) -> str:
-        """Return the flag, variable or file that gives this place its value; "" for a default."""
-        prefixes = (place[:length] for length in range(len(place), -1, -1))
-        return next((self.names[prefix] for prefix in prefixes if prefix in self.names), "")
+    known = set(schema.places(model))
+    given: Given = {}
+    faults = []
+    for place, value in _values(tree, model, directory):
+        if place in known:
+            given[place] = Value(value, name(place))
+        else:
+            faults.append(replace(unknown_key(model, place, value), source=name(place)))
+    return given, faults
 
 
-def name_of(place: Place, sources: Iterable[Source]) -> str:
-    """Return the flag, variable or file that gave a place its value; "" for a default."""
-    return next((each.name(place) for each in sources if each.value(place) is not None), "")
-
-
-def prepared(tree: Mapping[Any, Any], model: type[BaseModel], directory: Path) -> Tree:
-    """Copy a tree without keys that are null, as empty sections are; make paths absolute."""
-    clean: Tree = {}
+def _values(
+    tree: Mapping[Any, Any], model: type[BaseModel], directory: Path
+) -> Iterator[tuple[tuple[Any, ...], Any]]:
     for key, value in tree.items():
         field = model.model_fields.get(key)
         section = field and schema.section_of(field)
-        if field is None:
-            clean[key] = value
-        elif section and isinstance(value, Mapping):
-            clean[key] = prepared(value, section, directory)
+        if section and isinstance(value, Mapping):
+            for place, inner in _values(value, section, directory):
+                yield (key, *place), inner
+        elif field is None:
+            yield (key,), value
         elif value is not None:
-            clean[key] = _value(value, field, directory)
-    return clean
+            # An empty key or section is the default.
+            yield (key,), _prepared(value, field, directory)
 
 
-def _value(value: object, field: FieldInfo, directory: Path) -> object:
+def _prepared(value: object, field: FieldInfo, directory: Path) -> object:
     if not isinstance(value, str):
         return value
     mark = schema.mark_of(field)
     if mark == SECRET:
-        return SecretStr(value)  # from here on, nothing that prints the tree prints it
+        return SecretStr(value)  # from here on, nothing that prints the value prints it
     return directory / value if mark == FILE and value else value
 
 
-def merged(sources: Iterable[Source]) -> Tree:
-    """Merge sources, the highest first. Lists are replaced; an API key replaces every other."""
-    tree: Tree = {}
-    for source in sources:
-        tree = _over(tree, source.tree)
+def nearest(found: Mapping[Place, T], place: Place) -> T | None:
+    """Return what is found for a place or, if there is nothing, for what it is a part of."""
+    above = (place[:length] for length in range(len(place), 0, -1))
+    return next((found[each] for each in above if each in found), None)
+
+
+def tree_of(given: Given) -> dict[str, Any]:
+    """Return values nested by section. What should be a section and is not hides its keys."""
+    tree: dict[Any, Any] = {}
+    for place in sorted(given, key=len, reverse=True):
+        *sections, key = place
+        inner = tree
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[key] = given[place].value
     return tree
-
-
-def _over(high: Tree, low: Tree) -> Tree:
-    if any(key in high for key in API_KEYS):
-        low = {key: value for key, value in low.items() if key not in API_KEYS}
-    both = {**low, **high}
-    for key in high.keys() & low.keys():
-        if isinstance(high[key], dict):
-            # What is not the section that it should be is a fault.
-            both[key] = _over(high[key], low[key]) if isinstance(low[key], dict) else low[key]
-    return both

@@ -206,16 +206,18 @@ ApiKeyText = Annotated[
 ]
 
 
-def _after(check: Callable[[Path], object]) -> AfterValidator:
+def readable_by(read: Callable[[Path], object]) -> AfterValidator:
+    """Return the check of a file that a function has to be able to read."""
+
     def checked(path: Path) -> Path:
         if path == Path():  # what an empty string makes; a dot is absolute by now
             raise ValueError("should not be empty")
-        check(path)
+        read(path)
         return path
 
     return AfterValidator(checked)
 
 
-ReadableFile = Annotated[Path, _after(contents), FILE]
-ApiKeyFile = Annotated[Path, _after(read_api_key), FILE]
-PasswordFile = Annotated[Path, _after(read_password), FILE]
+ReadableFile = Annotated[Path, readable_by(contents), FILE]
+ApiKeyFile = Annotated[Path, readable_by(read_api_key), FILE]
+PasswordFile = Annotated[Path, readable_by(read_password), FILE]

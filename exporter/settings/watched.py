@@ -82,30 +82,24 @@ class Target(Item):
 
 
 def _consistent(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    if faults := [*_repeated(targets), *_contradicting(targets)]:
+    if faults := list(_contradictions(targets)):
         raise FaultsError(faults)
     return targets
 
 
-def _repeated(targets: Sequence[Target]) -> Iterator[Fault]:
-    first: dict[tuple[str, ...], int] = {}
+def _contradictions(targets: Sequence[Target]) -> Iterator[Fault]:
+    paths: dict[tuple[str, ...], int] = {}
+    given: dict[tuple[str, str], tuple[int, str]] = {}
     for index, target in enumerate(targets):
-        before = first.setdefault(target.path, index)
+        before = paths.setdefault(target.path, index)
         if before != index:
             yield Fault((index,), f"the same as targets[{before}]. Remove one of them")
-
-
-def _contradicting(targets: Sequence[Target]) -> Iterator[Fault]:
-    first: dict[tuple[str, str], tuple[int, str]] = {}
-    for index, target in enumerate(targets):
         for key in ("cluster_name", "project_uid"):
-            given = getattr(target, key)
-            if not given:
-                continue
-            before, other = first.setdefault((target.cluster_uid, key), (index, given))
-            if given != other:
-                clash = f"differs from that of the same cluster in targets[{before}]"
-                yield Fault((index, key), clash)
+            if text := getattr(target, key):
+                before, other = given.setdefault((target.cluster_uid, key), (index, text))
+                if text != other:
+                    clash = f"differs from that of the same cluster in targets[{before}]"
+                    yield Fault((index, key), clash)
 
 
 Targets = Annotated[tuple[Target, ...], AfterValidator(_consistent)]

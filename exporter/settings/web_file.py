@@ -16,11 +16,11 @@ from pydantic import (
 
 from exporter.settings.faults import SectionError, SettingsError
 from exporter.settings.section import Section
-from exporter.settings.sources import prepared
+from exporter.settings.sources import given_by, tree_of
 from exporter.settings.validation import of_validation
 from exporter.settings.values import Duration
 from exporter.settings.web_tls import TlsServer
-from exporter.settings.yaml_file import content, mapping
+from exporter.settings.yaml_file import mapping
 
 HEADERS: Mapping[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
@@ -30,9 +30,6 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "X-XSS-Protection": (),
 }
 """The headers that can be set -> the values they can have; () is any."""
-
-FILE_KEYS = ("cert_file", "key_file", "client_ca_file")
-"""The keys of tls_server_config that name files."""
 
 GREATEST_COST = 16
 """Of a bcrypt hash; to check one then takes some ten seconds."""
@@ -120,19 +117,20 @@ class WebFile(Section):
 
 def read_web_file(path: Path) -> WebFile:
     """Read and check the file and those it names; raises SettingsError, a line for each fault."""
-    tree = mapping(content(path))
+    given, faults = given_by(mapping(path), WebFile, path.parent, lambda _: "")
     try:
-        return WebFile.model_validate(prepared(tree, WebFile, path.parent))
+        found = WebFile.model_validate(tree_of(given))
     except ValidationError as error:
-        faults = of_validation(error, WebFile)
-    raise SettingsError(dict.fromkeys(map(str, faults)))
+        faults += of_validation(error, WebFile)
+    if faults:
+        raise SettingsError(dict.fromkeys(map(str, faults)))
+    return found
 
 
 def web_files(path: Path) -> tuple[Path, ...]:
     """Return the file and those that it names, good or not."""
     try:
-        tls = mapping(content(path)).get("tls_server_config")
+        given, _ = given_by(mapping(path), WebFile, path.parent, lambda _: "")
     except SettingsError:
-        tls = None
-    named = [tls.get(key) for key in FILE_KEYS] if isinstance(tls, dict) else []
-    return (path, *(path.parent / name for name in named if isinstance(name, str)))
+        given = {}
+    return (path, *(each.value for each in given.values() if isinstance(each.value, Path)))

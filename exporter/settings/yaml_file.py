@@ -7,27 +7,20 @@ from typing import Any
 import yaml
 
 from exporter.settings.faults import SettingsError
-from exporter.settings.files import LARGEST, contents
+from exporter.settings.files import contents
 
 
-def content(path: Path) -> str:
-    """Read a file as text; raises SettingsError."""
-    try:
-        return contents(path, LARGEST).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        reason = "should be text in UTF-8"
-    except ValueError as error:
-        reason = str(error)
-    raise SettingsError([reason])
-
-
-def mapping(text: str, name: str = "") -> dict[str, Any]:
-    """Parse a document; raises SettingsError, with the name, unless it is a mapping in YAML."""
+def mapping(path: Path, name: str = "") -> dict[str, Any]:
+    """Read a document; raises SettingsError, with the name, unless it is a mapping in YAML."""
     # Raised outside of except blocks, so that no error drags the content along.
     document: object = None
     try:
         # The loader in C is faster, but deep nesting crashes it, and with it the process.
-        document = _Loader(text).get_single_data()
+        document = _Loader(contents(path).decode("utf-8-sig")).get_single_data()
+    except UnicodeDecodeError:
+        reason = "should be text in UTF-8"
+    except ValueError as error:
+        reason, name = str(error), ""  # which names the file
     except yaml.YAMLError as error:
         reason = _describe(error)
     except RecursionError:

@@ -17,7 +17,7 @@ import pytest
 import trustme
 import yaml
 
-from exporter.check.hints import HINTS, hint
+from exporter.check.live import HINTS, hint
 from exporter.palette import errors
 from exporter.palette.errors import PaletteError
 from exporter.snapshot import Unread

@@ -569,9 +569,9 @@ def test_a_fault_says_which_file_flag_or_variable_it_came_from(home: Home) -> No
     with pytest.raises(SettingsError) as caught:
         home.load({"targets": [{"cluster_uid": "c", "vm": 1}], "log": {"lvl": 1}, 5: 6}, {})
     assert [fault.partition(": ")[0] for fault in caught.value.faults] == [
+        f"log.lvl (from {home.config})",
         f"top level (from {home.config})",
         f"targets[0].vm (from {home.config})",
-        f"log.lvl (from {home.config})",
         "palette",
     ]
     environ = KEY | {"PALETTE_EXPORTER_REFRESH__INTERVAL": "x"}

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.settings import pem
-from exporter.settings.tls import Tls
+from exporter.settings import Tls, pem
 from tests.process import binary
 from tests.settings import handshake
 
