@@ -86,11 +86,11 @@ class Meaning:
                 f"{count(len(self.configured), 'configured cluster')}{more}."
             )
         requests = sum(plan(targets).requests for targets in ours)
-        yield (
-            f"Requests:    at least {requests:,} in a round of the configured clusters: "
-            f"{requests / rate:.1f} s at {rate:g} a second; refresh.interval is "
-            f"{format_duration(interval)}"
-        )
+        limits = f"{rate:g} a second; refresh.interval is {format_duration(interval)}"
+        if ours:
+            configured = f"at least {requests:,} in a round of the configured clusters"
+            limits = f"{configured}: {requests / rate:.1f} s at {limits}"
+        yield f"Requests:    {limits}"
         if requests > interval * rate:
             yield (
                 "  warning: a round takes longer than refresh.interval. Use a longer interval, or "
