@@ -31,13 +31,13 @@ class TimeSlices:
         """Return the items of an iterable, each of which should take a small part of a slice."""
         done: list[T] = []
 
-        def collecting() -> Generator[None, None, list[T]]:
+        def collecting() -> Generator[None, None, None]:
             for step in steps:
                 done.append(step)
                 yield
-            return done
 
-        return await self.run(collecting())
+        await self.run(collecting())
+        return done
 
     async def run_alone(self, steps: Generator[None, None, T]) -> T:
         """Do the same as ``run`` without another ``run_alone`` in between.

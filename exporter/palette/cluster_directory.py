@@ -1,5 +1,6 @@
 """The clusters that Palette's dashboard lists, by project."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,20 +15,13 @@ log = structlog.get_logger()
 
 
 class ClusterDirectory:
-    """Reads the dashboard once for all loops that need it at the same time.
+    """Reads the dashboard once for all loops that need it at the same time; clock: seconds."""
 
-    clock: seconds.
-    ask_again_after: seconds after which an unknown name is requested again.
-    """
-
-    def __init__(
-        self, palette: Palette, *, clock: Callable[[], float], ask_again_after: float
-    ) -> None:
+    def __init__(self, palette: Palette, clock: Callable[[], float]) -> None:
         self._palette = palette
         self._clock = clock
-        self._ask_again_after = ask_again_after
         self._known: dict[str, dict[str, Cluster]] = {}
-        self._ask_again_at: dict[str, float] = {}
+        self._asked_at: dict[str, float] = {}
         self._single_flight: SingleFlight[str, dict[str, Cluster]] = SingleFlight()
 
     async def ask(self, project_uid: str, *, retry_for: float) -> tuple[Cluster, ...]:
@@ -37,10 +31,14 @@ class ClusterDirectory:
         """
         return tuple((await self._read(project_uid, retry_for)).values())
 
-    async def find(self, uid: str, project_uid: str) -> Cluster | None:
-        """Return a cluster; None if it is not listed, or the dashboard cannot be read."""
+    async def find(self, uid: str, project_uid: str, *, not_within: float) -> Cluster | None:
+        """Return a cluster; None if it is not listed, or the dashboard cannot be read.
+
+        not_within: seconds after a request in which an unknown name causes no other one.
+        """
         known = self._known.get(project_uid, {})
-        if uid not in known and self._clock() >= self._ask_again_at.get(project_uid, 0.0):
+        asked_at = self._asked_at.get(project_uid, -math.inf)
+        if uid not in known and self._clock() >= asked_at + not_within:
             try:
                 known = await self._read(project_uid, retry_for=0)
             except PaletteError as error:
@@ -53,7 +51,7 @@ class ClusterDirectory:
             try:
                 found = await palette.clusters()
             finally:
-                self._ask_again_at[project_uid] = self._clock() + self._ask_again_after
+                self._asked_at[project_uid] = self._clock()
             self._known[project_uid] = {cluster.uid: cluster for cluster in found}
             return self._known[project_uid]
 

@@ -27,7 +27,7 @@ NAME_WITHIN = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshContext:
-    """What the loops of all clusters share.
+    """What the loops of all clusters share: first what they use, then what settings say.
 
     interval, stale_after: in seconds; rate: requests per second.
     project_uid: the scope of clusters that have none of their own; "" is the tenant.
@@ -39,12 +39,12 @@ class RefreshContext:
     store: Store[Any]
     telemetry: Telemetry
     clock: Clock
-    interval: float
-    stale_after: float
-    rate: float
-    share: Share
-    project_uid: str = ""
     slices: TimeSlices = field(default_factory=TimeSlices)
+    interval: float = 60.0
+    stale_after: float = 300.0
+    rate: float = 40.0
+    project_uid: str = ""
+    share: Share = field(default_factory=Share)
 
     @property
     def retry_for(self) -> float:
@@ -168,7 +168,9 @@ class ClusterLoop:
         # Only the first refresh waits for a dashboard that hangs.
         with suppress(TimeoutError):
             async with asyncio.timeout(NAME_WITHIN if self.ended else None):
-                self._found = await self._context.directory.find(self.targets.uid, scope)
+                self._found = await self._context.directory.find(
+                    self.targets.uid, scope, not_within=self._context.interval / 2
+                )
         self.cluster = self._identity()
 
     def _last_state(self) -> ClusterState:

@@ -62,7 +62,6 @@ class Discovery:
     def __init__(self, search: Search) -> None:
         self.state = DiscoveryState()
         self._search = search
-        self._telemetry = search.context.telemetry
         self._clock = search.context.clock
         self._alarm = Alarm(self._clock)
         self._log = Transitions("discovery failing", "discovery recovered")
@@ -95,25 +94,20 @@ class Discovery:
 
     async def ask(self) -> bool:
         """Ask the dashboard once; on a failure, the clusters of the last answer stay."""
-        context = self._search.context
+        search, context = self._search, self._search.context
         try:
             found = await context.directory.ask(context.project_uid, retry_for=context.retry_for)
         except PaletteError as error:
-            self._failed(unread(error))
+            failure = unread(error)
+            self._log.log(failure)
+            context.telemetry.discovery_failed()
+            self.state = replace(self.state, up=False, last_failure=(failure, context.clock.wall()))
             return False
-        self._succeeded(found)
-        return True
-
-    def _succeeded(self, found: tuple[Cluster, ...]) -> None:
-        now, selected = self._clock.wall(), len(self._search.selected(found))
+        now, selected = context.clock.wall(), len(search.selected(found))
         self._log.log(None)
-        self._telemetry.discovered(now, selected=selected, others=len(found) - selected)
+        context.telemetry.discovered(now, selected=selected, others=len(found) - selected)
         self._found = found
         self.state = replace(
             self.state, up=True, last_success=now, found=len(found), selected=selected
         )
-
-    def _failed(self, failure: Unread) -> None:
-        self._log.log(failure)
-        self._telemetry.discovery_failed()
-        self.state = replace(self.state, up=False, last_failure=(failure, self._clock.wall()))
+        return True

@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from exporter.clock import Clock
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.refresh.discovery import Discovery, Search
 from exporter.refresh.garbage import GarbageCollection
@@ -35,19 +34,17 @@ class Fleet:
     tasks: those that run; each sleeps on the clock between two runs of its work.
     """
 
-    context: RefreshContext
-    configured: Sequence[ClusterTargets]
-
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, context: RefreshContext) -> None:
+        self.context = context
+        self.configured: Sequence[ClusterTargets] = ()
         self.discovery: Discovery | None = None
         self.tasks: set[asyncio.Task[None]] = set()
-        self._clock = clock
         self._group: asyncio.TaskGroup | None = None
         self._discovering: asyncio.Task[None] | None = None
         self._loops: dict[str, ClusterLoop] = {}
         self._first_round_complete = False
         self._stretched = False
-        self._garbage = GarbageCollection(clock.monotonic)
+        self._garbage = GarbageCollection(context.clock.monotonic)
 
     @property
     def wanted(self) -> list[ClusterTargets]:
@@ -187,7 +184,7 @@ class Fleet:
     async def _report_progress(self) -> None:
         """Log now and then how the first round progresses, until it is complete."""
         while not self._first_round_complete:
-            await self._clock.sleep(PROGRESS_EVERY)
+            await self.context.clock.sleep(PROGRESS_EVERY)
             waiting = [loop.cluster.name for loop in self._loops.values() if not loop.ended]
             if waiting and not self._first_round_complete:
                 log.info(

@@ -23,6 +23,15 @@ AGAIN = 15.0
 NEVER = 1_000_000_000
 
 
+def resident_bytes() -> int:
+    """Return the bytes that the process has in memory; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * resource.getpagesize()
+
+
 class GarbageCollection:
     """Makes full passes instead of Python, which makes them at any moment.
 
@@ -30,10 +39,10 @@ class GarbageCollection:
     """
 
     def __init__(
-        self, monotonic: Callable[[], float], resident: Callable[[], int] | None = None
+        self, monotonic: Callable[[], float], resident: Callable[[], int] = resident_bytes
     ) -> None:
         self._monotonic = monotonic
-        self._resident = resident or resident_bytes
+        self._resident = resident
         self._due = monotonic() + EVERY
         self._most: int | None = None
         young, middle, _ = gc.get_threshold()
@@ -61,12 +70,3 @@ class GarbageCollection:
     def _allowed(self) -> int:
         size = self._resident()
         return size + max(GROWTH, size // 4)
-
-
-def resident_bytes() -> int:
-    """Return the bytes that the process has in memory; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * resource.getpagesize()

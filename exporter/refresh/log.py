@@ -53,4 +53,4 @@ class ClusterLog:
 def _failure(outcome: Outcome) -> Unread | None:
     if isinstance(outcome, Unread):
         return outcome
-    return ABSENT if outcome is MISSING else None
+    return ABSENT if outcome == MISSING else None

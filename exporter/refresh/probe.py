@@ -78,10 +78,27 @@ class Prober:
                 reading = await self._single_flight.do(request, lambda: self._read(request))
         except TimeoutError:
             reading = Reading(failure=Unread("timeout", f"it was not read in {within:g} s"))
-        state = _state(request, reading, self.monotonic())
+        state = ClusterState(
+            cluster=request.cluster,
+            up=reading.failure is None,
+            listing=reading.listing,
+            named=tuple(
+                keep(target, None, reading.outcomes.get(target), self.monotonic())
+                for target in request.targets.named
+            ),
+        )
         failure = reading.failure or _missing(state)
         if failure:
-            _log(request, failure)
+            log.debug(
+                "probe failed",
+                cluster=request.cluster.name,
+                cluster_uid=request.cluster.uid,
+                namespace=request.namespace,
+                vm=request.vm,
+                snapshot=request.snapshot,
+                reason=failure.reason,
+                error=failure.message,
+            )
         return ProbeResult(state=state, failure=failure, requests=reading.requests)
 
     async def _read(self, request: ProbeRequest) -> Reading:
@@ -95,18 +112,6 @@ class Prober:
         return await reader.read(plan(targets), targets.coverage)
 
 
-def _state(request: ProbeRequest, reading: Reading, now: float) -> ClusterState:
-    return ClusterState(
-        cluster=request.cluster,
-        up=reading.failure is None,
-        listing=reading.listing,
-        named=tuple(
-            keep(target, None, reading.outcomes.get(target), now)
-            for target in request.targets.named
-        ),
-    )
-
-
 def _missing(state: ClusterState) -> Unread | None:
     """Return why what was requested is not there; None if it is.
 
@@ -116,16 +121,3 @@ def _missing(state: ClusterState) -> Unread | None:
         return next((named.unread or ABSENT for named in state.named if not named.up), None)
     listing = state.listing
     return None if listing and (listing.virtual_machines or listing.snapshots) else ABSENT
-
-
-def _log(request: ProbeRequest, failure: Unread) -> None:
-    log.debug(
-        "probe failed",
-        cluster=request.cluster.name,
-        cluster_uid=request.cluster.uid,
-        namespace=request.namespace,
-        vm=request.vm,
-        snapshot=request.snapshot,
-        reason=failure.reason,
-        error=failure.message,
-    )

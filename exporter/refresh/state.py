@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from enum import Enum
+from typing import Literal
 
 from exporter.refresh.targets import Coverage, SnapshotTarget
 from exporter.snapshot import (
@@ -16,14 +16,9 @@ from exporter.snapshot import (
     VirtualMachine,
 )
 
-
-class Missing(Enum):
-    """The outcome of a snapshot that Palette says does not exist."""
-
-    MISSING = "missing"
-
-
-MISSING = Missing.MISSING
+Missing = Literal["missing"]
+MISSING: Missing = "missing"
+"""The outcome of a snapshot that Palette says does not exist."""
 
 ABSENT = Unread("not_found", "it does not exist")
 """The failure to read a snapshot or virtual machine that Palette does not have."""
@@ -111,7 +106,7 @@ def keep(
     unknown = NamedSnapshot(namespace=target.namespace, vm=target.vm, name=target.name, up=False)
     if isinstance(outcome, Snapshot):
         return replace(unknown, up=True, snapshot=outcome, read_at=now)
-    if outcome is MISSING:
+    if outcome == MISSING:
         return replace(unknown, missing=True)
     known = previous or unknown
     return known if outcome is None else replace(known, up=False, missing=False, unread=outcome)

@@ -13,6 +13,7 @@ from exporter.metrics.telemetry import Telemetry
 from exporter.palette import auth
 from exporter.palette.budget import Budget
 from exporter.palette.client import Palette
+from exporter.palette.cluster_directory import ClusterDirectory
 from exporter.palette.request import Access
 from exporter.palette.session import Session
 from exporter.palette.transport import Observer, Transport
@@ -64,6 +65,7 @@ class Connection:
         unset = Access(base_url="", credential=auth.ApiKey("unset"), timeout=0)
         transport = Transport(self._session, unset, self.budget, observer, clock=monotonic)
         self.palette = Palette(transport, report)
+        self.directory = ClusterDirectory(self.palette, monotonic)
         self._signs_in: tuple[str, Credential, float] | None = None
         self._warned_of: tuple[str, Tls] | None = None
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from exporter import __version__, revision
 from exporter.check.round import Round
 from exporter.clock import Clock
-from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.wire import Fault
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
@@ -17,7 +16,7 @@ from exporter.refresh.fleet import Fleet
 from exporter.refresh.targets import ClusterTargets
 from exporter.runtime import from_settings
 from exporter.runtime.connection import Connection, simulated
-from exporter.runtime.fleet import FleetSettings
+from exporter.runtime.parts import prepare_fleet
 from exporter.settings import Settings
 from exporter.snapshot import ClusterState
 from exporter.store import Store
@@ -56,18 +55,21 @@ async def read_once(
 async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -> Round:
     tally, faults = _Tally(version=__version__, revision=revision(), now=time.time()), set[Fault]()
     clock = Clock()
-    connection, fleet = Connection(tally, faults.add, clock.monotonic), Fleet(clock)
+    connection = Connection(tally, faults.add, clock.monotonic)
     stack.push_async_callback(connection.close)
-    watching = FleetSettings(
-        fleet=fleet,
-        palette=connection.palette,
-        store=Store(render=_unrendered, expire=lambda state, now: state, monotonic=clock.monotonic),
-        telemetry=tally,
-        clock=clock,
-        slices=TimeSlices(),
+    fleet = Fleet(
+        RefreshContext(
+            palette=connection.palette,
+            directory=connection.directory,
+            store=Store(
+                render=_unrendered, expire=lambda state, now: state, monotonic=clock.monotonic
+            ),
+            telemetry=tally,
+            clock=clock,
+        )
     )
-    for part in (connection, watching):
-        (await part.prepare(settings))()
+    (await connection.prepare(settings))()
+    (await prepare_fleet(fleet, settings))()
     context = replace(fleet.context, interval=PATIENCE)
     discovery = fleet.discovery
     if discovery:

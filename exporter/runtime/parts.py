@@ -1,7 +1,7 @@
 """The smaller parts of a running exporter, each with what settings change about it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +9,11 @@ from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
 from exporter.metrics.exposition import RenderedCluster, Renderer
 from exporter.metrics.options import RenderOptions
+from exporter.refresh.discovery import Search
+from exporter.refresh.fleet import Fleet
 from exporter.refresh.state import expired, rescheduled
-from exporter.runtime.from_settings import render_options
+from exporter.refresh.targets import Names, Share, by_cluster
+from exporter.runtime import from_settings
 from exporter.runtime.logs import configure
 from exporter.runtime.reload import Commit
 from exporter.settings import Refresh, Settings, SettingsError
@@ -73,7 +76,7 @@ class Publication:
 
     async def prepare(self, settings: Settings) -> Commit:
         """Render all clusters again where their options change; other tasks run meanwhile."""
-        wanted = Renderer(render_options(settings))
+        wanted = Renderer(from_settings.render_options(settings))
         render = self._renderer if wanted == self._renderer else wanted
         ready = await self._slices.run(self.store.rerendering(render))
 
@@ -97,3 +100,32 @@ class Publication:
             interval=refresh.interval,
             stale_after=refresh.stale_after,
         )
+
+
+async def prepare_fleet(fleet: Fleet, settings: Settings) -> Commit:
+    """Plan what to read; a cluster that stays keeps its loop."""
+    # In a thread, because fleets of thousands of targets take their time.
+    configured = await asyncio.to_thread(lambda: by_cluster(from_settings.targets(settings)))
+    context = replace(
+        fleet.context,
+        interval=settings.refresh.interval,
+        stale_after=settings.refresh.stale_after,
+        rate=settings.palette.requests_per_second,
+        project_uid=settings.palette.project_uid or "",
+        share=Share(settings.shard.index, settings.shard.total),
+    )
+    wanted = settings.discovery
+    search = Search(
+        context=context,
+        interval=wanted.interval,
+        clusters=Names(wanted.clusters, wanted.exclude_clusters),
+        namespaces=Names(wanted.namespaces, wanted.exclude_namespaces),
+        configured=configured,
+    )
+
+    def commit() -> None:
+        context.telemetry.sharing(context.share.ordinal, context.share.total)
+        context.telemetry.refreshing(context.interval)
+        fleet.adopt(context, configured, search if wanted.enabled else None)
+
+    return commit

@@ -88,27 +88,19 @@ class Reloader:
     async def _reload(self) -> str:
         try:
             # In a thread: a long file takes seconds, and a network file system can hang.
-            settings = await asyncio.to_thread(self.read)
-            await self.apply(settings)
-        except (SettingsError, OSError, RuntimeError) as error:
+            await self.apply(await asyncio.to_thread(self.read))
+        except SettingsError as error:
+            refused = str(error)
+        except (OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and str(error) != NO_THREAD:
                 raise
-            self._refuse(_reason(error))
-            return self.refused
-        self.refused = ""
-        log.info("configuration reloaded")
-        return ""
-
-    def _refuse(self, reason: str) -> None:
-        self.telemetry.refused()
-        if reason != self.refused:
-            log.error("configuration refused; the previous one stays active", reason=reason)
-        self.refused = reason
-
-
-def _reason(error: Exception) -> str:
-    """Return why settings were refused: for what is wrong in them, or what hinders reading them."""
-    if isinstance(error, SettingsError):
-        return str(error)
-    problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return f"the settings cannot be read: {problem}"
+            refused = f"the settings cannot be read: {getattr(error, 'strerror', None) or error}"
+        else:
+            refused = ""
+            log.info("configuration reloaded")
+        if refused:
+            self.telemetry.refused()
+        if refused not in ("", self.refused):
+            log.error("configuration refused; the previous one stays active", reason=refused)
+        self.refused = refused
+        return refused

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -11,11 +12,11 @@ from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
 from exporter.metrics.exposition import Renderer
 from exporter.metrics.telemetry import Telemetry
+from exporter.refresh.cluster import RefreshContext
 from exporter.refresh.fleet import Fleet
 from exporter.refresh.probe import Prober
 from exporter.runtime.connection import Connection, FaultLog, simulated
-from exporter.runtime.fleet import FleetSettings
-from exporter.runtime.parts import Process, Publication
+from exporter.runtime.parts import Process, Publication, prepare_fleet
 from exporter.runtime.reload import Reloader
 from exporter.runtime.signals import Signals
 from exporter.runtime.web_config import WebConfigLoader
@@ -47,7 +48,16 @@ class Exporter:
         self.connection = Connection(self.telemetry, FaultLog(self.telemetry), clock.monotonic)
         self.prober = Prober(palette=self.connection.palette, monotonic=clock.monotonic)
         self.publication = Publication(clock, self.slices)
-        self.fleet = Fleet(clock)
+        self.fleet = Fleet(
+            RefreshContext(
+                palette=self.connection.palette,
+                directory=self.connection.directory,
+                store=self.publication.store,
+                telemetry=self.telemetry,
+                clock=clock,
+                slices=self.slices,
+            )
+        )
         self.web_config = WebConfigLoader()
         self.page = ""
         self._started = clock.wall()
@@ -65,19 +75,11 @@ class Exporter:
         and SettingsError.
         """
         stack.push_async_callback(self.connection.close)
-        fleet = FleetSettings(
-            fleet=self.fleet,
-            palette=self.connection.palette,
-            store=self.publication.store,
-            telemetry=self.telemetry,
-            clock=self.clock,
-            slices=self.slices,
-        )
         # Publication comes last: what is published while others prepare has to be rendered too.
         self.reloader.parts = (
             Process(settings, self.source.config_file).prepare,
             self.connection.prepare,
-            fleet.prepare,
+            partial(prepare_fleet, self.fleet),
             self.web_config.prepare,
             self.publication.prepare,
         )
