@@ -29,7 +29,7 @@ def groups(options: Options) -> dict[str, Group]:
         "recording": recording.group(options),
         "snapshots": snapshots.group(options),
         "vms": vms.group(options),
-        "watchdog": exporter_itself.watchdog(options),
+        "watchdog": exporter_itself.watchdog(),
     }
 
 

@@ -79,19 +79,18 @@ class Cause:
 
     def alert(self, options: Options) -> Alert:
         """Return the alert; a VM that is exempt or being deleted has none."""
-        severity = options.severity(self.key, self.severity)
         expr = lasting(
             f"(\n{indented(self.condition)}\n)\n{EXEMPT}",
             metric=self.metric,
             alert=self.name,
-            severity=severity,
+            severity=options.severity(self.key, self.severity),
             labels=self.labels,
         )
         return Alert(
             key=self.key,
             name=self.name,
             expr=expr,
-            severity=severity,
+            severity=self.severity,
             summary=self.summary,
             description=self.description,
             wait=self.wait,

@@ -56,7 +56,7 @@ and on (cluster_uid) (
     return Alert(
         key="cluster_unread",
         name="PaletteClusterUnreadable",
-        severity=options.severity("cluster_unread", "warning"),
+        severity="warning",
         expr=named(condition),
         summary="A cluster cannot be read from Palette, or not regularly.",
         description=f"{CLUSTER_TEXT}: most refreshes fail, or none has ended for a long time. What "
@@ -89,7 +89,7 @@ and on (cluster_uid) {KNOWN}"""
         Alert(
             key="cluster_stale",
             name=name,
-            severity=options.severity("cluster_stale", "critical"),
+            severity="critical",
             expr=named(f"(\n{indented(stale)}\n)\nunless on (cluster_uid) {state}"),
             summary=summary,
             description=text,
@@ -98,7 +98,7 @@ and on (cluster_uid) {KNOWN}"""
         Alert(
             key="cluster_stale_while_not_running",
             name=name,
-            severity=options.severity("cluster_stale_while_not_running", "warning"),
+            severity="warning",
             expr=named(f"(\n{indented(stale)}\n)\nand on (cluster_uid) {state}"),
             summary=summary,
             description=f"{text} Palette reports that the cluster is not running.",
@@ -112,7 +112,7 @@ def _gone(options: Options) -> Alert:
     return Alert(
         key="cluster_gone",
         name="PaletteClusterGone",
-        severity=options.severity("cluster_gone", "warning"),
+        severity="warning",
         expr=f"""\
 topk by (cluster_uid) (
   1,
@@ -139,7 +139,7 @@ def _vms_vanished(options: Options) -> Alert:
     return Alert(
         key="vms_vanished",
         name="PaletteClusterVMsVanished",
-        severity=options.severity("vms_vanished", "warning"),
+        severity="warning",
         expr=named(f"""\
 {highest}
 unless on (cluster_uid) {now} > {share} * {highest}
@@ -157,7 +157,6 @@ def _at_risk(options: Options, key: str, severity: str, bad: str, of: str, what:
     bad: the VMs that have the problem, per exporter; of: the VMs that could have it.
     """
     name = "PaletteClusterVMsAtRisk"
-    severity = options.severity(key, severity)
     number = f"""\
 count by (cluster_uid) (
   max by ({VM}) (
@@ -175,11 +174,12 @@ count by (cluster_uid) (
 and on (cluster_uid)
 {number}
   > {options.threshold("cluster_wide_share")} * count by (cluster_uid) (max by ({VM}) ({of}))"""
+    firing = still_firing(name, options.severity(key, severity), "cluster_uid")
     return Alert(
         key=key,
         name=name,
         severity=severity,
-        expr=f"{named(condition)}\nor\n{still_firing(name, severity, 'cluster_uid')}",
+        expr=f"{named(condition)}\nor\n{firing}",
         summary="Most VMs of a cluster have the same problem.",
         description=f"Most VMs of cluster {{{{ $labels.cluster_name }}}} "
         f"({{{{ $labels.cluster_uid }}}}) {what}. Look for a cause in the cluster: storage class, "

@@ -32,7 +32,7 @@ def _down(options: Options) -> tuple[Alert, ...]:
         Alert(
             key="exporter_down",
             name="PaletteExporterDown",
-            severity=options.severity("exporter_down", "critical"),
+            severity="critical",
             # Also where there is no target at all: then `up` is absent, not 0.
             expr=f"""\
 absent({up})
@@ -54,7 +54,7 @@ unless on (job) (
         Alert(
             key="exporter_instance_down",
             name="PaletteExporterDown",
-            severity=options.severity("exporter_instance_down", "warning"),
+            severity="warning",
             expr=f"""\
 (
   {up} == 0
@@ -76,7 +76,7 @@ def _nothing_watched(options: Options) -> Alert:
     return Alert(
         key="nothing_read",
         name="PaletteNothingWatched",
-        severity=options.severity("nothing_read", "critical"),
+        severity="critical",
         expr=f"""\
 max by (job) ({up}) == 1
 unless on (job) {clusters}
@@ -104,7 +104,7 @@ def _discovery(options: Options) -> Alert:
     return Alert(
         key="discovery_failing",
         name="PaletteDiscoveryFailing",
-        severity=options.severity("discovery_failing", "warning"),
+        severity="warning",
         # Every shard discovers on its own; the best exporter of each shard counts.
         expr=f"""\
 max by (job, namespace) (
@@ -122,12 +122,12 @@ max by (job, namespace) (
     )
 
 
-def _shard_missing(options: Options) -> Alert:
+def _shard_missing() -> Alert:
     ordinals, total = last("palette_exporter_shard_ordinal"), last("palette_exporter_total_shards")
     return Alert(
         key="shard_missing",
         name="PaletteExporterShardMissing",
-        severity=options.severity("shard_missing", "critical"),
+        severity="critical",
         # The ordinal is a value: count_values makes the distinct ones countable, so that two
         # exporters of one ordinal do not hide that another is missing.
         expr=f"""\
@@ -151,7 +151,7 @@ def _own(options: Options) -> tuple[Alert, ...]:
         Alert(
             key="reload_failed",
             name="PaletteExporterConfigReloadFailed",
-            severity=options.severity("reload_failed", "warning"),
+            severity="warning",
             expr=f"max by (job, namespace, instance) "
             f"({last('palette_exporter_config_last_reload_successful')}) == 0",
             summary="The exporter refused its new configuration.",
@@ -162,7 +162,7 @@ def _own(options: Options) -> tuple[Alert, ...]:
         Alert(
             key="rate_limited",
             name="PaletteExporterRateLimited",
-            severity=options.severity("rate_limited", "warning"),
+            severity="warning",
             expr=f"""\
 sum by (job, namespace, instance) (
   rate(palette_exporter_api_requests_total{{code="429"}}[10m])
@@ -178,7 +178,7 @@ sum by (job, namespace, instance) (rate(palette_exporter_api_requests_total[10m]
         Alert(
             key="round_too_long",
             name="PaletteExporterRoundTooLong",
-            severity=options.severity("round_too_long", "info"),
+            severity="info",
             expr="max by (job, namespace, instance) (\n"
             f"  {last('palette_exporter_round_seconds')}"
             f" > {last('palette_exporter_refresh_interval_seconds')}\n)",
@@ -190,7 +190,7 @@ sum by (job, namespace, instance) (rate(palette_exporter_api_requests_total[10m]
         Alert(
             key="values_unreadable",
             name="PaletteValuesUnreadable",
-            severity=options.severity("values_unreadable", "warning"),
+            severity="warning",
             expr="sum by (job, namespace, field) "
             "(increase(palette_exporter_decode_errors_total[15m])) > 0",
             summary="Palette sends values that the exporter cannot read.",
@@ -200,7 +200,7 @@ sum by (job, namespace, instance) (rate(palette_exporter_api_requests_total[10m]
         Alert(
             key="clock_wrong",
             name="PaletteExporterClockWrong",
-            severity=options.severity("clock_wrong", "warning"),
+            severity="warning",
             # The exporter works out ages by its own clock, at the scrape.
             expr=f"""\
 min by (job, namespace, instance) (
@@ -221,7 +221,7 @@ max by (job, namespace, instance) (
         Alert(
             key="probe_failing",
             name="PaletteProbeFailing",
-            severity=options.severity("probe_failing", "warning"),
+            severity="warning",
             expr="max by (job, namespace, instance, cluster_uid, vm, snapshot) "
             "(avg_over_time(palette_probe_success[30m]))"
             f" < {options.threshold('unread_share')}",
@@ -241,13 +241,13 @@ def group(options: Options) -> Group:
             *_down(options),
             _nothing_watched(options),
             _discovery(options),
-            _shard_missing(options),
+            _shard_missing(),
             *_own(options),
         ),
     )
 
 
-def watchdog(options: Options) -> Group:
+def watchdog() -> Group:
     """Return an alert that always fires, for a Prometheus that has none."""
     return Group(
         name="palette-watchdog",
@@ -260,7 +260,7 @@ def watchdog(options: Options) -> Group:
                 expr="vector(1)",
                 wait="0s",
                 keep="0s",
-                severity=options.severity("watchdog", "none"),
+                severity="none",
                 summary="Alerting works.",
                 description="This alert always fires. Send it to a service that notices when it "
                 "stops.",

@@ -35,7 +35,7 @@ def _rule(rule: Alert | Recording, options: Options) -> dict[str, Any]:
         "expr": rule.expr,
         "for": options.wait(rule.key, rule.wait),
         **kept,
-        "labels": {"severity": rule.severity, **options.labels},
+        "labels": {"severity": options.severity(rule.key, rule.severity), **options.labels},
         "annotations": dict(_annotations(rule, options)),
     }
 

@@ -1,7 +1,6 @@
 """What a rule is: data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +11,8 @@ class Alert:
         reports one.
     expr: PromQL; ``wait``: how long it has to hold; ``keep``: how long the alert goes on firing
         after it no longer holds.
-    severity: critical wakes somebody, warning is read during working hours, info is a digest.
+    severity, wait: as shipped; the options can change them. critical wakes somebody, warning is
+        read during working hours, info is a digest.
     page: the path of the exporter's status page about the subject; "" where there is none.
     """
 
@@ -24,7 +24,6 @@ class Alert:
     description: str
     wait: str = "10m"
     keep: str = "15m"
-    labels: Mapping[str, str] = field(default_factory=dict)
     page: str = ""
 
 
