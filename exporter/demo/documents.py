@@ -41,13 +41,11 @@ def requested(
     scheduled: bool = False,
     failure_deadline: str | None = "5m0s",
     deletion_policy: str = "Delete",
-    labels: Mapping[str, str] | None = None,
 ) -> Document:
     """Return a snapshot requested at `at` (epoch seconds), without a status yet.
 
     `failure_deadline` is a Go duration; None leaves the field out, which means five minutes.
     """
-    all_labels = dict(labels or {}) | ({SCHEDULED_LABEL: "true"} if scheduled else {})
     metadata = _metadata(name, namespace, uid or object_uid("snapshot", namespace, name), at)
     spec: Document = {"deletionPolicy": deletion_policy}
     if failure_deadline is not None:
@@ -56,7 +54,7 @@ def requested(
     return {
         "apiVersion": _SNAPSHOT_API,
         "kind": "VirtualMachineSnapshot",
-        "metadata": metadata | ({"labels": all_labels} if all_labels else {}),
+        "metadata": metadata | ({"labels": {SCHEDULED_LABEL: "true"}} if scheduled else {}),
         "spec": spec,
     }
 

@@ -43,14 +43,13 @@ class Objects:
         self._order: list[Key] | None = []
         self.revision = 1
 
-    def put(self, document: Any, key: Key | None = None) -> Key:
+    def put(self, document: Any, key: Key | None = None) -> None:
         """Add or replace an object; `key`: for a document without valid metadata."""
         key = key or key_of(document)
         if key not in self._items:
             self._order = None
         self._items[key] = Item(key=key, source=source_of(document), body=json_bytes(document))
         self.revision += 1
-        return key
 
     def remove(self, key: Key) -> bool:
         """Remove an object; return False if it does not exist."""
