@@ -3,29 +3,21 @@
 from exporter.settings.faults import SettingsError
 from exporter.settings.load import files, load
 from exporter.settings.model import Settings
-from exporter.settings.palette import Credential, Palette, Tls
+from exporter.settings.palette import Credential, Tls
 from exporter.settings.schema import Leaf, leaves
-from exporter.settings.serving import Labels, Log, Metrics, Probe, Shard, Web
-from exporter.settings.watched import Discovery, Objective, Refresh, Target
+from exporter.settings.serving import Shard
+from exporter.settings.watched import Objective, Refresh
 from exporter.settings.web_file import WebFile, read_web_file, web_files
 
 __all__ = [
     "Credential",
-    "Discovery",
-    "Labels",
     "Leaf",
-    "Log",
-    "Metrics",
     "Objective",
-    "Palette",
-    "Probe",
     "Refresh",
     "Settings",
     "SettingsError",
     "Shard",
-    "Target",
     "Tls",
-    "Web",
     "WebFile",
     "files",
     "leaves",
