@@ -7,8 +7,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from exporter.web.guard.access import HEALTH_PATHS, check_certificate, check_host, check_login
-from exporter.web.guard.connections import LINGER, Connection, note_sending
-from exporter.web.guard.limits import LARGEST_BODY, ConcurrencyLimit, RateLimit, check_body
+from exporter.web.guard.connections import LARGEST_BODY, LINGER, Connection, note_sending
+from exporter.web.guard.limits import ConcurrencyLimit, RateLimit, check_body
 from exporter.web.guard.listener import Listener
 from exporter.web.guard.passwords import Passwords
 from exporter.web.guard.web_config import WebConfig
@@ -16,14 +16,8 @@ from exporter.web.handlers import Handlers
 from exporter.web.probe import PATH
 from exporter.web.status.handlers import StatusHandlers
 
-KEEP_ALIVE = 75.0
-"""Seconds in which the next request of a connection must be complete."""
-
 PROBES = 0.75
 """The part of web.max_requests that probes can take: they wait for Palette, scrapes do not."""
-
-MOST_HEADERS, LONGEST_LINE = 100, 8190
-"""Lines of a request's header, and bytes of each; a request with more is 400."""
 
 
 def create_app(
@@ -97,19 +91,7 @@ async def served(
     assert server
 
     def connect(forget: Callable[[Connection], None]) -> Connection:
-        return Connection(
-            server,
-            forget=forget,
-            headers=lambda: config().sent_headers,
-            access_log=None,
-            keepalive_timeout=KEEP_ALIVE,
-            lingering_time=LINGER,
-            auto_decompress=False,
-            read_bufsize=LARGEST_BODY,
-            max_headers=MOST_HEADERS,
-            max_line_size=LONGEST_LINE,
-            max_field_size=LONGEST_LINE,
-        )
+        return Connection(server, forget, lambda: config().sent_headers)
 
     try:
         async with Listener(connect, lambda: config().context) as listener:

@@ -15,11 +15,20 @@ MOST_CONNECTIONS = 512
 MOST_UNANSWERED = 64 * 1024
 """Bytes that a connection can send before the requests in them are answered."""
 
+MOST_HEADERS, LONGEST_LINE = 100, 8190
+"""Lines of a request's header, and bytes of each; a request with more is 400."""
+
+LARGEST_BODY = 4096
+"""Bytes of a request's body; nothing here needs any."""
+
 NOT_HTTP = b"\0"
 """Characters that a request's head must not contain."""
 
 FIRST_REQUEST_WITHIN = 10.0
 """Seconds in which the first request of a connection must be complete."""
+
+KEEP_ALIVE = 75.0
+"""Seconds in which the next request of a connection must be complete."""
 
 SENT_WITHIN = 30.0
 """Seconds in which an answer must be sent, from its first byte to its last."""
@@ -47,12 +56,21 @@ class Connection(web.RequestHandler):
     def __init__(
         self,
         server: web.Server,
-        *,
         forget: Callable[["Connection"], None],
         headers: Callable[[], Mapping[str, str]],
-        **options: Any,
     ) -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=KEEP_ALIVE,
+            lingering_time=LINGER,
+            auto_decompress=False,
+            read_bufsize=LARGEST_BODY,
+            max_headers=MOST_HEADERS,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+        )
         self._answered = 0
         self._forget = forget
         self._headers = headers

@@ -8,11 +8,8 @@ from contextlib import suppress
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from exporter.web.guard.connections import Connection
+from exporter.web.guard.connections import LARGEST_BODY, Connection
 from exporter.web.guard.web_config import WebConfig
-
-LARGEST_BODY = 4096
-"""Bytes of a request's body, the application's client_max_size; nothing here needs any."""
 
 BODY_WITHIN = 5.0
 """Seconds in which a body of unknown length must be complete."""
