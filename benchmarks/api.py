@@ -61,7 +61,7 @@ def sustained(requests: Sequence[Request]) -> float:
 
 
 async def alone(world: World, needed: int) -> None:
-    """Read the fleet once, with nobody else about."""
+    """Read the fleet once, without other clients."""
     async with PaletteServer(world) as palette:
         requests = await read(palette, seconds=needed / RATE + 5, interval="1h")
     codes = Counter(each.status for each in requests)

@@ -1,4 +1,4 @@
-"""What a refresh costs: processor time for each snapshot, and of the longest step of publishing.
+"""Measures refreshes: processor time for each snapshot, and the longest step of publishing.
 
 Measured from the bytes of the answers to the text that is published, without HTTP. As a program
 it takes the numbers of snapshots, VMs and clusters, and prints the seconds for a snapshot that

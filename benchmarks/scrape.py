@@ -1,4 +1,4 @@
-"""How fast scrapes are answered, and what a fleet costs; one table from one run.
+"""Measures scrapes and the resources of a fleet, and prints one table.
 
 The exporter runs as a process of its own, against a simulated Palette in another. nginx sends the
 same bytes as a file, in turn with it. Both are fetched by curl over loopback.

@@ -1,4 +1,4 @@
-"""What an exporter needs for a fleet: memory, processor time and requests; one table from one run.
+"""Measures the memory, processor time and requests of an exporter, and prints one table.
 
 The exporter runs as a process of its own, as users run it, against a simulated Palette in another.
 Only its rate and interval are raised, so that rounds follow each other quickly.
@@ -38,7 +38,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a fleet takes; memory in bytes at its peak, processor time in seconds.
+    """The resources for a fleet; peak memory in bytes, processor time in seconds.
 
     cpu_round, cpu_changed: of a round in which nothing changed, and one in which all snapshots did.
     """

@@ -8,7 +8,7 @@ NAME, COLUMN = 48, 14
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured. unit: a format for it."""
+    """A measurement. unit: a format for it."""
 
     value: float
     unit: str

@@ -1,4 +1,4 @@
-"""Which package may import which: data flows one way, and no import runs back up."""
+"""The allowed imports between packages: data flows one way, and no import runs back up."""
 
 import ast
 from graphlib import TopologicalSorter

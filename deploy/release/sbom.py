@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TOOLS = {"pip", "setuptools"}
-"""What a virtual environment brings and the image removes."""
+"""The packages of a virtual environment that the image removes."""
 
 
 def main() -> int:

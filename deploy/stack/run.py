@@ -28,7 +28,7 @@ PORTS: Mapping[str, int] = {"exporter": 10180, "prometheus": 9090, "alertmanager
 """The default ports, those of the shipped configuration of Prometheus."""
 
 WAIT = "30s"
-"""How long the condition of each alert has to hold, so that all fire within two minutes."""
+"""`for` of each alert, so that all fire within two minutes."""
 
 INTERVAL = "10s"
 """Between scrapes, and between evaluations of the rules."""

@@ -12,7 +12,7 @@ from exporter.demo.volumes import CLOUD_INIT, DATA, ROOT, Volume, without_class
 DAY = 86_400.0
 
 Habit = Literal["busy", "quiet", "neglected", "never"]
-"""How often a machine is snapshotted: often, seldom, no longer, never."""
+"""The frequency of a machine's snapshots: often, seldom, no longer, never."""
 
 CLUSTERS = (
     ("prod-east", "edge-native"),

@@ -41,7 +41,7 @@ class Volume:
 
     @property
     def is_data_claim(self) -> bool:
-        """Whether KubeVirt 1.9 calls a snapshot without the volume partial."""
+        """Return whether a snapshot without the volume is partial for KubeVirt 1.9."""
         return self.kind in CLAIMS - {STATE}
 
     def document(self, vm: str) -> dict[str, Any]:

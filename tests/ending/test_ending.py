@@ -1,4 +1,4 @@
-"""How the exporter ends: cleanly at one signal, at once at two, and with an error at a bug."""
+"""The end of the exporter: cleanly at one signal, at once at two, with an error at a bug."""
 
 import asyncio
 import signal

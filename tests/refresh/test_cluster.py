@@ -161,7 +161,7 @@ async def test_a_cluster_that_is_not_listed_keeps_its_uid_for_a_name(world: Worl
 async def test_an_unknown_name_is_requested_again_after_a_good_refresh(
     world: World,
 ) -> None:
-    """Otherwise the exporters of a pair could show one cluster under two names for good."""
+    """Otherwise the exporters of a pair could keep two names for one cluster."""
     async with exporting(world, targets=[target(EAST)]) as exporter:
         failing = exporter.palette.faults.add("list_clusters", faults.status(500))
         scrape = await exporter.refresh()

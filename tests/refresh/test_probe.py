@@ -1,4 +1,4 @@
-"""What /probe reads and returns, against a simulated Palette over HTTP."""
+"""/probe against a simulated Palette over HTTP: its requests and its answers."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

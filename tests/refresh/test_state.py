@@ -1,4 +1,4 @@
-"""Which state of a cluster is kept, and how long."""
+"""The state of a cluster that is kept, and for how long."""
 
 from itertools import pairwise
 

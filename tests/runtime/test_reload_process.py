@@ -227,7 +227,7 @@ async def test_a_reload_without_file_descriptors_is_refused(tls: bool, tmp_path:
 
 
 async def test_a_removed_working_directory_ends_no_exporter(tmp_path: Path) -> None:
-    """As after the replacement of a release directory."""
+    """The directory is replaced, as by a new release."""
     gone = tmp_path / "gone"
     gone.mkdir()
     command = ("sh", "-c", f'cd {gone} && exec {sys.executable} -m exporter "$@"', "sh")

@@ -92,7 +92,7 @@ def documents(
 
 
 def loses_data(kind: str, situation: str) -> bool:
-    """Return whether a restore of the snapshot would lose data that somebody wants."""
+    """Return whether a restore of the snapshot would lose data that is not ignored."""
     attached = situation != "detached_since"
     return kind in DATA and attached and situation != "ignored" and not held(kind, situation)
 

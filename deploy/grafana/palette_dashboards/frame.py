@@ -1,4 +1,4 @@
-"""What the dashboards have in common: variables, links to each other, times, and their layout."""
+"""The common parts of the dashboards: variables, links to each other, times, and layout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ FLEET, VM, EXPORTER = "palette-fleet", "palette-vm", "palette-exporter"
 
 TAG = "palette-snapshots"
 RUNBOOK_PAGE = "https://runbooks.example.com/docs/runbooks.md"
-"""Where docs/runbooks.md is served; the same placeholder as in the alerts' runbook_url."""
+"""The address of docs/runbooks.md; the same placeholder as in the alerts' runbook_url."""
 
 ALL = model.VariableOption(selected=True, text="All", value="$__all")
 
@@ -65,7 +65,7 @@ def build(
 
 
 def _closed_up(board: model.Dashboard) -> model.Dashboard:
-    """Move each heading up by what the closed ones before it hide."""
+    """Move each heading up by the height of the closed sections before it."""
     hidden = 0
     for heading in board.panels or []:
         if isinstance(heading, model.RowPanel) and heading.grid_pos:
@@ -118,13 +118,13 @@ def choice(
 
 
 def cluster(*, many: bool = True) -> dashboard.QueryVariable:
-    """Which clusters; those too that are not read any more."""
+    """Return the variable of clusters, including those that are no longer read."""
     query = "label_values(palette_cluster_up, cluster_name)"
     return choice("cluster", "Cluster", query, "Clusters, by their names in Palette.", many=many)
 
 
 def namespace(*, many: bool = True) -> dashboard.QueryVariable:
-    """Which namespaces of the clusters."""
+    """Return the variable of the clusters' namespaces."""
     where = 'cluster_name=~"$cluster"' if many else 'cluster_name="$cluster"'
     query = f"label_values({{{VM_SERIES}, {where}}}, namespace)"
     description = "Namespaces of the virtual machines."
@@ -132,7 +132,7 @@ def namespace(*, many: bool = True) -> dashboard.QueryVariable:
 
 
 def owner() -> dashboard.QueryVariable:
-    """Whose virtual machines, where the setting labels.owner is used."""
+    """Return the variable of owners, for the setting labels.owner."""
     query = f'label_values({{{VM_SERIES}, cluster_name=~"$cluster"}}, owner)'
     description = (
         "Owners of the virtual machines, where the setting labels.owner is used. Shares of the "
@@ -142,14 +142,14 @@ def owner() -> dashboard.QueryVariable:
 
 
 def machine() -> dashboard.QueryVariable:
-    """Which virtual machine of the namespace."""
+    """Return the variable of the namespace's VMs."""
     where = 'cluster_name="$cluster", namespace="$namespace"'
     query = f"label_values({{{VM_SERIES}, {where}}}, vm)"
     return choice("vm", "VM", query, "The virtual machine.", many=False)
 
 
 def most() -> dashboard.CustomVariable:
-    """How many rows or curves a ranking shows."""
+    """Return the variable with the number of rows or curves of a ranking."""
     options = [
         model.VariableOption(selected=number == "20", text=number, value=number)
         for number in ("10", "20", "50", "100", "500")

@@ -163,7 +163,7 @@ def lines(
 
 
 def states(about: About, *queries: Query, values: Texts) -> statetimeline.Panel:
-    """What state each series was in over time; `values`: number to name and colour."""
+    """Return the states of each series over time; `values`: number to name and colour."""
     return (
         framed(statetimeline.Panel(), about, queries, instant=False)
         .mappings([mapping(values)])

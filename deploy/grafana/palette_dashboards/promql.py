@@ -14,7 +14,7 @@ SNAPSHOT = f"{VM}, snapshot"
 IN_CLUSTER = 'cluster_name=~"$cluster"'
 IN_NAMESPACE = f'{IN_CLUSTER}, namespace=~"$namespace"'
 OF_OWNER = f'{IN_NAMESPACE}, owner=~"$owner"'
-"""What the variables of the fleet select. No owner chosen means all, and VMs without one."""
+"""The selectors of the fleet's variables. Without a chosen owner: all, and VMs without one."""
 
 OF_VM = 'cluster_name="$cluster", namespace="$namespace", vm="$vm"'
 """The one machine of its dashboard: a regular expression would match others, as a dot does."""

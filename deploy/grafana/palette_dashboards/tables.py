@@ -14,7 +14,7 @@ Override = model.DynamicConfigValue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """How a table shows a field; `link` is where a click on it leads; widths are pixels."""
+    """A column of a table; `link`: the target of a click; widths are pixels."""
 
     field: str
     title: str = ""

@@ -1,4 +1,4 @@
-"""How values are shown: texts in their place, colours, and what stands for no value."""
+"""Texts and colours that panels show for values, and for missing ones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 Steps = Sequence[tuple[float | None, str]]
 Texts = Mapping[str, tuple[str, str]]
-"""What to show, and in which colour, for a value."""
+"""The text and the colour for a value."""
 
 
 def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:

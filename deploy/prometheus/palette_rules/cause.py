@@ -1,4 +1,4 @@
-"""What can be wrong with a virtual machine, and the alert that reports it."""
+"""A problem of a virtual machine, and the alert that reports it."""
 
 from dataclasses import dataclass
 

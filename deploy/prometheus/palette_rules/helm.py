@@ -41,7 +41,7 @@ VALUES: dict[str, Callable[[str, str], str]] = {
     "runbook": lambda _, __: "{{ .Values.prometheusRule.runbookUrl }}",
     "status": lambda _, __: "{{ .Values.prometheusRule.statusUrl }}",
 }
-"""What a mark in the rules becomes in the template."""
+"""A mark in the rules -> its text in the template."""
 
 
 def _dug(section: str, name: str, shipped: str) -> str:

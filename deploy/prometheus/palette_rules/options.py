@@ -1,4 +1,4 @@
-"""What a user can change about the rules, and the shipped values."""
+"""The options of the rules, with the shipped values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

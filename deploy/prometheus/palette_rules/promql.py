@@ -1,8 +1,8 @@
-"""The pieces of PromQL that the rules are made of."""
+"""Parts of the rules' PromQL."""
 
 GAP = "5m"
-"""How long a series may be missing before its alerts notice: scrapes fail, and pods are replaced,
-while an instant query would end every alert that is waiting."""
+"""The time for which a series can be missing before its alerts end. Scrapes fail and pods are
+replaced, and an instant query would then restart the wait of each alert."""
 
 VM = "cluster_uid, namespace, exported_namespace, vm, owner"
 """A virtual machine in the result of a rule. Where a Prometheus overrides honor_labels, the

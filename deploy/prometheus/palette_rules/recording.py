@@ -59,7 +59,7 @@ def _by_namespace(aggregation: str, machines: str) -> str:
 
 
 def _kept(record: str, value: str) -> str:
-    """Return a value by namespace, and its last one for clusters that nobody reads."""
+    """Return a value by namespace, and the last one for clusters that are not read."""
     return f"""\
 {value}
 or

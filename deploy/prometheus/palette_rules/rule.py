@@ -1,4 +1,4 @@
-"""What a rule is: data."""
+"""Rules as data."""
 
 from dataclasses import dataclass
 

@@ -20,7 +20,7 @@ or
 )
 or
 0 * {last("palette_vm_snapshot_objective_seconds")}"""
-"""When the VM misses its recovery point objective; 0 where no time is known."""
+"""The time at which the VM misses its recovery point objective; 0 if no time is known."""
 
 MISSED = f"""\
 (
@@ -43,7 +43,7 @@ max without (snapshot, indication) (
 {indented(NEWEST)}
 )
 unless on ({SAME_VM}) {last("palette_vm_unprotected_volumes")}"""
-"""Where the volumes of the VM are not known, only the indication reports one that is left out."""
+"""If the volumes of the VM are not known, only the indication reports one that is left out."""
 
 CRASH_CONSISTENT = f"""\
 {last("palette_vm_snapshot_restorable")} == 1
@@ -74,7 +74,7 @@ max without (snapshot) ({last("palette_vm_snapshot_age_seconds")})
 
 
 def _beyond(value: str, objective: str, otherwise: str) -> str:
-    """Return what is above the VM's objective, or above a number where it has none."""
+    """Return the VMs above their objective, or above a number if they have none."""
     limit = last(f"palette_vm_snapshot_objective_{objective}")
     return f"""\
 (

@@ -1,4 +1,4 @@
-"""The dashboard of the exporter itself: does it read the clusters, and what does that take."""
+"""The dashboard of the exporter itself: clusters that it reads, and resources that it uses."""
 
 from grafana_foundation_sdk.models import dashboard as model
 

@@ -1,4 +1,4 @@
-"""Whether the exporters run, and read every cluster."""
+"""The panels about running exporters and clusters that are read."""
 
 from grafana_foundation_sdk.models.common import BigValueTextMode
 

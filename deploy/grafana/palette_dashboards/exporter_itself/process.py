@@ -1,11 +1,11 @@
-"""What the exporter's process takes, and how its scrapes go."""
+"""The panels about the exporter's process and its scrapes."""
 
 from palette_dashboards.exporter_itself.selection import OWN, of_process, rate
 from palette_dashboards.panels import COUNT, RATIO, SECONDS, About, AnyPanel, Query, lines, stats
 
 
 def process() -> list[AnyPanel]:
-    """Return what the processes of the exporters selected take."""
+    """Return the panels about resources of the selected exporters."""
     files = f"{_of('process_open_fds')} / {_of('process_max_fds')}"
     return [
         _course(

@@ -1,4 +1,4 @@
-"""How the refreshes of the clusters go."""
+"""The panels about refreshes of clusters."""
 
 from palette_dashboards import frame
 from palette_dashboards.exporter_itself.now import OLD, YES
@@ -40,7 +40,7 @@ CLUSTER_UID = Column(field="cluster_uid", hidden=True)
 
 
 def refreshes() -> list[AnyPanel]:
-    """Return what was read when, what failed, and why."""
+    """Return the panels about clusters, failures and reasons."""
     return [*_courses(), _clusters(), _failed(), _unreadable(), _discovered()]
 
 

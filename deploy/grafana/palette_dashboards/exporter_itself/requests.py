@@ -1,4 +1,4 @@
-"""What the exporter requests from Palette, within its rate limit."""
+"""The panels about requests to Palette and its rate limit."""
 
 from palette_dashboards.exporter_itself.selection import OWN, rate
 from palette_dashboards.panels import (

@@ -1,4 +1,4 @@
-"""What the panels about the exporter select."""
+"""The label selectors of the panels about the exporter."""
 
 from palette_dashboards.promql import CLUSTER, IN_CLUSTER, once
 

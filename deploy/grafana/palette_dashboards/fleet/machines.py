@@ -86,7 +86,7 @@ def _bare() -> AnyPanel:
 
 
 def troubles(names: tuple[str, ...]) -> list[AnyPanel]:
-    """Return what is wrong with which machine, the latest first; names: of the alerts."""
+    """Return the table of machines and their alerts, the latest first; names: of the alerts."""
     since = f'max by ({VM}, alertname, severity) (ALERTS_FOR_STATE{{vm!="", {OF_SELECTED}}})'
     latest = f"topk($rows, {since} and on ({VM}, alertname, severity) ALERTS)"
     return [

@@ -1,4 +1,4 @@
-"""The first screen: can the page be believed, what is firing, where, and is it getting worse."""
+"""The first screen: the state of the data, alerts, clusters, and the trend."""
 
 from exporter.verdict import STALE_AFTER, UNREAD_FOR
 from palette_dashboards.fleet.selection import (
@@ -62,7 +62,7 @@ def _tile(
 
 
 def believed() -> list[AnyPanel]:
-    """Return whether anything critical is firing, and whether the page can be believed."""
+    """Return the panels about critical alerts, and about the age and completeness of the data."""
     critical = alerts('alertstate="firing", severity="critical"')
     vms = once(NAMESPACE, f"cluster_namespace:palette_vms:count{{{IN_NAMESPACE}}}")
     read = f"on (cluster_uid) {KNOWN} == 1"

@@ -1,4 +1,4 @@
-"""The first screen's tables and curves: what is firing, which cluster, is it getting worse."""
+"""The first screen's tables and curves: alerts, clusters, and the trend."""
 
 from palette_dashboards.fleet.now import LAST_READ, OLD
 from palette_dashboards.fleet.selection import (
@@ -42,7 +42,7 @@ RANKS = {
     "2": ("warning soon", NOTICE),
     "1": ("info soon", "text"),
 }
-"""What alerts are sorted by: firing before pending, and then by severity."""
+"""The order of alerts: firing before pending, and then by severity."""
 
 
 def firing(names: tuple[str, ...]) -> AnyPanel:

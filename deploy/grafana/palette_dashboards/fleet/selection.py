@@ -1,4 +1,4 @@
-"""What the fleet's panels select, and the columns and links that its tables share."""
+"""The label selectors of the fleet's panels, and the columns and links of its tables."""
 
 from palette_dashboards import frame
 from palette_dashboards.panels import BAD, GOOD, RUNBOOKS

@@ -1,4 +1,4 @@
-"""The dashboard of one virtual machine: its snapshots, what they hold, and how they were taken."""
+"""The dashboard of one virtual machine: its snapshots, their volumes and consistency."""
 
 from grafana_foundation_sdk.models import dashboard as model
 

@@ -1,4 +1,4 @@
-"""Whether the snapshots of the machine would save it, now and over time."""
+"""The panels about the protection of the machine, now and over time."""
 
 from grafana_foundation_sdk.models.common import BigValueTextMode
 

@@ -1,4 +1,4 @@
-"""What the panels about one machine select."""
+"""The label selectors of the panels about one machine."""
 
 from palette_dashboards.promql import OF_VM, Machines, Snapshots
 

@@ -1,4 +1,4 @@
-"""The snapshots of the machine: their states over time, what they hold, their conditions."""
+"""The panels about the machine's snapshots: states over time, volumes, conditions."""
 
 from palette_dashboards.machine.selection import IDENTITY_LABELS, SNAPSHOTS
 from palette_dashboards.panels import (
@@ -74,7 +74,7 @@ def timeline() -> AnyPanel:
 
 
 def _taken() -> str:
-    """How each snapshot was taken: quiesced, of a running machine, of one that was off."""
+    """Return how each snapshot was taken: quiesced, of a running machine, of one that was off."""
     failed = SNAPSHOTS.indicated("NoGuestAgent|QuiesceTimeout|QuiesceFailed|Paused")
     online, agent = SNAPSHOTS.indicated("Online"), SNAPSHOTS.indicated("GuestAgent")
     kinds = (f"({agent} unless {failed})", f"({online} or {failed})", SNAPSHOTS.good)
