@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from exporter.settings.source import SettingsSource
 
 OK, FAILED, BAD_SETTINGS = 0, 1, 2
+LISTEN_HINT = "Stop the program that uses the address, or set another web.listen_address."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -176,7 +177,7 @@ def _serve(settings: "Settings", source: "SettingsSource", signals: Signals, *, 
         try:
             runner.run(run(settings, source=source, demo=demo, signals=signals))
         except ListenError as error:
-            log.error("cannot listen", reason=str(error))  # noqa: TRY400
+            log.error("cannot listen", reason=str(error), hint=LISTEN_HINT)  # noqa: TRY400
             code = FAILED
         except SettingsError as error:
             # A file was good a moment ago.

@@ -202,6 +202,7 @@ async def test_a_busy_port_is_a_clear_error(tmp_path: Path) -> None:
     assert (fields["level"], fields["msg"]) == ("error", "cannot listen")
     assert fields["reason"].startswith(f"{address}: ")
     assert fields["reason"].endswith("address already in use")
+    assert "web.listen_address" in fields["hint"]
 
 
 @asynccontextmanager

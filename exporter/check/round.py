@@ -64,7 +64,8 @@ class Round:
             state.snapshots or (state.listing and state.listing.virtual_machines)
             for state in self.states
         )
-        if not found and not self.failures and not self.is_idle_shard and not has_content:
+        explained = found or self.failures or self.discovery_failure or self.is_idle_shard
+        if not explained and not has_content:
             found.append("No virtual machine was found. Check the targets, discovery and the role.")
         return found
 

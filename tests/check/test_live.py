@@ -288,6 +288,7 @@ async def test_clusters_that_cannot_be_discovered_are_a_failure(tmp_path: Path) 
     assert "Discovery: failed, forbidden." in done.stdout
     assert HINTS["forbidden"] in done.stdout
     assert "Result: failed: discovery failed" in done.stdout
+    assert "No virtual machine was found" not in done.stdout
 
 
 async def test_bad_settings_are_refused_before_any_request(tmp_path: Path) -> None:
