@@ -114,6 +114,7 @@ def test_the_generator_takes_options_instead_of_edits(promtool: Program, tmp_pat
         rule["alert"]: rule
         for group in yaml.safe_load((tmp_path / "vms.yaml").read_text())["groups"]
         for rule in group["rules"]
+        if "alert" in rule
     }
     rule = rules["PaletteVMWithoutRestorableSnapshot"]
     assert rule["labels"] == {"severity": "info", "team": "storage"}

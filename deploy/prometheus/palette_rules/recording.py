@@ -1,5 +1,7 @@
 """Recording rules: how many VMs are protected and within their objective, by namespace up."""
 
+from dataclasses import replace
+
 from palette_rules.options import Options
 from palette_rules.promql import VM, indented, last, names
 from palette_rules.rule import Group, Recording
@@ -98,6 +100,15 @@ def _summed(metric: str, machines: str, whole: str) -> tuple[Recording, ...]:
         Recording(name=f"cluster_namespace:{metric}:sum", expr=counted),
         *_levels(metric, "sum"),
     )
+
+
+def marked(group: Group, name: str) -> Group:
+    """Return the group with a series that exists only while Prometheus evaluates the group.
+
+    Without it, a Prometheus that did not load the alerts looks like one without any alert.
+    """
+    loaded = Recording(name="fleet:palette_rules:loaded", expr="vector(1)", labels={"rules": name})
+    return replace(group, rules=(*group.rules, loaded))
 
 
 def group(options: Options) -> Group:

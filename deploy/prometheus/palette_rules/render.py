@@ -28,7 +28,8 @@ def plain(group: Group, options: Options) -> dict[str, Any]:
 
 def _rule(rule: Alert | Recording, options: Options) -> dict[str, Any]:
     if isinstance(rule, Recording):
-        return {"record": rule.name, "expr": rule.expr}
+        labels = {"labels": dict(rule.labels)} if rule.labels else {}
+        return {"record": rule.name, "expr": rule.expr, **labels}
     kept = {} if rule.keep == "0s" else {"keep_firing_for": rule.keep}
     return {
         "alert": rule.name,
