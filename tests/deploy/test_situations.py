@@ -150,7 +150,7 @@ def test_a_pair_whose_second_discovers_for_the_first_is_quiet(
     assert complaints(tmp_path, situation, count(ANY, ["90m"], "== 0")) == ""
 
 
-@pytest.mark.parametrize("pattern", ["1 0 0 0 0", "1 0", "0 1 0"])
+@pytest.mark.parametrize("pattern", ["1 0 0 0 0", "1 0", "0 1 0", "1 1 stale _ _ _ _"])
 def test_an_exporter_that_restarts_again_and_again_counts_as_down(
     pattern: str, promtool: Program, tmp_path: Path
 ) -> None:
@@ -161,7 +161,14 @@ def test_an_exporter_that_restarts_again_and_again_counts_as_down(
 
 
 @pytest.mark.parametrize(
-    "up", ["1+0x60 0+0x4 1+0x170", "1+0x60 stale _x4 1+0x170", repeated("1 1 1 1 0")]
+    "up",
+    [
+        "1+0x60 0+0x4 1+0x170",
+        "1+0x60 stale _x4 1+0x170",
+        repeated("1 1 1 1 0"),
+        "1+0x40 " + repeated("1 1 1 1 1 stale _", 196),
+        "_ _ 1+0x200",
+    ],
 )
 def test_an_exporter_that_is_replaced_does_not_count_as_down(
     up: str, promtool: Program, tmp_path: Path
@@ -169,7 +176,7 @@ def test_an_exporter_that_is_replaced_does_not_count_as_down(
     situation = Situation()
     situation.up(up)
     healthy(situation)
-    expected = count(DOWN, [f"{minute}m" for minute in range(20, 180, 4)], "== 0")
+    expected = count(DOWN, [f"{minute}m" for minute in range(4, 180, 4)], "== 0")
     assert complaints(tmp_path, situation, expected) == ""
 
 

@@ -23,6 +23,17 @@ max by ({labels}) (avg_over_time({up}[30m])) < {options.threshold("reached_share
   unless on ({labels}) min_over_time({up}[10m]) == 1"""
 
 
+def _seldom_there(options: Options) -> str:
+    """Return where the job had no target for too much of 30 m, which no mean of `up` contains.
+
+    A new installation had none before it began: it has to be over before the alert fires.
+    """
+    absent = f'absent(up{{job="{options.job}"}})'
+    return f"""\
+count_over_time({absent}[30m:1m]) > 30 * (1 - {options.threshold("reached_share")})
+  and on (job) count_over_time({absent}[8m:1m])"""
+
+
 def _down(options: Options) -> tuple[Alert, ...]:
     up = f'up{{job="{options.job}"}}'
     seldom = f"(avg_over_time({up}[30m]) < {options.threshold('reached_share')})"
@@ -36,6 +47,8 @@ def _down(options: Options) -> tuple[Alert, ...]:
             # Also where there is no target at all: then `up` is absent, not 0.
             expr=f"""\
 absent({up})
+or
+{_seldom_there(options)}
 or
 {everywhere}
 or
