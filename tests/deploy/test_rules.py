@@ -180,8 +180,20 @@ def test_runbook_urls_have_one_base_so_that_one_command_rewrites_them() -> None:
 def test_a_runbook_has_the_severity_and_instructions(rule: Rule) -> None:
     section = SECTIONS[rule["alert"]]
     assert re.search(rf"Severity: [^.]*\b{rule['labels']['severity']}\b", section)
-    for part in ("**Meaning.**", "**Impact.**", "**How to look.**", "**What to do.**"):
-        assert part in section
+    parts = ("Meaning", "Impact", "How to look", "What to do", "Silence", "Done when")
+    places = [section.find(f"**{part}.**") for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", [name for name in ALERT_NAMES if name != "Watchdog"])
+def test_a_runbook_silences_its_alert_by_labels_that_it_has(name: str) -> None:
+    (matchers,) = re.findall(r"\*\*Silence\.\*\* `\$SILENCE (.+)`", SECTIONS[name])
+    alertname, *others = (each.partition("=")[0::2] for each in matchers.split())
+    assert alertname == ("alertname", name)
+    assert others
+    for rule in (rule for rule in ALERTS if rule["alert"] == name):
+        assert all(re.search(rf"\b{label}\b", rule["expr"]) for label, _ in others)
 
 
 @pytest.mark.parametrize("name", ALERT_NAMES)
