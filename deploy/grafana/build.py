@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from palette_dashboards import exporter_itself, fleet, machine
 
 HERE = Path(__file__).parent
 DASHBOARDS = HERE / "dashboards"
+RANGE = re.compile(r'{\s+"options": {\s+"from": (?:[^{}]|{[^{}]*})*},\s+"type": "range"\s+}')
+"""One of many texts of durations, which take one line each: kubectl apply bears 262,144 bytes."""
 RULES = HERE.parent / "prometheus" / "rules"
 
 
@@ -48,7 +51,8 @@ def _text(board: Dashboard) -> str:
     plain = json.loads(json.dumps(board, cls=JSONEncoder))
     for panel in plain["panels"]:
         _without_pages(panel)
-    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return RANGE.sub(lambda found: re.sub(r"\s+(?=[\"}])", " ", found[0]), text)
 
 
 def _without_pages(panel: dict[str, Any]) -> None:

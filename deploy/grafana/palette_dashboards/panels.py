@@ -19,10 +19,10 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from exporter.verdict import PROBLEMS, Severity
+from exporter.verdict import PROBLEMS, STALE_AFTER, UNREAD_FOR, Severity
+from palette_dashboards.values import DAY, durations, mapping, thresholds, unknown
 from palette_dashboards.values import Steps as Steps
 from palette_dashboards.values import Texts as Texts
-from palette_dashboards.values import mapping, thresholds, unknown
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 RUNBOOKS = "${runbooks:raw}"
@@ -30,13 +30,20 @@ RUNBOOKS = "${runbooks:raw}"
 GOOD, NOTICE, WARN, BAD, NEUTRAL = "green", "dark-yellow", "orange", "red", "blue"
 SEVERITY_COLORS = {Severity.CRITICAL: BAD, Severity.WARNING: WARN, Severity.INFO: NEUTRAL}
 
-COUNT, RATIO, DURATION, SECONDS = "locale", "percentunit", "dtdurations", "s"
-"""Units: 3,200; 99.97%; 1 day, 2 hours; and seconds where less than a minute matters."""
+COUNT, RATIO, DURATION, SECONDS = "locale", "percentunit", "suffix: d", "s"
+"""Units: 3,200; 99.97%; 26 h or 8 d, of a value in days; seconds where less than a minute matters.
+"""
+DECIMALS = {RATIO: 2, DURATION: 0}
 
 ALL_OR_NOT: Steps = ((None, WARN), (1, GOOD))
 ALL_OR_BAD: Steps = ((None, BAD), (1, GOOD))
 NONE_OR_WARN: Steps = ((None, GOOD), (1, WARN))
 NONE_OR_BAD: Steps = ((None, GOOD), (1, BAD))
+QUIET_OR_WARN: Steps = ((None, "text"), (1, WARN))
+QUIET_OR_BAD: Steps = ((None, "text"), (1, BAD))
+"""Of alerts: none is no good sign, as a rule whose evaluation fails has none."""
+OLD: Steps = ((None, GOOD), (UNREAD_FOR / DAY, WARN), (STALE_AFTER / DAY, BAD))
+"""Days since a cluster was last read."""
 
 Panel = TypeVar(
     "Panel", stat.Panel, timeseries.Panel, table.Panel, statetimeline.Panel, bargauge.Panel
@@ -70,6 +77,11 @@ def none_or(problem: str) -> Steps:
     return ((None, GOOD), (1, SEVERITY_COLORS[severity]))
 
 
+def texts(unit: str, values: Texts | None) -> Sequence[model.ValueMap | model.RangeMap]:
+    """Return the texts to show in place of values."""
+    return [*durations()] if unit == DURATION else [mapping(values)] if values else []
+
+
 def stats(
     about: About,
     *queries: Query,
@@ -89,7 +101,7 @@ def stats(
         .text_mode(show)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .no_value(absent)
-        .mappings([*([mapping(values)] if values else []), unknown(absent)])
+        .mappings([*texts(unit, values), unknown(absent)])
     )
     if len(queries) > 1:
         sizes = common.VizTextDisplayOptions().title_size(12).value_size(26)
@@ -97,7 +109,22 @@ def stats(
     return panel.decimals(DECIMALS[unit]) if unit in DECIMALS else panel
 
 
-DECIMALS = {RATIO: 2, DURATION: 1}
+def tile(
+    title: str,
+    description: str,
+    expr: str,
+    steps: Steps = ((None, NEUTRAL),),
+    unit: str = COUNT,
+    runbook: str = "",
+    *,
+    size: tuple[int, int] = (4, 3),
+    values: Texts | None = None,
+    absent: str = "not known",
+) -> stat.Panel:
+    """One number as of now; size: its width and height."""
+    width, height = size
+    about = About(title=title, description=description, width=width, height=height, runbook=runbook)
+    return stats(about, Query(expr=expr), unit=unit, steps=steps, values=values, absent=absent)
 
 
 def bars(about: About, *queries: Query, colors: Mapping[str, str]) -> bargauge.Panel:

@@ -5,6 +5,7 @@ twice. So every metric is first reduced with `max by` to one series for what it 
 """
 
 from exporter.verdict import PAST_DEADLINE, READY_WITHIN, WITHOUT_DEADLINE
+from palette_dashboards.values import DAY
 
 CLUSTER = "cluster_uid, cluster_name"
 NAMESPACE = f"{CLUSTER}, namespace"
@@ -18,6 +19,11 @@ OF_OWNER = f'{IN_NAMESPACE}, owner=~"$owner"'
 
 OF_VM = 'cluster_name="$cluster", namespace="$namespace", vm="$vm"'
 """The one machine of its dashboard: a regular expression would match others, as a dot does."""
+
+
+def in_days(seconds: str) -> str:
+    """Return durations in days, the unit of DURATION."""
+    return f"({seconds}) / {DAY}"
 
 
 def once(by: str, series: str) -> str:
@@ -76,7 +82,7 @@ class Machines:
     def gap(self) -> str:
         """Seconds since the recovery point, else since the VM was created."""
         newest = self("last_restorable_snapshot_timestamp_seconds")
-        return f"round(time() - ({newest} or {self('created_timestamp_seconds')}))"
+        return f"(time() - ({newest} or {self('created_timestamp_seconds')}))"
 
     @property
     def overdue(self) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import dashboard as model
 
-from palette_dashboards.panels import DECIMALS, About, Query, framed
-from palette_dashboards.values import Steps, Texts, mapping, thresholds, unknown
+from palette_dashboards.panels import DECIMALS, About, Query, framed, texts
+from palette_dashboards.values import Steps, Texts, thresholds, unknown
 
 Override = model.DynamicConfigValue
 
@@ -30,7 +30,6 @@ class Column:
 
     def override(self) -> list[Override]:
         """Return what Grafana is to do with the field."""
-        maps = [mapping(self.values)] if self.values else []
         absent = [unknown(self.absent)] if self.steps or self.values or self.unit else []
         wanted: dict[str, object] = {
             # Grafana 12.2 renamed it; older ones do not know the second.
@@ -42,12 +41,16 @@ class Column:
             "custom.width": self.width,
             "custom.minWidth": self.least_width,
             "thresholds": self.steps and thresholds(self.steps).build(),
-            "mappings": [*maps, *absent],
+            "mappings": [*texts(self.unit, self.values), *absent],
             "custom.cellOptions": (self.steps or self.values) and {"type": "color-text"},
             "custom.align": self.values and "left",
             "links": self.link and [{"title": self.link[0], "url": self.link[1]}],
         }
-        return [Override(id_val=name, value=value) for name, value in wanted.items() if value]
+        return [
+            Override(id_val=name, value=value)
+            for name, value in wanted.items()
+            if value or (name == "decimals" and value is not None)
+        ]
 
 
 def rows(

@@ -1,46 +1,30 @@
 """The panels about running exporters and clusters that are read."""
 
+from functools import partial
+
 from grafana_foundation_sdk.models.common import BigValueTextMode
 
-from exporter.verdict import STALE_AFTER, UNREAD_FOR
 from palette_dashboards.exporter_itself.selection import BUILD_INFO, LAST_READ, OF_JOB, OWN, UP
 from palette_dashboards.panels import (
     ALL_OR_BAD,
     BAD,
-    COUNT,
+    DURATION,
     GOOD,
-    NEUTRAL,
     NONE_OR_BAD,
+    OLD,
     RATIO,
     SECONDS,
-    WARN,
     About,
     AnyPanel,
     Query,
-    Steps,
     Texts,
     stats,
+    tile,
 )
-from palette_dashboards.promql import exporters_up
+from palette_dashboards.promql import exporters_up, in_days
 
 YES: Texts = {"0": ("no", BAD), "1": ("yes", GOOD)}
-OLD: Steps = ((None, GOOD), (UNREAD_FOR, WARN), (STALE_AFTER, BAD))
-"""Seconds since a cluster was last read."""
-
-
-def _tile(
-    title: str,
-    description: str,
-    expr: str,
-    *,
-    unit: str = COUNT,
-    steps: Steps = ((None, NEUTRAL),),
-    values: Texts | None = None,
-    runbook: str = "",
-    absent: str = "not known",
-) -> AnyPanel:
-    about = About(title=title, description=description, width=3, height=4, runbook=runbook)
-    return stats(about, Query(expr=expr), unit=unit, steps=steps, values=values, absent=absent)
+_tile = partial(tile, size=(3, 4))
 
 
 def now() -> list[AnyPanel]:
@@ -62,7 +46,7 @@ def _exporters() -> list[AnyPanel]:
             runbook="PaletteExporterDown",
         ),
         _tile(
-            "Shards missing",
+            "Lost shards",
             "Number of shards that do not run, in all instances of the job. Their clusters are not "
             "watched.",
             f"sum({shards} - {running})",
@@ -107,8 +91,8 @@ def _clusters() -> list[AnyPanel]:
             "Oldest data",
             "The longest time since any cluster was last read. Clusters that were never read "
             "have no such time. Old data is dropped after refresh.stale_after.",
-            f"max(time() - {LAST_READ})",
-            unit=SECONDS,
+            in_days(f"max(time() - {LAST_READ})"),
+            unit=DURATION,
             steps=OLD,
             runbook="PaletteClusterStale",
         ),

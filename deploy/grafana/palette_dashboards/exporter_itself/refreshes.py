@@ -1,7 +1,7 @@
 """The panels about refreshes of clusters."""
 
 from palette_dashboards import frame
-from palette_dashboards.exporter_itself.now import OLD, YES
+from palette_dashboards.exporter_itself.now import YES
 from palette_dashboards.exporter_itself.selection import (
     BOTH,
     DURATION_OF_REFRESH,
@@ -12,8 +12,10 @@ from palette_dashboards.exporter_itself.selection import (
 from palette_dashboards.panels import (
     BAD,
     COUNT,
+    DURATION,
     GOOD,
     NONE_OR_WARN,
+    OLD,
     SECONDS,
     About,
     AnyPanel,
@@ -21,7 +23,7 @@ from palette_dashboards.panels import (
     lines,
     states,
 )
-from palette_dashboards.promql import CLUSTER, grown, once
+from palette_dashboards.promql import CLUSTER, grown, in_days, once
 from palette_dashboards.tables import Column, rows
 
 FAILURES = f"palette_exporter_refresh_failures_total{{{BOTH}}}"
@@ -103,17 +105,17 @@ def _clusters() -> AnyPanel:
         ),
         [
             Query(expr=UP),
-            Query(expr=f"time() - {LAST_READ}"),
+            Query(expr=in_days(f"time() - {LAST_READ}")),
             Query(expr=DURATION_OF_REFRESH),
             Query(expr=f"sum by ({CLUSTER}) ({grown(FAILURES)})"),
             Query(expr=state),
         ],
         [
             CLUSTER_COLUMN,
-            Column(field="Value #A", title="Read", values=YES, width=60),
-            Column(field="Value #B", title="Data age", unit=SECONDS, steps=OLD, width=90),
+            Column(field="Value #A", title="Read", values=YES, width=70),
+            Column(field="Value #B", title="Data age", unit=DURATION, steps=OLD, width=90),
             Column(field="Value #C", title="Duration", unit=SECONDS, width=90),
-            Column(field="Value #D", title="Failures", unit=COUNT, steps=NONE_OR_WARN, width=80),
+            Column(field="Value #D", title="Failures", unit=COUNT, steps=NONE_OR_WARN, width=95),
             Column(field="state", title="State", width=110),
             Column(field="Value #E", hidden=True),
             CLUSTER_UID,
@@ -136,7 +138,7 @@ def _failed() -> AnyPanel:
         [
             CLUSTER_COLUMN,
             Column(field="reason", title="Reason", width=160),
-            Column(field="Value", title="Failures", unit=COUNT, width=80),
+            Column(field="Value", title="Failures", unit=COUNT, width=95),
             CLUSTER_UID,
         ],
         sort="Failures",

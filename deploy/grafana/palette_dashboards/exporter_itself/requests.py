@@ -1,5 +1,7 @@
 """The panels about requests to Palette and its rate limit."""
 
+from collections.abc import Mapping
+
 from palette_dashboards.exporter_itself.selection import OWN, rate
 from palette_dashboards.panels import (
     BAD,
@@ -76,16 +78,10 @@ def _budget() -> list[AnyPanel]:
 def _answers() -> list[AnyPanel]:
     slow = f"sum by (le, endpoint) ({rate(BUCKET)})"
     return [
-        lines(
-            About(
-                title="Answers",
-                description="Requests per second by HTTP status. Without a complete answer, it is "
-                "error.",
-                width=8,
-            ),
-            Query(expr=f"sum by (code) ({rate(REQUESTS)})", legend="{{code}}"),
-            unit="reqps",
-            stacked=True,
+        _requests_by(
+            "code",
+            "Answers",
+            "Requests per second by HTTP status. Without a complete answer, it is error.",
             colors={"200": GOOD, "429": WARN, "error": BAD},
         ),
         lines(
@@ -98,14 +94,17 @@ def _answers() -> list[AnyPanel]:
             Query(expr=f"histogram_quantile(0.99, {slow})", legend="p99 {{endpoint}}"),
             unit=SECONDS,
         ),
-        lines(
-            About(
-                title="Endpoints",
-                description="Requests per second, by the path's template.",
-                width=8,
-            ),
-            Query(expr=f"sum by (endpoint) ({rate(REQUESTS)})", legend="{{endpoint}}"),
-            unit="reqps",
-            stacked=True,
-        ),
+        _requests_by("endpoint", "Endpoints", "Requests per second, by the path's template."),
     ]
+
+
+def _requests_by(
+    label: str, title: str, description: str, colors: Mapping[str, str] | None = None
+) -> AnyPanel:
+    return lines(
+        About(title=title, description=description, width=8),
+        Query(expr=f"sum by ({label}) ({rate(REQUESTS)})", legend=f"{{{{{label}}}}}"),
+        unit="reqps",
+        stacked=True,
+        colors=colors,
+    )

@@ -23,7 +23,7 @@ from palette_dashboards.panels import (
     none_or,
     stats,
 )
-from palette_dashboards.promql import count, once, tagged
+from palette_dashboards.promql import count, in_days, once, tagged
 from palette_dashboards.tables import Column, rows
 
 SINCE_BEGIN = " > time() - $__range_s"
@@ -55,8 +55,8 @@ def ages() -> list[AnyPanel]:
                 width=3,
                 height=10,
             ),
-            Query(expr=f"max({age})", legend="oldest"),
-            Query(expr=f"max({VMS.gap})", legend="without"),
+            Query(expr=in_days(f"max({age})"), legend="oldest"),
+            Query(expr=in_days(f"max({VMS.gap})"), legend="without"),
             unit=DURATION,
             show=BigValueTextMode.VALUE_AND_NAME,
         ),
@@ -79,11 +79,11 @@ def ages() -> list[AnyPanel]:
                 height=10,
                 runbook="PaletteSnapshotTooOld",
             ),
-            [Query(expr=f"topk($rows, {age})")],
+            [Query(expr=in_days(f"topk($rows, {age})"))],
             [
                 *PLACE,
                 SNAPSHOT,
-                Column(field="Value", title="Age", unit=DURATION, width=150),
+                Column(field="Value", title="Age", unit=DURATION, width=100),
                 CLUSTER_UID,
             ],
             sort="Age",
@@ -148,7 +148,7 @@ def _latest() -> AnyPanel:
         ),
         [Query(expr=f"topk($rows, {changed}) * 1000")],
         [
-            Column(field="Value", title="When", unit="dateTimeFromNow", width=150),
+            Column(field="Value", title="When", unit="dateTimeFromNow", width=135),
             Column(
                 field="change",
                 title="Change",

@@ -4,25 +4,27 @@ from palette_dashboards.fleet.selection import (
     CLUSTER_UID,
     OF_SELECTED,
     PLACE,
+    RULES_OF_VMS,
     RUNBOOK,
     TO_RUNBOOK,
     VMS,
     WITHOUT,
     YES_NO,
     in_trouble,
+    not_loaded,
     with_runbook,
 )
 from palette_dashboards.panels import (
     COUNT,
     DURATION,
-    NONE_OR_WARN,
+    QUIET_OR_WARN,
     SEVERITY_COLORS,
     About,
     AnyPanel,
     Query,
     stats,
 )
-from palette_dashboards.promql import VM
+from palette_dashboards.promql import VM, in_days
 from palette_dashboards.tables import Column, rows
 
 SEVERITIES = {str(each): (str(each), color) for each, color in SEVERITY_COLORS.items()}
@@ -35,7 +37,12 @@ def worst() -> list[AnyPanel]:
 
 def _overdue() -> AnyPanel:
     overdue = f"topk($rows, {VMS.overdue} and {VMS('restorable_snapshots')} > 0)"
-    columns = ("snapshot_objective_seconds", "last_snapshot_failed")
+    objective = in_days(VMS("snapshot_objective_seconds"))
+    queries = (
+        in_days(overdue),
+        f"{objective} and {overdue}",
+        f"{VMS('last_snapshot_failed')} and {overdue}",
+    )
     return rows(
         About(
             title="Past objective",
@@ -45,11 +52,11 @@ def _overdue() -> AnyPanel:
             height=9,
             runbook="PaletteVMSnapshotObjectiveMissed",
         ),
-        [Query(expr=overdue), *(Query(expr=f"{VMS(each)} and {overdue}") for each in columns)],
+        [Query(expr=expr) for expr in queries],
         [
             *PLACE,
-            Column(field="Value #A", title="Overdue", unit=DURATION, width=130),
-            Column(field="Value #B", title="Objective", unit=DURATION, width=125),
+            Column(field="Value #A", title="Overdue", unit=DURATION, width=100),
+            Column(field="Value #B", title="Objective", unit=DURATION, width=90),
             Column(field="Value #C", title="Last failed", width=90, values=YES_NO),
             CLUSTER_UID,
         ],
@@ -69,15 +76,10 @@ def _bare() -> AnyPanel:
             height=9,
             runbook="PaletteVMWithoutRestorableSnapshot",
         ),
-        [Query(expr=bare), Query(expr=f"{VMS('snapshots')} and {bare}")],
+        [Query(expr=in_days(bare)), Query(expr=f"{VMS('snapshots')} and {bare}")],
         [
             *PLACE,
-            Column(
-                field="Value #A",
-                title="Age of the VM",
-                unit=DURATION,
-                width=150,
-            ),
+            Column(field="Value #A", title="Age of the VM", unit=DURATION, width=140),
             Column(field="Value #B", title="Snapshots", unit=COUNT, width=95),
             CLUSTER_UID,
         ],
@@ -88,6 +90,7 @@ def _bare() -> AnyPanel:
 def troubles(names: tuple[str, ...]) -> list[AnyPanel]:
     """Return the table of machines and their alerts, the latest first; names: of the alerts."""
     since = f'max by ({VM}, alertname, severity) (ALERTS_FOR_STATE{{vm!="", {OF_SELECTED}}})'
+    missing = not_loaded(*RULES_OF_VMS)
     latest = f"topk($rows, {since} and on ({VM}, alertname, severity) ALERTS)"
     return [
         stats(
@@ -98,8 +101,7 @@ def troubles(names: tuple[str, ...]) -> list[AnyPanel]:
                 height=9,
             ),
             Query(expr=in_trouble()),
-            steps=NONE_OR_WARN,
-            absent="none found",
+            steps=QUIET_OR_WARN,
         ),
         rows(
             About(
@@ -109,7 +111,7 @@ def troubles(names: tuple[str, ...]) -> list[AnyPanel]:
                 width=21,
                 height=9,
             ),
-            [Query(expr=f"{with_runbook(latest, names)} * 1000")],
+            [Query(expr=f"{with_runbook(latest, names)} * 1000 or NaN * {missing}")],
             [
                 Column(field="Value", title="Since", unit="dateTimeFromNow", width=150),
                 Column(field="severity", title="Severity", values=SEVERITIES, width=80),

@@ -1,35 +1,30 @@
 """The first screen: the state of the data, alerts, clusters, and the trend."""
 
-from exporter.verdict import STALE_AFTER, UNREAD_FOR
 from palette_dashboards.fleet.selection import (
     COMPLIANCE,
     KNOWN,
     PROTECTED,
     RECORDED,
+    RULES,
     SNAPSHOTS,
     UNREAD,
     VMS,
     WATCHED,
     WITHOUT,
     alerts,
+    loaded,
 )
 from palette_dashboards.panels import (
     ALL_OR_BAD,
     ALL_OR_NOT,
-    BAD,
-    COUNT,
-    GOOD,
-    NEUTRAL,
+    DURATION,
     NONE_OR_BAD,
+    OLD,
+    QUIET_OR_BAD,
     RATIO,
-    SECONDS,
-    WARN,
-    About,
     AnyPanel,
-    Query,
-    Steps,
     none_or,
-    stats,
+    tile,
 )
 from palette_dashboards.promql import (
     CLUSTER,
@@ -38,27 +33,12 @@ from palette_dashboards.promql import (
     NAMESPACE,
     count,
     exporters_up,
+    in_days,
     once,
     recorded,
 )
 
-OLD: Steps = ((None, GOOD), (UNREAD_FOR, WARN), (STALE_AFTER, BAD))
-"""Seconds since a cluster was last read."""
-
 LAST_READ = once(CLUSTER, f"palette_cluster_last_success_timestamp_seconds{{{IN_CLUSTER}}}")
-
-
-def _tile(
-    title: str,
-    description: str,
-    expr: str,
-    steps: Steps = ((None, NEUTRAL),),
-    unit: str = COUNT,
-    runbook: str = "",
-    absent: str = "not known",
-) -> AnyPanel:
-    about = About(title=title, description=description, width=4, height=3, runbook=runbook)
-    return stats(about, Query(expr=expr), steps=steps, unit=unit, absent=absent)
 
 
 def believed() -> list[AnyPanel]:
@@ -67,15 +47,15 @@ def believed() -> list[AnyPanel]:
     vms = once(NAMESPACE, f"cluster_namespace:palette_vms:count{{{IN_NAMESPACE}}}")
     read = f"on (cluster_uid) {KNOWN} == 1"
     return [
-        _tile(
+        tile(
             "Critical",
-            "Critical alerts that are firing. Never a green 0: no alert does not show that the "
-            "rules of deploy/prometheus are evaluated.",
-            f"count({critical})",
-            NONE_OR_BAD,
-            absent="none firing",
+            "Critical alerts that are firing. None are known to be only where Prometheus evaluates "
+            "all rules of deploy/prometheus and scrapes an exporter.",
+            f"count({critical}) or 0 * {loaded(*RULES)} and on () count({KNOWN})",
+            QUIET_OR_BAD,
+            runbook="Watchdog",
         ),
-        _tile(
+        tile(
             "Exporters up",
             "Share of the exporters that Prometheus can scrape.",
             exporters_up("palette_exporter_build_info"),
@@ -83,7 +63,7 @@ def believed() -> list[AnyPanel]:
             RATIO,
             "PaletteExporterDown",
         ),
-        _tile(
+        tile(
             "Not read",
             "Clusters that are not read now: their last refresh failed, they left the list in the "
             "last day, or the exporter is down. What is shown of them is their last known state, "
@@ -92,21 +72,21 @@ def believed() -> list[AnyPanel]:
             NONE_OR_BAD,
             runbook="PaletteClusterUnreadable",
         ),
-        _tile(
+        tile(
             "Oldest data",
             "Time since the cluster that has waited longest was last read. Clusters that were "
             "never read have no such time, and count in Not read.",
-            f"max(time() - {LAST_READ})",
+            in_days(f"max(time() - {LAST_READ})"),
             OLD,
-            SECONDS,
+            DURATION,
             "PaletteClusterStale",
         ),
-        _tile(
+        tile(
             "VMs",
             f"Virtual machines that need protection. {RECORDED}",
             recorded("cluster_namespace:palette_vms:count"),
         ),
-        _tile(
+        tile(
             "VMs not read",
             "Virtual machines of the clusters that are not read: nobody knows how they are. "
             "Not known where no such cluster was ever read.",
@@ -120,7 +100,7 @@ def verdict() -> list[AnyPanel]:
     """Return how many virtual machines their snapshots would save."""
     deadline = "snapshot_objective_deadline_timestamp_seconds"
     return [
-        _tile(
+        tile(
             "Protected",
             "Share of the virtual machines with a recovery point, within their objective where "
             f"they have one, and without an unprotected data volume. {RECORDED}",
@@ -129,7 +109,7 @@ def verdict() -> list[AnyPanel]:
             RATIO,
             "PaletteVMWithoutRestorableSnapshot",
         ),
-        _tile(
+        tile(
             "RPO met",
             "Share of the virtual machines with an objective whose recovery point is as recent "
             f"as it requires. {RECORDED}",
@@ -138,7 +118,7 @@ def verdict() -> list[AnyPanel]:
             RATIO,
             "PaletteVMSnapshotObjectiveMissed",
         ),
-        _tile(
+        tile(
             "RPO missed",
             "Virtual machines past the deadline of their objective, those without any restorable "
             "snapshot included. Nothing where no VM has an objective.",
@@ -146,14 +126,14 @@ def verdict() -> list[AnyPanel]:
             none_or("objective_missed"),
             runbook="PaletteVMSnapshotObjectiveMissed",
         ),
-        _tile(
+        tile(
             "No snapshot",
             "Virtual machines without any restorable snapshot, except exempt ones.",
             count(WITHOUT, of=VMS.every("restorable_snapshots")),
             NONE_OR_BAD,
             runbook="PaletteVMWithoutRestorableSnapshot",
         ),
-        _tile(
+        tile(
             "Data lost",
             "Snapshots that succeeded more than half an hour ago and are not ready to use: their "
             "volume snapshots might be lost.",
@@ -161,7 +141,7 @@ def verdict() -> list[AnyPanel]:
             none_or("data_lost"),
             runbook="PaletteSnapshotDataLost",
         ),
-        _tile(
+        tile(
             "Last failed",
             "Virtual machines whose newest snapshot failed.",
             count(f"{VMS('last_snapshot_failed')} == 1", of=WATCHED),

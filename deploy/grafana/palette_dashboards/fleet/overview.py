@@ -1,6 +1,6 @@
 """The first screen's tables and curves: alerts, clusters, and the trend."""
 
-from palette_dashboards.fleet.now import LAST_READ, OLD
+from palette_dashboards.fleet.now import LAST_READ
 from palette_dashboards.fleet.selection import (
     CLUSTER_UID,
     COMPLIANCE,
@@ -8,33 +8,38 @@ from palette_dashboards.fleet.selection import (
     PLACE,
     PROTECTED,
     RECORDED,
+    RULES,
     RUNBOOK,
     TO_RUNBOOK,
     VMS,
     alerts,
+    loaded,
+    not_loaded,
     with_runbook,
 )
 from palette_dashboards.panels import (
     ALL_OR_NOT,
     BAD,
     COUNT,
+    DURATION,
     GOOD,
     NEUTRAL,
-    NONE_OR_BAD,
     NONE_OR_WARN,
     NOTICE,
+    OLD,
+    QUIET_OR_BAD,
     RATIO,
-    SECONDS,
     WARN,
     About,
     AnyPanel,
     Query,
     lines,
 )
-from palette_dashboards.promql import CLUSTER, IN_NAMESPACE, NAMESPACE, once
+from palette_dashboards.promql import CLUSTER, IN_NAMESPACE, NAMESPACE, in_days, once
 from palette_dashboards.tables import Column, rows
 
 RANKS = {
+    "7": ("not known", "text"),
     "6": ("critical", BAD),
     "5": ("warning", WARN),
     "4": ("info", NEUTRAL),
@@ -59,20 +64,24 @@ def firing(names: tuple[str, ...]) -> AnyPanel:
             start=1,
         )
     )
-    counted = f"count by ({by}) ({alerts()})"
+    queries = (
+        f"{with_runbook(f'({ranked})', names)} or 7 * {not_loaded(*RULES)}",
+        with_runbook(f"count by ({by}) ({alerts()})", names),
+    )
     return rows(
         About(
             title="Alerts",
             description="The alerts of deploy/prometheus/rules, the worst first; soon: pending. "
-            "Click on one for its runbook.",
+            "Nothing is known of the alerts in a file that is not evaluated. Click on one for "
+            "its runbook.",
             width=8,
             height=9,
         ),
-        [Query(expr=with_runbook(vector, names)) for vector in (f"({ranked})", counted)],
+        [Query(expr=expr) for expr in queries],
         [
-            Column(field="Value #A", title="Severity", values=RANKS, width=108),
+            Column(field="Value #A", title="Severity", values=RANKS, width=100),
             Column(field="alertname", title="Alert", link=TO_RUNBOOK, least_width=150),
-            Column(field="Value #B", title="Count", unit=COUNT, width=62),
+            Column(field="Value #B", title="Count", unit=COUNT, width=60, absent="?"),
             Column(field="severity", hidden=True),
             Column(field="alertstate", hidden=True),
             RUNBOOK,
@@ -96,7 +105,7 @@ def shares(labels: str) -> list[Query]:
 SHARES = (
     Column(field="Value #A", title="VMs", unit=COUNT, width=60, absent="?"),
     Column(field="Value #B", title="Protected", unit=RATIO, steps=ALL_OR_NOT, width=95),
-    Column(field="Value #C", title="RPO met", unit=RATIO, steps=ALL_OR_NOT, width=80),
+    Column(field="Value #C", title="RPO met", unit=RATIO, steps=ALL_OR_NOT, width=90),
 )
 
 
@@ -104,6 +113,7 @@ def clusters() -> AnyPanel:
     """Return how each cluster does, those that are not read first."""
     critical = alerts('severity="critical", alertstate="firing"')
     read = once(CLUSTER, KNOWN)
+    none = f"0 * ({read} == 1) and on () {loaded(*RULES)}"
     return rows(
         About(
             title="Clusters",
@@ -115,9 +125,9 @@ def clusters() -> AnyPanel:
         ),
         [
             *shares(CLUSTER),
-            Query(expr=f"count by ({CLUSTER}) ({critical}) and {read} or 0 * ({read} == 1)"),
+            Query(expr=f"count by ({CLUSTER}) ({critical}) and {read} or {none}"),
             Query(expr=read),
-            Query(expr=f"time() - {LAST_READ}"),
+            Query(expr=in_days(f"time() - {LAST_READ}")),
         ],
         [
             Column(field="cluster_name", title="Cluster", link=PLACE[0].link, least_width=100),
@@ -125,16 +135,16 @@ def clusters() -> AnyPanel:
                 field="Value #E",
                 title="Read",
                 values={"0": ("no", BAD), "1": ("yes", GOOD)},
-                width=50,
+                width=66,
                 absent="?",
             ),
-            Column(field="Value #F", title="Data age", unit=SECONDS, steps=OLD, width=90),
+            Column(field="Value #F", title="Data age", unit=DURATION, steps=OLD, width=90),
             Column(
                 field="Value #D",
                 title="Critical",
                 unit=COUNT,
-                steps=NONE_OR_BAD,
-                width=78,
+                steps=QUIET_OR_BAD,
+                width=90,
                 absent="?",
             ),
             *SHARES,

@@ -8,6 +8,7 @@ from palette_dashboards.promql import (
     Machines,
     Snapshots,
     recorded,
+    tagged,
 )
 from palette_dashboards.tables import Column
 
@@ -69,6 +70,10 @@ RUNBOOK = Column(field="runbook", hidden=True)
 YES_NO = {"0": ("no", GOOD), "1": ("yes", BAD)}
 
 
+RULES = ("clusters", "exporter", "recording", "snapshots", "vms")
+"""The files of deploy/prometheus/rules that have to be loaded."""
+RULES_OF_VMS = ("snapshots", "vms")
+
 PENDING_OR_FIRING = 'alertstate=~"pending|firing"'
 OF_SELECTED = 'cluster_name=~"$cluster", namespace=~"$namespace|", owner=~"$owner|"'
 
@@ -82,13 +87,29 @@ def alerts(where: str = PENDING_OR_FIRING) -> str:
     return f'(ALERTS{{{ours}, {OF_SELECTED}}} or ALERTS{{{ours}, cluster_name=""}})'
 
 
-def in_trouble() -> str:
-    """Count the VMs that have any alert, pending or firing.
+def loaded(*files: str) -> str:
+    """Return a series if Prometheus evaluates these files; no alert is known of only then."""
+    these = f'fleet:palette_rules:loaded{{rules=~"{"|".join(files)}"}}'
+    return f"(count(group by (rules) ({these})) == {len(files)})"
 
-    Never 0: that there are no alerts does not show that the rules are evaluated.
-    """
+
+def not_loaded(*files: str) -> str:
+    """Return a series in the place of an alert for each of the files that is not evaluated."""
+    missing = (
+        tagged(
+            f'absent(fleet:palette_rules:loaded{{rules="{file}"}})',
+            alertname=f"Not evaluated: {file}.yaml",
+        )
+        for file in files
+    )
+    return tagged(f"sum by (alertname) ({' or '.join(missing)})", runbook="watchdog")
+
+
+def in_trouble() -> str:
+    """Count the VMs that have any alert, pending or firing."""
     where = f'alertname=~"Palette.+", vm!="", {PENDING_OR_FIRING}, {OF_SELECTED}'
-    return f"count(group by (cluster_uid, namespace, vm) (ALERTS{{{where}}}))"
+    counted = f"count(group by (cluster_uid, namespace, vm) (ALERTS{{{where}}}))"
+    return f"{counted} or 0 * {loaded(*RULES_OF_VMS)} and on () count({WATCHED})"
 
 
 def with_runbook(vector: str, alerts: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """Snapshots over time, and how machines and snapshots are spread."""
 
+from palette_dashboards.counts import counts
 from palette_dashboards.fleet.selection import SNAPSHOTS, VMS, WATCHED
 from palette_dashboards.panels import (
     BAD,
@@ -11,7 +12,6 @@ from palette_dashboards.panels import (
     AnyPanel,
     Query,
     bars,
-    lines,
 )
 from palette_dashboards.promql import count
 
@@ -22,7 +22,6 @@ PHASES = {
     "Deleting": "purple",
     "Unknown": "text",
 }
-COUNTS = {"all": NEUTRAL, "ready": NOTICE, "restorable": GOOD, "failed": BAD}
 EVERY = SNAPSHOTS.every("ready")
 
 
@@ -32,23 +31,14 @@ def trends() -> list[AnyPanel]:
 
 
 def _snapshots() -> AnyPanel:
-    return lines(
+    return counts(
         About(
             title="Snapshots",
             description="Snapshots of the machines that are watched as a whole: all, those "
             "that are ready to use, those that are restorable, and those that failed.",
             width=6,
         ),
-        *(
-            Query(expr=f"sum({VMS(metric)})", legend=legend)
-            for metric, legend in (
-                ("snapshots", "all"),
-                ("ready_snapshots", "ready"),
-                ("restorable_snapshots", "restorable"),
-                ("failed_snapshots", "failed"),
-            )
-        ),
-        colors=COUNTS,
+        VMS,
         points=200,
     )
 

@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.models.common import BigValueTextMode
 
+from palette_dashboards.counts import counts
 from palette_dashboards.machine.selection import IDENTITY_LABELS, THIS
 from palette_dashboards.panels import (
     ALL_OR_BAD,
@@ -10,7 +11,6 @@ from palette_dashboards.panels import (
     GOOD,
     NEUTRAL,
     NONE_OR_BAD,
-    NOTICE,
     RATIO,
     About,
     AnyPanel,
@@ -20,7 +20,7 @@ from palette_dashboards.panels import (
     none_or,
     stats,
 )
-from palette_dashboards.promql import OF_VM
+from palette_dashboards.promql import OF_VM, in_days
 
 PROTECTED: Texts = {"0": ("no", BAD), "1": ("yes", GOOD), "2": ("exempt", NEUTRAL)}
 YES_BAD: Texts = {"0": ("no", GOOD), "1": ("yes", BAD)}
@@ -90,12 +90,12 @@ def _times() -> list[AnyPanel]:
                 "none. Data written since then cannot be recovered.",
                 "PaletteVMWithoutRestorableSnapshot",
             ),
-            Query(expr=THIS.gap),
+            Query(expr=in_days(THIS.gap)),
             unit=DURATION,
         ),
         stats(
             _tile(
-                "Objective used",
+                "RPO used",
                 "The age of the recovery point as a share of what the machine's objective "
                 "allows. Above 100% it is missed. Empty without an objective.",
                 "PaletteVMSnapshotObjectiveMissed",
@@ -154,22 +154,13 @@ def courses() -> list[AnyPanel]:
             unit="suffix: h",
             colors={"data age": NEUTRAL, "objective": BAD},
         ),
-        lines(
+        counts(
             About(
                 title="Counts",
                 description="Snapshots of the machine: all, those that are ready to use, those "
                 "that are restorable, and those that failed.",
                 height=7,
             ),
-            *(
-                Query(expr=f"sum({THIS(metric)})", legend=legend)
-                for metric, legend in (
-                    ("snapshots", "all"),
-                    ("ready_snapshots", "ready"),
-                    ("restorable_snapshots", "restorable"),
-                    ("failed_snapshots", "failed"),
-                )
-            ),
-            colors={"all": NEUTRAL, "ready": NOTICE, "restorable": GOOD, "failed": BAD},
+            THIS,
         ),
     ]

@@ -16,7 +16,7 @@ from palette_dashboards.panels import (
     Texts,
     states,
 )
-from palette_dashboards.promql import OF_VM
+from palette_dashboards.promql import OF_VM, in_days
 from palette_dashboards.tables import Column, rows
 
 TAKEN: Texts = {
@@ -88,7 +88,7 @@ def snapshots() -> AnyPanel:
     queries = (
         f"max by ({labels}) (palette_vm_snapshot_info{{{OF_VM}}})",
         _state(),
-        SNAPSHOTS("age_seconds"),
+        in_days(SNAPSHOTS("age_seconds")),
         f"{SNAPSHOTS(requested)} * 1000",
         f"{SNAPSHOTS(taken)} - {SNAPSHOTS(requested)}",
         _taken(),
@@ -107,10 +107,10 @@ def snapshots() -> AnyPanel:
         [Query(expr=expr) for expr in queries],
         [
             SNAPSHOT,
-            Column(field="Value #B", title="State", values=STATES, width=170),
-            Column(field="Value #C", title="Age", unit=DURATION, width=160),
-            Column(field="Value #D", title="Requested", unit="dateTimeAsIso", width=160),
-            Column(field="Value #E", title="Taken after", unit=SECONDS, width=105),
+            Column(field="Value #B", title="State", values=STATES, width=165),
+            Column(field="Value #C", title="Age", unit=DURATION, width=85),
+            Column(field="Value #D", title="Requested", unit="dateTimeAsIso", width=152),
+            Column(field="Value #E", title="Taken after", unit=SECONDS, width=100),
             Column(field="Value #F", title="Taken", values=TAKEN, width=150),
             Column(field="Value #G", title="Held", unit=COUNT, width=60),
             Column(field="Value #H", title="Left out", unit=COUNT, width=70),
@@ -120,8 +120,8 @@ def snapshots() -> AnyPanel:
                 values={"0": ("", "text"), "1": ("yes", NOTICE)},
                 width=60,
             ),
-            Column(field="scheduled", title="Scheduled", width=95),
-            Column(field="deletion_policy", title="On deletion", width=105),
+            Column(field="scheduled", title="Scheduled", width=90),
+            Column(field="deletion_policy", title="On deletion", width=95),
             Column(field="content", hidden=True),
             Column(field="Value #A", hidden=True),
             *IDENTITY,
