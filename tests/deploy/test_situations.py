@@ -315,6 +315,33 @@ def _named(cluster: Labels) -> dict[str, str]:
     return {"uid": cluster["cluster_uid"], "name": cluster["cluster_name"]}
 
 
+@pytest.mark.parametrize("before", ["u1", "old"], ids=["uid", "name"])
+def test_an_alert_has_no_gap_while_the_name_of_its_cluster_changes(
+    before: str, promtool: Program, tmp_path: Path
+) -> None:
+    situation = Situation()
+    situation.up(constant(1, HOURS))
+    for name, form, success in (
+        (before, "{}+0x60 stale", "0+60x60 stale"),
+        ("prod", "_x61 {}+0x178", "_x61 3660+60x178"),
+    ):
+        cluster = situation.cluster("u1", name, up=form.format(1), last_success=success)
+        for metric, value in {
+            "restorable_snapshots": 0,
+            "created_timestamp_seconds": -900_000,
+            "snapshot_objective_seconds": 3600,
+        }.items():
+            machine = {**cluster, "namespace": "shop", "vm": "db"}
+            situation.add(f"palette_vm_{metric}", machine, form.format(value))
+    expected = [
+        *count(MISSED, [f"{minute}m" for minute in range(30, 120, 2)], ">= 1"),
+        *count(f'{MISSED}, cluster_name="prod"', ["2h", "3h"], "== 1"),
+        *count(MISSED, ["2h", "3h"], "== 1"),
+        *count(GONE, ["2h", "3h"], "== 0"),
+    ]
+    assert complaints(tmp_path, situation, expected) == ""
+
+
 def test_vms_of_one_name_are_apart_where_honor_labels_is_lost(
     promtool: Program, tmp_path: Path
 ) -> None:

@@ -22,6 +22,10 @@ or
 0 * {last("palette_vm_snapshot_objective_seconds")}"""
 """The time at which the VM misses its recovery point objective; 0 if no time is known."""
 
+RENAMED = "16m"
+"""How long a missed objective goes on firing: longer than a new one waits, so that there is always
+one while the labels change because a cluster got another name."""
+
 MISSED = f"""\
 (
 {indented(DEADLINE)}
@@ -121,7 +125,7 @@ def _objective() -> tuple[Cause, ...]:
             severity="critical",
             condition=f"{MISSED}\nunless on ({SAME_VM}) {STOPPED}",
             summary=summary,
-            keep="11m",
+            keep=RENAMED,
             description=f"{text} What was written since then cannot be restored.",
         ),
         Cause(
@@ -130,7 +134,7 @@ def _objective() -> tuple[Cause, ...]:
             severity="warning",
             condition=f"{MISSED}\nand on ({SAME_VM}) {STOPPED}",
             summary=summary,
-            keep="11m",
+            keep=RENAMED,
             description=f"{text} The VM is stopped: its data does not change meanwhile.",
         ),
     )
