@@ -33,7 +33,7 @@ BOARDS: dict[str, dict[str, Any]] = {
 JOB = "palette-snapshot-exporter"
 
 EMPTY_ON_THE_DEMO = {
-    "fleet/Gone/A": "nothing has gone in the seconds that the test looks back",
+    "fleet/Deleted/A": "nothing was deleted in the seconds that the test looks back",
     "fleet/VMs not read/A": "the clusters that are not read never were",
 }
 """Queries that can find nothing, with the reason. All others find something."""
