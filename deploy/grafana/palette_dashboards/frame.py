@@ -177,7 +177,7 @@ def _runbooks() -> dashboard.TextBoxVariable:
     return (
         dashboard.TextBoxVariable("runbooks")
         .label("Runbooks")
-        .description("Where docs/runbooks.md is served; the exporter does at /docs/runbooks.")
+        .description("The address of the runbooks. The exporter serves them at /docs/runbooks.md.")
         .default_value(RUNBOOK_PAGE)
         .current(model.VariableOption(selected=True, text=RUNBOOK_PAGE, value=RUNBOOK_PAGE))
     )

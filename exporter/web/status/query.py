@@ -1,5 +1,6 @@
 """The query of a URL: which VMs to show; pure."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -75,7 +76,8 @@ def parse(query: Sequence[tuple[str, str]]) -> tuple[Query, tuple[str, ...]]:
     notes: list[str] = []
     for name, value in query:
         if name not in _READERS:
-            notes.append(f"Unknown parameter. The parameters are {', '.join(PARAMETERS)}.")
+            known = ", ".join(PARAMETERS)
+            notes.append(f"Unknown parameter{_shown(name)}. The parameters are {known}.")
         elif name in values:
             notes.append(f"{name}: given more than once. Only the first value is used.")
         else:
@@ -129,3 +131,8 @@ _READERS: Mapping[str, Callable[[str], tuple[str, Any]]] = {
     "clusters": _page,
     "refresh": _number(0, 5, 9999),
 }
+
+
+def _shown(name: str) -> str:
+    """Return a name to print; "" if it is not a short word, and could be anything."""
+    return f" {name}" if re.fullmatch(r"[A-Za-z_.-]{1,20}", name, re.ASCII) else ""

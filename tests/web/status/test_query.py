@@ -76,3 +76,10 @@ def test_the_verdicts_add_up_to_the_vms_and_nothing_unknown_is_called_protected(
 def test_a_query_is_the_same_after_its_way_through_a_url() -> None:
     query = Query(cluster="a b&c", namespace="ü", state="data_lost", q="#?", since="1h", page=3)
     assert parse(parse_qsl(query.url()[1:])) == (query, ())
+
+
+def test_an_unknown_parameter_is_named_if_it_is_a_short_word() -> None:
+    (named,) = parse([("clutser", "east")])[1]
+    assert named.startswith("Unknown parameter clutser. The parameters are q, cluster,")
+    (unnamed,) = parse([("<b>\n", "")])[1]
+    assert unnamed.startswith("Unknown parameter. The parameters are q, cluster,")
