@@ -174,12 +174,12 @@ class Fleet:
         before, self._stretched = self._stretched, seconds > interval
         if self._stretched and not before:
             log.warning(
-                "a round takes longer than the refresh interval and is stretched",
+                "refresh round exceeds interval",
                 round_seconds=round(seconds, 1),
                 interval_seconds=interval,
             )
         elif before and not self._stretched:
-            log.info("a round fits into the refresh interval again")
+            log.info("refresh round fits interval again")
 
     async def _report_progress(self) -> None:
         """Log now and then how the first round progresses, until it is complete."""

@@ -21,8 +21,8 @@ from tests.palette_server.faultbook import Match
 from tests.palette_server.world import World
 
 ROUND = "palette_exporter_round_seconds"
-STRETCHED = "a round takes longer than the refresh interval and is stretched"
-FITS = "a round fits into the refresh interval again"
+STRETCHED = "refresh round exceeds interval"
+FITS = "refresh round fits interval again"
 
 BOTH = [target(EAST, cluster_name="prod-east"), target(WEST, cluster_name="prod-west")]
 SLOWLY = {"requests_per_second": 0.05, "burst": 10_000}
