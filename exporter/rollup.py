@@ -1,5 +1,6 @@
 """What the snapshots of one virtual machine (VM) amount to: a row for each listed VM; pure."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -182,12 +183,16 @@ def believed(time: float | None, read_at: float | None) -> float | None:
 
 def believed_snapshot(snapshot: Snapshot, read_at: float | None) -> Snapshot:
     """Return a snapshot without the times that are more than a day later than it was read."""
-    times = (snapshot.requested_at, snapshot.creation_time, snapshot.deletion_timestamp)
-    if read_at is None or max(filter(None, times), default=0.0) <= read_at + DAY:
+    latest = math.inf if read_at is None else read_at + DAY
+    requested, taken = snapshot.requested_at, snapshot.creation_time
+    deleted = snapshot.deletion_timestamp
+    if (requested or 0.0) <= latest and (taken or 0.0) <= latest and (deleted or 0.0) <= latest:
         return snapshot
-    requested, taken, deleted = (believed(time, read_at) for time in times)
     return replace(
-        snapshot, requested_at=requested, creation_time=taken, deletion_timestamp=deleted
+        snapshot,
+        requested_at=believed(requested, read_at),
+        creation_time=believed(taken, read_at),
+        deletion_timestamp=believed(deleted, read_at),
     )
 
 

@@ -87,8 +87,9 @@ class Volumes:
     def hold_data_of(self, vm: Iterable[Volume] | None) -> bool:
         """Return True if a data volume is included; of the VM's own volumes, if any holds data."""
         included, volumes = self.included or (), tuple(vm or ())
-        data = [volume.name in included for volume in volumes if volume.holds_data]
-        if data:
-            return any(data)
+        if any(volume.name in included and volume.holds_data for volume in volumes):
+            return True
+        if any(volume.holds_data for volume in volumes):
+            return False
         dumps = {volume.name for volume in volumes if volume.kind == MEMORY_DUMP}
         return any(name not in dumps and not name.startswith(STATE_PREFIX) for name in included)

@@ -17,7 +17,12 @@ from exporter.volumes import DATA_KINDS, Volume, Volumes
 # Any text that UTF-8 can encode; Kubernetes restricts names, the exporter does not.
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 names = texts.filter(bool)
-times = st.none() | st.floats(31_536_000, 4e9) | st.integers(31_536_000, 4_000_000_000).map(float)
+times = (
+    st.none()
+    | st.floats(31_536_000, 4e9)
+    | st.integers(31_536_000, 4_000_000_000).map(float)
+    | st.integers(1_799_000_000, 1_801_000_000).map(float)
+)
 volumes = st.none() | st.builds(
     Volumes,
     included=st.none() | st.lists(names, max_size=3).map(tuple),

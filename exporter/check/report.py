@@ -13,7 +13,7 @@ from typing import Any
 from exporter.check.live import unreadable_lines
 from exporter.check.round import Round
 from exporter.check.text import printable, table
-from exporter.findings import Subject, findings, judge, subjects
+from exporter.findings import Moment, Subject, findings, is_current, judge, subjects
 from exporter.snapshot import ClusterState
 from exporter.verdict import Verdict
 from exporter.wording import count
@@ -113,13 +113,14 @@ def _rows(state: ClusterState, found: Round, owner_label: str | None) -> Iterato
     cluster = state.cluster
     if not state.up:
         yield Row(cluster=cluster.name, cluster_uid=cluster.uid, reasons=("cluster_unread",))
+    current = is_current(state, found.now)
     for subject in subjects(state, found.objectives):
         if not subject.orphan:
-            yield _row(subject, owner_label, found.now)
+            yield _row(subject, owner_label, Moment(found.now), current=current)
 
 
-def _row(subject: Subject, owner_label: str | None, now: float) -> Row:
-    verdict, reasons = judge(subject, now)
+def _row(subject: Subject, owner_label: str | None, now: Moment, *, current: bool) -> Row:
+    verdict, reasons = judge(subject, now, current=current)
     row, point, objective = subject.row, subject.row.recovery_point, subject.row.objective.max_age
     labels = dict(subject.vm.labels) if subject.vm else {}
     return Row(

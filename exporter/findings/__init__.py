@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from exporter.findings.failures import UNKNOWN, Found
+from exporter.findings.moment import Moment
 from exporter.findings.subject import Subject, subjects
-from exporter.findings.vm import FINDERS, SETTLED_FINDERS, UNKNOWN, Found
+from exporter.findings.vm import FINDERS, SETTLED_FINDERS
 from exporter.rollup import Objective
+from exporter.snapshot import ClusterState
 from exporter.verdict import (
     PROBLEMS,
     RANKS,
@@ -20,8 +23,10 @@ from exporter.verdict import (
 __all__ = [
     "Finding",
     "Judgement",
+    "Moment",
     "Subject",
     "findings",
+    "is_current",
     "judge",
     "promises_recovery",
     "subjects",
@@ -54,7 +59,7 @@ class Judgement(NamedTuple):
     reasons: tuple[str, ...] = ()
 
 
-def findings(subject: Subject, now: float) -> tuple[Finding, ...]:
+def findings(subject: Subject, now: Moment) -> tuple[Finding, ...]:
     """Return the problems of a VM, the worst first; an exempt or deleted VM has none."""
     if subject.row.objective.exempt or subject.being_deleted:
         return ()
@@ -68,9 +73,10 @@ def findings(subject: Subject, now: float) -> tuple[Finding, ...]:
     return _ranked(found) if found else ()
 
 
-def judge(subject: Subject, now: float) -> Judgement:
+def judge(subject: Subject, now: Moment, *, current: bool) -> Judgement:
     """Return whether the snapshots of a VM would save it, and why not.
 
+    current: whether its cluster was read recently, as by ``is_current``.
     What is not known makes the verdict unknown, which counts as not protected.
     """
     row = subject.row
@@ -79,7 +85,7 @@ def judge(subject: Subject, now: float) -> Judgement:
     if row.objective.exempt or subject.being_deleted:
         return Judgement(Verdict.EXEMPT, ("exempt" if row.objective.exempt else "being_deleted",))
     wrong = {
-        "objective_missed": row.deadline is not None and row.deadline < now,
+        "objective_missed": row.deadline is not None and now.passed(row.deadline),
         "unprotected_volumes": bool(row.unprotected and row.unprotected.names),
         "no_restorable": subject.vm is not None and not row.restorable,
     }
@@ -90,7 +96,7 @@ def judge(subject: Subject, now: float) -> Judgement:
         "volumes_unknown": FINDERS["volumes_unknown"](subject, now) is not None,
         "recovery_time_unknown": row.recovery_point is None,
         "labels_unreadable": "metadata.labels" in row.vm.unreadable,
-        "cluster_unread": _not_believed(subject, now),
+        "cluster_unread": not current,
     }
     reasons = tuple(name for name in unknown if unknown[name])
     return Judgement(Verdict.UNKNOWN if reasons else Verdict.PROTECTED, reasons)
@@ -102,10 +108,11 @@ def promises_recovery(objective: Objective) -> bool:
     return age_or_number or objective.quiesced
 
 
-def _not_believed(subject: Subject, now: float) -> bool:
-    if subject.read_at is None:
-        return True
-    return now - subject.read_at > (STALE_AFTER if subject.up else UNREAD_FOR)
+def is_current(state: ClusterState, now: float) -> bool:
+    """Return True if a cluster was read so recently that its data can be believed."""
+    if state.last_success is None:
+        return False
+    return now - state.last_success <= (STALE_AFTER if state.up else UNREAD_FOR)
 
 
 def _finding(problem: Problem, found: Found, *, objective: bool = False) -> Finding:

@@ -6,6 +6,7 @@ A time that is not known counts as long past: it never makes a problem disappear
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from exporter.findings.moment import Moment
 from exporter.rollup import data_time
 from exporter.snapshot import Snapshot, VirtualMachine
 from exporter.verdict import (
@@ -61,14 +62,14 @@ def not_ready_since(snapshot: Snapshot) -> float | None:
     return _LONG_PAST if taken is None else taken + READY_WITHIN
 
 
-def lost_since(snapshot: Snapshot, now: float) -> float | None:
+def lost_since(snapshot: Snapshot, now: Moment) -> float | None:
     """Return since when a snapshot's data is lost; None if it is not, or not known to be.
 
     Lost is what had been ready: the Ready condition changed after the data was taken, or an error
     is newer than the data. The rule of the alert PaletteSnapshotDataLost says the same.
     """
     due = not_ready_since(snapshot)
-    if due is None or due > now:
+    if due is None or not now.reached(due):
         return None
     changed = next((c.last_transition for c in snapshot.conditions if c.type == "Ready"), None)
     had_been_ready = snapshot.counted_phase == "Unknown" or _follows(changed, snapshot)

@@ -25,7 +25,6 @@ class Subject:
     counted: the snapshots without the temporary ones of clones.
     unsettled: those of the counted ones that are not ready, or are being deleted.
     row: what the snapshots amount to.
-    up: whether the last refresh of the cluster succeeded; read_at: when one did.
     """
 
     cluster: Cluster
@@ -38,8 +37,6 @@ class Subject:
     unsettled: tuple[Snapshot, ...]
     named: tuple[NamedSnapshot, ...]
     row: VirtualMachineRow
-    up: bool
-    read_at: float | None
 
     @property
     def being_deleted(self) -> bool:
@@ -76,8 +73,6 @@ def subjects(state: ClusterState, objectives: Sequence[Objective]) -> Iterator[S
             unsettled=tuple([each for each in counted if not each.ready_to_use or each.deleting]),
             named=tuple(named.get(key, ())),
             row=row_of(vm or VirtualMachine(namespace=key[0], name=key[1]), found, objective),
-            up=state.up,
-            read_at=state.last_success,
         )
 
 

@@ -24,7 +24,7 @@ from exporter.metrics.family import (
     escape_label,
 )
 from exporter.metrics.options import RenderOptions
-from exporter.rollup import DAY, roll_up
+from exporter.rollup import believed, believed_snapshot, roll_up
 from exporter.snapshot import ClusterState, VirtualMachine
 
 T = TypeVar("T")
@@ -56,11 +56,15 @@ Texts = Mapping[str, FamilyText]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RenderedCluster:
-    """The text of a cluster, and what it was rendered from."""
+    """The text of a cluster, and what it was rendered from.
+
+    content: the same object as long as snapshots and virtual machines are equal, for the page.
+    """
 
     state: ClusterState
     options: RenderOptions
     texts: Texts
+    content: object = field(default_factory=object)
 
     @property
     def series(self) -> int:
@@ -176,18 +180,17 @@ def _are_alike(one: ClusterState, other: ClusterState) -> Generator[None, None, 
 
 def _content(state: ClusterState) -> Iterator[object]:
     """Yield everything that the text of snapshots and virtual machines depends on."""
-    listing, latest, future = state.listing, (state.refreshed_at or 0.0) + DAY, False
+    listing, read_at, future = state.listing, state.refreshed_at, False
     yield state.cluster
     for each in state.named:
         yield each.namespace, each.vm, each.name, each.up
     for snapshot in state.snapshots:
-        requested, taken = snapshot.requested_at or 0.0, snapshot.creation_time or 0.0
-        future = future or requested > latest or taken > latest
+        future = future or believed_snapshot(snapshot, read_at) is not snapshot
         yield snapshot
     if listing:
         yield listing.known_machines, listing.namespaces
         for vm in listing.virtual_machines:
-            future = future or (vm.created_at or 0.0) > latest
+            future = future or believed(vm.created_at, read_at) != vm.created_at
             yield vm
     if future:  # then rows also depend on the time of the refresh
-        yield state.refreshed_at
+        yield read_at

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.check.round import Round
 from exporter.demo.cases import CASES, CLUSTER_CASES
-from exporter.findings import Subject, findings, judge, subjects
+from exporter.findings import Moment, Subject, findings, is_current, judge, subjects
 from exporter.runtime.once import read_once
 from exporter.settings import load
 from exporter.verdict import PROBLEMS, Verdict
@@ -36,14 +36,19 @@ def machines(found: Round) -> dict[str, Subject]:
 async def test_each_problem_is_there(found: Round) -> None:
     seen = set()
     for subject in machines(found).values():
-        seen |= {each.problem.name for each in findings(subject, found.now)}
+        seen |= {each.problem.name for each in findings(subject, Moment(found.now))}
     of_vms = {name for name, problem in PROBLEMS.items() if problem.scope == "vm"}
     assert of_vms - NOT_IN_THE_DEMO - seen == set()
 
 
 async def test_each_verdict_is_there_and_each_kind_of_objective(found: Round) -> None:
-    known = machines(found).values()
-    assert {judge(each, found.now).verdict for each in known} == set(Verdict)
+    known, now = machines(found).values(), Moment(found.now)
+    seen = {
+        judge(subject, now, current=is_current(state, now)).verdict
+        for state in found.states
+        for subject in subjects(state, found.objectives)
+    }
+    assert seen == set(Verdict)
     used = [each.row.objective for each in known if each.vm]
     for objective in found.objectives:
         assert objective in used
@@ -72,7 +77,7 @@ VERDICTS = {
 
 @pytest.mark.parametrize("name", VERDICTS)
 async def test_a_case_has_its_verdict(name: str, found: Round) -> None:
-    verdict, reasons = judge(machines(found)[name], found.now)
+    verdict, reasons = judge(machines(found)[name], Moment(found.now), current=True)
     assert (verdict, VERDICTS[name][1] in reasons) == (VERDICTS[name][0], True)
 
 

@@ -205,6 +205,8 @@ def test_an_equal_listing_is_not_rendered_again() -> None:
     for name, pieces in before.texts.items():
         if not name.startswith("palette_cluster_"):
             assert after.texts[name] is pieces
+    assert after.content is before.content
+    assert render(listed(2001), after).content is not after.content
 
 
 def test_no_step_takes_up_more_than_one_subject() -> None:

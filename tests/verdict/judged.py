@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from exporter.findings import Finding, Judgement, Subject, findings, judge, subjects
+from exporter.findings import (
+    Finding,
+    Judgement,
+    Moment,
+    Subject,
+    findings,
+    is_current,
+    judge,
+    subjects,
+)
 from exporter.palette import wire
 from exporter.snapshot import Cluster, ClusterState, Listing, NamedSnapshot
 
@@ -81,8 +90,13 @@ def judged_of(
     state: ClusterState, objectives: Sequence[Objective] = (), now: float = NOW
 ) -> list[Judged]:
     """Return the judgement of each VM."""
+    at, current = Moment(now), is_current(state, now)
     return [
-        Judged(subject=each, judgement=judge(each, now), findings=findings(each, now))
+        Judged(
+            subject=each,
+            judgement=judge(each, at, current=current),
+            findings=findings(each, at),
+        )
         for each in subjects(state, objectives)
     ]
 

@@ -1,18 +1,23 @@
 """How every VM stands at a moment, by the table of problems."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.findings import Finding, Judgement, findings, judge
-from exporter.findings.subject import Subject, subjects
+from exporter.findings import (
+    Finding,
+    Judgement,
+    Moment,
+    Subject,
+    findings,
+    is_current,
+    judge,
+    subjects,
+)
 from exporter.rollup import Objective
 from exporter.store import Published
 from exporter.verdict import RANKS, Severity, Verdict
-
-SUBJECTS_KEPT, ASSESSED_KEPT = 600.0, 5.0
-"""Seconds. See ``Assessments``."""
 
 _SEVERITIES = {severity: index for index, severity in enumerate(Severity)}
 
@@ -20,20 +25,35 @@ Rank = tuple[int, int]
 """By severity and problem; VMs without a problem come last, those of unknown verdict first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a cluster stands.
+
+    stale: its last refresh failed; current: it was read so recently that its data is believed.
+    expired: its data is too old to count; its VMs are shown as they were when it was read.
+    read_at: when it was read last, in seconds since the epoch; it changes nothing by itself.
+    """
+
+    stale: bool
+    current: bool
+    expired: bool
+    read_at: float | None = field(compare=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assessed:
     """A VM at a moment, or snapshots whose VM is not listed.
 
     findings: its problems, the worst first.
-    at: the moment, in seconds since the epoch; stale: the last refresh of its cluster failed.
+    at: the moment, and until when the next is the same.
     rank: of its worst problem; since: when that began, 0 if that is not known.
     """
 
     subject: Subject
     findings: Sequence[Finding]
     judgement: Judgement
-    at: float
-    stale: bool
+    at: Moment
+    standing: Standing
     rank: Rank
     since: float
 
@@ -45,21 +65,19 @@ class Assessed:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    name: str
-    uid: str
-    key: tuple[object, ...]
-    built_at: float
-    subjects: Sequence[Subject]
-    at: float
-    assessed: Sequence[Assessed]
+    """content, objectives: what the VMs were assessed from."""
+
+    content: object
+    objectives: tuple[Objective, ...]
+    vms: Sequence[Assessed]
 
 
 @dataclass(slots=True)
 class Assessments:
-    """Assesses the VMs of all clusters, and keeps what the next page can use again.
+    """Assesses the VMs of all clusters, and keeps them for the next page.
 
-    Without that, a page of 20,000 VMs takes three times as long. The snapshots of a VM are rolled
-    up again when they change, and assessed again after ASSESSED_KEPT seconds.
+    A VM is rolled up again when its cluster has changed, and assessed again when one of its
+    problems begins or ends. Texts about the time that has passed are those of the last time.
     """
 
     _kept: dict[str, _Kept] = field(default_factory=dict)
@@ -71,15 +89,15 @@ class Assessments:
 
         now: seconds since the epoch.
         """
-        kept = {
-            each.last_known.cluster.uid: self._of(each, tuple(objectives), now)
-            for each in published
+        promised = tuple(objectives)
+        self._kept = {
+            each.last_known.cluster.uid: self._of(each, promised, now)
+            for each in sorted(published, key=_name)
         }
-        self._kept = kept
         # One sort of the whole fleet would hold the interpreter for longer than a time slice.
         ranked: defaultdict[Rank, list[Assessed]] = defaultdict(list)
-        for cluster in sorted(kept.values(), key=_cluster):
-            for vm in cluster.assessed:
+        for kept in self._kept.values():
+            for vm in kept.vms:
                 ranked[vm.rank].append(vm)
         return [vm for rank in sorted(ranked) for vm in sorted(ranked[rank], key=_since)]
 
@@ -87,60 +105,56 @@ class Assessments:
         self, published: Published[Any], objectives: tuple[Objective, ...], now: float
     ) -> _Kept:
         state = published.last_known
-        # Named snapshots are never equal: each knows when it was read.
-        content = getattr(published.text, "content", None) if not state.named else None
-        key = (content, state.up, state.cluster, objectives, expired(published))
+        # Named snapshots differ after each refresh, because each knows when it was read.
+        content = state if state.named else published.text.content
+        standing = standing_of(published, now)
         last = self._kept.get(state.cluster.uid)
-        if last is None or content is None or last.key != key:
-            last = None
-        elif 0 <= now - last.at < ASSESSED_KEPT:
-            return last
-        if last and 0 <= now - last.built_at < SUBJECTS_KEPT:
-            found, built_at = last.subjects, last.built_at
-        else:
-            found, built_at = tuple(subjects(state, objectives)), now
-        cluster = state.cluster
-        return _Kept(
-            cluster.name,
-            cluster.uid,
-            key,
-            built_at,
-            found,
-            now,
-            tuple(assess(published, found, now)),
-        )
+        if not last or last.content is not content or last.objectives != objectives:
+            found = subjects(state, objectives)
+            return _Kept(content, objectives, [assess(each, standing, now) for each in found])
+        vms = [
+            each
+            if each.at <= now < each.at.changes_at and each.standing == standing
+            else assess(each.subject, standing, now)
+            for each in last.vms
+        ]
+        return _Kept(content, objectives, vms)
 
 
-def expired(published: Published[Any]) -> bool:
-    """Return True if the data of a cluster is too old to count, so that it has no series."""
-    shown, known = published.state, published.last_known
-    if (shown.listing is None) != (known.listing is None):
-        return True
-    return [each.snapshot is None for each in shown.named] != [
-        each.snapshot is None for each in known.named
-    ]
+def standing_of(published: Published[Any], now: float) -> Standing:
+    """Return how a cluster stands."""
+    state, shown = published.last_known, published.state
+    return Standing(
+        stale=not state.up,
+        current=is_current(state, now),
+        expired=(shown.listing is None) != (state.listing is None)
+        or [each.snapshot is None for each in shown.named]
+        != [each.snapshot is None for each in state.named],
+        read_at=state.last_success,
+    )
 
 
-def assess(published: Published[Any], found: Iterable[Subject], now: float) -> Iterator[Assessed]:
-    """Yield how the VMs of a cluster stand, those of an expired one as they did when it was read.
+def assess(subject: Subject, standing: Standing, now: float) -> Assessed:
+    """Return how a VM stands, one of an expired cluster as it did when that was read.
 
-    Whether VMs of an expired cluster are protected now is unknown.
+    Whether the VM of an expired cluster is protected now is unknown.
     """
-    state, too_old = published.last_known, expired(published)
-    at = min(now, state.last_success or now) if too_old else now
-    for subject in found:
-        judgement, problems = judge(subject, at), findings(subject, at)
-        if too_old and judgement.verdict != Verdict.EXEMPT:
+    at = Moment(min(now, standing.read_at or now) if standing.expired else now)
+    judgement = judge(subject, at, current=standing.current)
+    problems = findings(subject, at)
+    if standing.expired:
+        at.changes_at = float("inf")
+        if judgement.verdict != Verdict.EXEMPT:
             judgement = Judgement(Verdict.UNKNOWN, ("cluster_unread",))
-        yield Assessed(
-            subject=subject,
-            findings=problems,
-            judgement=judgement,
-            at=at,
-            stale=not state.up,
-            rank=_rank(problems, judgement),
-            since=(problems[0].since or 0.0) if problems else 0.0,
-        )
+    return Assessed(
+        subject=subject,
+        findings=problems,
+        judgement=judgement,
+        at=at,
+        standing=standing,
+        rank=_rank(problems, judgement),
+        since=(problems[0].since or 0.0) if problems else 0.0,
+    )
 
 
 def _rank(problems: Sequence[Finding], judgement: Judgement) -> Rank:
@@ -154,5 +168,6 @@ def _since(each: Assessed) -> float:
     return each.since
 
 
-def _cluster(kept: _Kept) -> tuple[str, str]:
-    return kept.name, kept.uid
+def _name(published: Published[Any]) -> tuple[str, str]:
+    cluster = published.last_known.cluster
+    return cluster.name, cluster.uid

@@ -6,9 +6,10 @@ from typing import Any
 
 from exporter.snapshot import Cluster, ClusterState, Unread
 from exporter.store import Published
-from exporter.web.status.assess import Assessed, expired
+from exporter.web.status.assess import Assessed, standing_of
 from exporter.web.status.describe import error_view
-from exporter.web.status.views import ClusterView, FleetView, Reading
+from exporter.web.status.values import Reading
+from exporter.web.status.views import ClusterView, FleetView
 from exporter.web.status.words import instant
 
 OVERDUE = Unread("overdue", "")
@@ -45,7 +46,9 @@ def cluster_views(
     found = {each.uid: _never_read(each) for each in known}
     for each in published:
         uid = each.last_known.cluster.uid
-        found[uid] = _view(each.last_known, counts.get(uid, Counter()), now, old=expired(each))
+        found[uid] = _view(
+            each.last_known, counts.get(uid, Counter()), now, old=standing_of(each, now).expired
+        )
     return sorted(found.values(), key=lambda each: (-each.at_risk, each.name, each.uid))
 
 

@@ -9,9 +9,9 @@ from exporter.rollup import NO_OBJECTIVE, Objective, UnprotectedVolumes
 from exporter.snapshot import NamedSnapshot, Snapshot, Unread
 from exporter.web.status.assess import Assessed
 from exporter.web.status.stages import stage
-from exporter.web.status.views import (
+from exporter.web.status.values import ErrorView
+from exporter.web.status.vm_views import (
     ConditionView,
-    ErrorView,
     NamedSnapshotView,
     ObjectiveView,
     ProblemView,
@@ -104,8 +104,8 @@ def _fields(each: Assessed, owner_label: str) -> dict[str, Any]:
         "verdict": each.verdict.value,
         "reasons": each.judgement.reasons,
         "problems": [_problem(each, found) for found in each.findings],
-        "as_of": instant(subject.read_at),
-        "stale": each.stale,
+        "as_of": instant(each.standing.read_at),
+        "stale": each.standing.stale,
         "snapshots": row.snapshots,
         "snapshots_ready": row.ready,
         "snapshots_restorable": row.restorable,

@@ -46,5 +46,5 @@ FILTERS = TILES | {
     "restorable": Filter("Some snapshot restorable", lambda each: each.subject.row.restorable > 0),
     "ready": Filter("Some snapshot ready", lambda each: each.subject.row.ready > 0),
     "failed": Filter("Some snapshot failed", lambda each: each.subject.row.failed > 0),
-    "stale": Filter("Not read by the last refresh", lambda each: each.stale),
+    "stale": Filter("Not read by the last refresh", lambda each: each.standing.stale),
 }

@@ -17,7 +17,8 @@ from exporter.web.status.openapi import openapi
 from exporter.web.status.pages import STYLE, html
 from exporter.web.status.project import Facts, find, project, shown_clusters
 from exporter.web.status.query import Query, page_number, parse
-from exporter.web.status.views import PageView, StatusView, VmDetailView
+from exporter.web.status.views import PageView, StatusView
+from exporter.web.status.vm_views import VmDetailView
 from exporter.web.status.words import moment
 
 SNAPSHOTS_ON_A_PAGE = 20

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from exporter.web.status.views import ClusterView, DiscoveryView, FleetView, Verdict
+from exporter.web.status.values import Verdict
+from exporter.web.status.views import ClusterView, DiscoveryView, FleetView
 from exporter.web.status.words import exact
 from exporter.wording import count
 

@@ -6,7 +6,8 @@ import msgspec
 
 from exporter.web.status.filters import FILTERS
 from exporter.web.status.query import LARGEST_PAGE, LONGEST, WINDOWS
-from exporter.web.status.views import StatusView, VmDetailView
+from exporter.web.status.views import StatusView
+from exporter.web.status.vm_views import VmDetailView
 
 _TEXT = {"type": "string", "maxLength": LONGEST}
 _NUMBER = {"type": "integer", "minimum": 1}

@@ -11,7 +11,7 @@ from exporter.rollup import Objective
 from exporter.snapshot import Cluster
 from exporter.store import Published
 from exporter.verdict import Severity
-from exporter.web.status.assess import Assessed, assess
+from exporter.web.status.assess import Assessed, assess, standing_of
 from exporter.web.status.clusters import cluster_views, count, fleet_view
 from exporter.web.status.describe import error_view, owner_of, vm_detail, vm_view
 from exporter.web.status.filters import FILTERS, TILES
@@ -24,8 +24,8 @@ from exporter.web.status.views import (
     ExporterView,
     PageView,
     StatusView,
-    VmDetailView,
 )
+from exporter.web.status.vm_views import VmDetailView
 from exporter.web.status.words import instant, moment
 
 CLUSTERS_ON_A_PAGE = 8
@@ -76,7 +76,8 @@ def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
     )
     named = _named(vms)
     text, verdict = headline(fleet, clusters, discovery, named, exporter.started)
-    chosen = [each for each in vms if all(test(each) for test in _tests(facts, query))]
+    tests = _tests(facts, query)
+    chosen = [each for each in vms if all(test(each) for test in tests)]
     page = PageView.of(len(chosen), query.page, query.size)
     return StatusView(
         time=moment(facts.now),
@@ -92,16 +93,24 @@ def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
         filter=query.filters,
         notes=_not_found(query, clusters, vms, page),
         page=page,
-        vms=[vm_view(each, facts.owner_label) for each in chosen[page.slice]],
+        vms=[vm_view(_now(each, facts), facts.owner_label) for each in chosen[page.slice]],
     )
+
+
+def _now(each: Assessed, facts: Facts) -> Assessed:
+    """Return how a VM stands now, with the times in its texts."""
+    uid = each.subject.cluster.uid
+    published = next(one for one in facts.published if one.last_known.cluster.uid == uid)
+    return assess(each.subject, standing_of(published, facts.now), facts.now)
 
 
 def find(facts: Facts, cluster: str, namespace: str, vm: str) -> VmDetailView | None:
     """Return one VM with all of its snapshots; None if it is not known."""
     for each in facts.published:
         if each.last_known.cluster.uid == cluster:
-            for found in assess(each, subjects(each.last_known, facts.objectives), facts.now):
-                if (found.subject.namespace, found.subject.name) == (namespace, vm):
+            for subject in subjects(each.last_known, facts.objectives):
+                if (subject.namespace, subject.name) == (namespace, vm):
+                    found = assess(subject, standing_of(each, facts.now), facts.now)
                     return vm_detail(found, facts.owner_label, facts.now)
     return None
 

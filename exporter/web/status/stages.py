@@ -1,5 +1,6 @@
 """One word for how far a snapshot has come; pure."""
 
+from exporter.findings.moment import Moment
 from exporter.findings.snapshots import hangs_since, lost_since, unfinished, without_disks
 from exporter.snapshot import Snapshot, VirtualMachine
 
@@ -19,7 +20,7 @@ STAGES = {
 
 def stage(snapshot: Snapshot, vm: VirtualMachine | None, now: float) -> str:
     """Return a key of STAGES."""
-    lost, hangs = lost_since(snapshot, now), hangs_since(snapshot)
+    lost, hangs = lost_since(snapshot, Moment(now)), hangs_since(snapshot)
     applies = {
         "deleting": snapshot.deleting,
         "failed": snapshot.failed,

@@ -1,23 +1,29 @@
 """The query of the page, and the VMs that it selects; without a network."""
 
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.rollup import Objective
 from exporter.snapshot import ClusterState
 from exporter.store import Published
 from exporter.web.status.assess import Assessed, Assessments
 from exporter.web.status.project import Facts, project, shown_clusters
 from exporter.web.status.query import PARAMETERS, Query, parse
 from tests.strategies import cluster_states
+from tests.verdict.judged import NOW as JUDGED_AT
+from tests.verdict.judged import snapshot_document, state_of, vm_document
+from tests.web.status.test_assess import Text
 
+MINUTE = 60.0
 NOW = 1_800_000_000.0
 
 
 def facts(*states: ClusterState) -> Facts:
     return Facts(
-        published=[Published(state=each, last_known=each, text=None) for each in states],
+        published=[Published(state=each, last_known=each, text=Text()) for each in states],
         known=[],
         objectives=[],
         owner_label="",
@@ -54,6 +60,21 @@ def test_no_query_breaks_the_page_and_an_odd_one_has_a_note(
     assert len(status.vms) <= query.size
     assert status.page.items <= len(vms)
     shown_clusters(status, query)
+
+
+def test_the_texts_on_a_page_are_of_its_moment() -> None:
+    taken = snapshot_document(age=20 * MINUTE)
+    state = state_of([vm_document()], [taken])
+    kept, known = Assessments(), replace(facts(state), objectives=[Objective(max_age=10 * MINUTE)])
+    for passed, text in (0.0, "20 min old"), (5 * MINUTE, "25 min old"):
+        at = replace(known, now=JUDGED_AT + passed)
+        vms = kept.of_all(at.published, at.objectives, at.now)
+        (found,) = [
+            each
+            for each in project(at, Query(), vms).vms[0].problems
+            if each.problem == "objective_missed"
+        ]
+        assert text in found.text
 
 
 @given(cluster_states())
