@@ -233,10 +233,9 @@ class ClusterState:
     """All that is published of one cluster; replaced whole by every refresh.
 
     up: whether the last refresh succeeded.
-    last_success: seconds since the epoch of the last refresh that did; None before the first.
-    refreshed_at: seconds since the epoch at which the last refresh ended; None before the first.
-    refresh_duration: seconds that the last refresh took.
-    requests: how many requests a refresh takes.
+    last_success, refreshed_at: seconds since the epoch at which the last refresh that succeeded,
+        and the last of all, ended; None before the first.
+    refresh_duration: seconds; requests: how many a refresh takes.
     last_failure: why a refresh failed last, however long ago, and the seconds since the epoch.
     listing: the result of the last lists; None where targets only name snapshots.
     named: what became of the snapshots that targets name.

@@ -8,12 +8,11 @@ from contextlib import suppress
 
 from exporter.palette.errors import RateLimited
 
-PARENTS = {"/v1/spectroclusters": 1.0, "/v1/dashboard": 0.2, "/v1/projects": 0.2, "/v1/auth": 0.2}
-"""Parent resource -> its part of the configured rate and burst, in the proportion of Palette's
-own limits: 50 requests a second (250 at once) for clusters, 10 (50) for the others."""
+CLUSTERS = "/v1/spectroclusters"
 
 OTHER_PARENT = 0.2
-"""The part of a parent resource that the table does not list."""
+"""The part of the configured rate and burst that each other parent resource gets. Palette permits
+50 requests a second (250 at once) for clusters, and 10 (50) for the others."""
 
 LONGEST_PAUSE = 300.0
 """Seconds; a longer Retry-After is cut to this."""
@@ -102,7 +101,7 @@ class Budget:
 
     def _limits_of(self, parent: str) -> tuple[float, float]:
         rate, burst = self._limits
-        part = PARENTS.get(parent, OTHER_PARENT)
+        part = 1.0 if parent == CLUSTERS else OTHER_PARENT
         return rate * part, max(burst * part, 1.0)
 
 

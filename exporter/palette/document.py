@@ -89,11 +89,7 @@ def decode_document(kind: type[D], body: bytes, report: Report) -> tuple[D, Faul
 
     Raises InvalidResponse for anything else, a list and a Kubernetes Status included.
     """
-    try:
-        document: D = _decoder(kind).decode(body)
-        decoded: tuple[D, Faults] | None = _with_faults(document, report)
-    except _UNDECODABLE:
-        decoded = _salvaged(kind, _parsed(body), report)
+    decoded = _decoded(kind, body, report)
     if decoded is None or _is_other(decoded[0]):
         raise InvalidResponse("the answer is not the object that was requested")
     return decoded
@@ -113,12 +109,11 @@ def decode_list(
     """
     try:
         page: _List[Any] = _decoder(_List[kind]).decode(body)  # type: ignore[valid-type]
+        documents = [_with_faults(document, report) for document in _items(page)]
     except _UNDECODABLE:
         page = _loose_list(body)
-        salvaged = [_salvaged(kind, item, report) for item in _items(page)]
-        documents = [each for each in salvaged if each]
-    else:
-        documents = [_with_faults(document, report) for document in _items(page)]
+        decoded = [_decoded(kind, item, report) for item in _items(page)]
+        documents = [each for each in decoded if each]
     return documents, page.metadata.continue_token if page.metadata else None
 
 
@@ -136,16 +131,31 @@ def _items(page: _List[Any]) -> list[Any]:
     return items
 
 
+def _decoded(kind: type[D], item: Any, report: Report) -> tuple[D, Faults] | None:
+    """Return one document; item: its JSON text, or what was already parsed of it."""
+    if isinstance(item, bytes | msgspec.Raw):
+        try:
+            return _with_faults(_decoder(kind).decode(item), report)
+        except _UNDECODABLE:
+            item = _parsed(bytes(item))
+    return _salvaged(kind, item, report)
+
+
 def _with_faults(document: D, report: Report) -> tuple[D, Faults]:
     metadata = document.metadata or NO_METADATA
     return document, Faults(report, metadata.namespace, metadata.name)
 
 
 def _loose_list(body: bytes) -> _List[Any]:
+    page: _List[Any]
     try:
-        return msgspec.convert(_parsed(body), _List[Any])
+        page = _decoder(_List[msgspec.Raw]).decode(body)
     except _UNDECODABLE:
-        raise InvalidResponse("the answer is not the list that was requested") from None
+        try:
+            page = msgspec.convert(_parsed(body), _List[Any])
+        except _UNDECODABLE:
+            raise InvalidResponse("the answer is not the list that was requested") from None
+    return page
 
 
 def _parsed(body: bytes) -> Any:
@@ -153,7 +163,7 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body.decode(errors="replace"))
     except _UNDECODABLE:
-        raise InvalidResponse("the answer is not JSON") from None
+        return None
 
 
 def _salvaged(kind: type[D], found: Any, report: Report) -> tuple[D, Faults] | None:
