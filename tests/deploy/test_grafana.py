@@ -232,10 +232,10 @@ def test_no_alert_is_known_of_only_where_the_rules_are_evaluated(
     panel: str, prometheus: Prometheus, variables: dict[str, str]
 ) -> None:
     shown = only("fleet", panel)
-    assert ask(prometheus, shown, variables)
+    assert eventually(lambda: ask(prometheus, shown, variables))
     assert "fleet:palette_rules:loaded" in shown.expr
     (zero,) = re.findall(r" or (0 \* .+)", shown.expr)
-    assert ask(prometheus, replace(shown, expr=zero), variables)
+    assert eventually(lambda: ask(prometheus, replace(shown, expr=zero), variables))
     assert not ask(prometheus, replace(shown, expr=without_rules(zero)), variables)
 
 
@@ -250,7 +250,7 @@ def test_a_table_of_alerts_names_the_rules_that_are_not_loaded(
         names = [each["metric"]["alertname"] for each in rows]
         return sorted(name for name in names if name.startswith("Not evaluated"))
 
-    assert missing(query.expr) == []
+    assert eventually(lambda: missing(query.expr) == [])
     assert missing(without_rules(query.expr)) == [f"Not evaluated: {file}.yaml" for file in files]
 
 
@@ -258,7 +258,7 @@ def test_no_cluster_is_free_of_alerts_where_the_rules_are_not_loaded(
     prometheus: Prometheus, variables: dict[str, str]
 ) -> None:
     (query,) = [each for each in QUERIES if each.name == "fleet/Clusters/D"]
-    assert ask(prometheus, query, variables)
+    assert eventually(lambda: ask(prometheus, query, variables))
     assert not ask(prometheus, replace(query, expr=without_rules(query.expr)), variables)
 
 
@@ -267,10 +267,11 @@ def without_rules(expr: str) -> str:
     return expr.replace("palette_rules:loaded", "palette_rules:other").replace("ALERTS", "OTHERS")
 
 
-def test_each_file_of_rules_marks_that_it_is_loaded(
-    prometheus: Prometheus,
-) -> None:
-    assert sorted(prometheus.labels("fleet:palette_rules:loaded", "rules")) == RULES
+def test_each_file_of_rules_marks_that_it_is_loaded(prometheus: Prometheus) -> None:
+    def marked() -> bool:
+        return sorted(prometheus.labels("fleet:palette_rules:loaded", "rules")) == RULES
+
+    assert eventually(marked)
 
 
 def test_unread_clusters_make_their_vms_unknown(
@@ -414,6 +415,8 @@ def test_unknown_values_are_grey(board: str, panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     if panel["type"] in {"stat", "bargauge"}:
         assert grey(defaults["mappings"])
+        # Grafana leaves the panel blank where there is no series to name.
+        assert panel["options"].get("textMode") != "name"
     for each in panel["fieldConfig"]["overrides"]:
         properties = {each["id"]: each["value"] for each in each["properties"]}
         if {"thresholds", "unit"} & properties.keys():

@@ -109,6 +109,22 @@ def stats(
     return panel.decimals(DECIMALS[unit]) if unit in DECIMALS else panel
 
 
+def names(about: About, expr: str, label: str) -> stat.Panel:
+    """What a label of the series says as of now, of all of them."""
+    reduced = common.ReduceDataOptions().calcs(["lastNotNull"]).values(True)
+    return (
+        framed(stat.Panel(), about, [Query(expr=expr)], instant=True, tabular=True)
+        .unit("string")
+        .thresholds(thresholds([(None, NEUTRAL)]))
+        .color_mode(options.BigValueColorMode.VALUE)
+        .graph_mode(options.BigValueGraphMode.NONE)
+        .text_mode(options.BigValueTextMode.VALUE)
+        .reduce_options(reduced.fields(f"/^{label}$/"))
+        .no_value("not known")
+        .mappings([unknown("not known")])
+    )
+
+
 def tile(
     title: str,
     description: str,

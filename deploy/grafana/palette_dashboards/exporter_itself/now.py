@@ -2,8 +2,6 @@
 
 from functools import partial
 
-from grafana_foundation_sdk.models.common import BigValueTextMode
-
 from palette_dashboards.exporter_itself.selection import BUILD_INFO, LAST_READ, OF_JOB, OWN, UP
 from palette_dashboards.panels import (
     ALL_OR_BAD,
@@ -16,9 +14,8 @@ from palette_dashboards.panels import (
     SECONDS,
     About,
     AnyPanel,
-    Query,
     Texts,
-    stats,
+    names,
     tile,
 )
 from palette_dashboards.promql import exporters_up, in_days
@@ -36,6 +33,7 @@ def _exporters() -> list[AnyPanel]:
     shards = f"max by (job) (palette_exporter_total_shards{{{OF_JOB}}})"
     ordinals = f"palette_exporter_shard_ordinal{{{OF_JOB}}} < palette_exporter_total_shards"
     running = f'count by (job) (count_values by (job) ("ordinal", {ordinals}))'
+    versions = f"count by (version, python_version) ({BUILD_INFO})"
     return [
         _tile(
             "Exporters up",
@@ -61,18 +59,15 @@ def _exporters() -> list[AnyPanel]:
             values=YES,
             runbook="PaletteExporterConfigReloadFailed",
         ),
-        stats(
+        names(
             About(
                 title="Version",
                 description="The versions of the exporters, and of Python.",
                 width=3,
                 height=4,
             ),
-            Query(
-                expr=f"count by (version, python_version) ({BUILD_INFO})",
-                legend="{{version}} on {{python_version}}",
-            ),
-            show=BigValueTextMode.NAME,
+            f'label_join({versions}, "versions", " on ", "version", "python_version")',
+            "versions",
         ),
     ]
 

@@ -79,11 +79,11 @@ def _bare() -> AnyPanel:
         [Query(expr=in_days(bare)), Query(expr=f"{VMS('snapshots')} and {bare}")],
         [
             *PLACE,
-            Column(field="Value #A", title="Age of the VM", unit=DURATION, width=140),
+            Column(field="Value #A", title="VM age", unit=DURATION, width=95),
             Column(field="Value #B", title="Snapshots", unit=COUNT, width=95),
             CLUSTER_UID,
         ],
-        sort="Age of the VM",
+        sort="VM age",
     )
 
 

@@ -43,9 +43,9 @@ RANKS = {
     "6": ("critical", BAD),
     "5": ("warning", WARN),
     "4": ("info", NEUTRAL),
-    "3": ("critical soon", NOTICE),
-    "2": ("warning soon", NOTICE),
-    "1": ("info soon", "text"),
+    "3": ("(critical)", NOTICE),
+    "2": ("(warning)", NOTICE),
+    "1": ("(info)", "text"),
 }
 """The order of alerts: firing before pending, and then by severity."""
 
@@ -71,15 +71,15 @@ def firing(names: tuple[str, ...]) -> AnyPanel:
     return rows(
         About(
             title="Alerts",
-            description="The alerts of deploy/prometheus/rules, the worst first; soon: pending. "
-            "Nothing is known of the alerts in a file that is not evaluated. Click on one for "
-            "its runbook.",
+            description="The alerts of deploy/prometheus/rules, the worst first; in parentheses: "
+            "pending. Nothing is known of the alerts in a file that is not evaluated. Click on one "
+            "for its runbook.",
             width=8,
             height=9,
         ),
         [Query(expr=expr) for expr in queries],
         [
-            Column(field="Value #A", title="Severity", values=RANKS, width=100),
+            Column(field="Value #A", title="Severity", values=RANKS, width=88),
             Column(field="alertname", title="Alert", link=TO_RUNBOOK, least_width=150),
             Column(field="Value #B", title="Count", unit=COUNT, width=60, absent="?"),
             Column(field="severity", hidden=True),
@@ -103,9 +103,9 @@ def shares(labels: str) -> list[Query]:
 
 
 SHARES = (
-    Column(field="Value #A", title="VMs", unit=COUNT, width=60, absent="?"),
-    Column(field="Value #B", title="Protected", unit=RATIO, steps=ALL_OR_NOT, width=95),
-    Column(field="Value #C", title="RPO met", unit=RATIO, steps=ALL_OR_NOT, width=90),
+    Column(field="Value #A", title="VMs", unit=COUNT, width=56, absent="?"),
+    Column(field="Value #B", title="Protected", unit=RATIO, steps=ALL_OR_NOT, width=90),
+    Column(field="Value #C", title="RPO met", unit=RATIO, steps=ALL_OR_NOT, width=84),
 )
 
 
@@ -135,7 +135,7 @@ def clusters() -> AnyPanel:
                 field="Value #E",
                 title="Read",
                 values={"0": ("no", BAD), "1": ("yes", GOOD)},
-                width=66,
+                width=64,
                 absent="?",
             ),
             Column(field="Value #F", title="Data age", unit=DURATION, steps=OLD, width=90),
@@ -144,7 +144,7 @@ def clusters() -> AnyPanel:
                 title="Critical",
                 unit=COUNT,
                 steps=QUIET_OR_BAD,
-                width=90,
+                width=84,
                 absent="?",
             ),
             *SHARES,

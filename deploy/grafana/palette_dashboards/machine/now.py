@@ -1,7 +1,5 @@
 """The panels about the protection of the machine, now and over time."""
 
-from grafana_foundation_sdk.models.common import BigValueTextMode
-
 from palette_dashboards.counts import counts
 from palette_dashboards.machine.selection import IDENTITY_LABELS, THIS
 from palette_dashboards.panels import (
@@ -17,6 +15,7 @@ from palette_dashboards.panels import (
     Query,
     Texts,
     lines,
+    names,
     none_or,
     stats,
 )
@@ -49,7 +48,7 @@ def _tile(title: str, description: str, runbook: str = "") -> About:
 
 def now() -> list[AnyPanel]:
     """Return the numbers at the top."""
-    status = f"max by (status) (palette_vm_status{{{OF_VM}}})"
+    status = f"max by (status) (palette_vm_status{{{OF_VM}}}) == 1"
     machines = f'{{__name__=~"palette_vm_snapshots|palette_vm_snapshot_ready", {OF_VM}}}'
     return [
         stats(
@@ -64,10 +63,10 @@ def now() -> list[AnyPanel]:
         ),
         *_times(),
         *_counts(),
-        stats(
+        names(
             _tile("Status", "The state of the virtual machine, as KubeVirt reports it."),
-            Query(expr=status, legend="{{status}}"),
-            show=BigValueTextMode.NAME,
+            status,
+            "status",
         ),
         stats(
             _tile(
