@@ -274,6 +274,19 @@ def test_each_file_of_rules_marks_that_it_is_loaded(prometheus: Prometheus) -> N
     assert eventually(marked)
 
 
+def test_a_vm_of_a_cluster_that_is_not_read_is_not_called_protected(
+    prometheus: Prometheus, variables: dict[str, str]
+) -> None:
+    shown = only("vm", "Protected")
+    unread = replace(shown, expr=shown.expr.replace("cluster_up == 1", "cluster_up == 2"))
+    assert unread != shown
+    assert {each["value"][1] for each in ask(prometheus, unread, variables)} == {"3"}
+    assert {each["value"][1] for each in ask(prometheus, shown, variables)} <= {"0", "1", "2"}
+    (panel,) = [each for each in panels("vm") if each["title"] == "Protected"]
+    texts = panel["fieldConfig"]["defaults"]["mappings"][0]["options"]
+    assert texts["3"]["color"] == "text"
+
+
 def test_unread_clusters_make_their_vms_unknown(
     prometheus: Prometheus, variables: dict[str, str]
 ) -> None:

@@ -92,6 +92,7 @@ def _courses() -> list[AnyPanel]:
 
 
 def _clusters() -> AnyPanel:
+    failures = f"sum by ({CLUSTER}) ({grown(FAILURES)})"
     state = f"max by ({CLUSTER}, state) (palette_cluster_state{{{BOTH}}})"
     return rows(
         About(
@@ -107,12 +108,13 @@ def _clusters() -> AnyPanel:
             Query(expr=UP),
             Query(expr=in_days(f"time() - {LAST_READ}")),
             Query(expr=DURATION_OF_REFRESH),
-            Query(expr=f"sum by ({CLUSTER}) ({grown(FAILURES)})"),
+            # No failure is known of only while the cluster is known.
+            Query(expr=f"{failures} > 0 or {failures} and {UP} or NaN * {failures}"),
             Query(expr=state),
         ],
         [
             CLUSTER_COLUMN,
-            Column(field="Value #A", title="Read", values=YES, width=70),
+            Column(field="Value #A", title="Read", values=YES, width=70, absent="?"),
             Column(field="Value #B", title="Data age", unit=DURATION, steps=OLD, width=90),
             Column(field="Value #C", title="Duration", unit=SECONDS, width=90),
             Column(field="Value #D", title="Failures", unit=COUNT, steps=NONE_OR_WARN, width=95),

@@ -21,19 +21,28 @@ from palette_dashboards.panels import (
 )
 from palette_dashboards.promql import OF_VM, in_days
 
-PROTECTED: Texts = {"0": ("no", BAD), "1": ("yes", GOOD), "2": ("exempt", NEUTRAL)}
+PROTECTED: Texts = {
+    "0": ("no", BAD),
+    "1": ("yes", GOOD),
+    "2": ("exempt", NEUTRAL),
+    "3": ("not read", "text"),
+}
 YES_BAD: Texts = {"0": ("no", GOOD), "1": ("yes", BAD)}
 
 
 def _protected() -> str:
-    """1 where the machine is protected, 0 where it is not or something is not known, 2 exempt."""
+    """1 where the machine is protected, 0 where it is not or something is not known, 2 exempt.
+
+    3 while its cluster is not read: then the rest is what was known before.
+    """
     restorable, objective = THIS("restorable_snapshots"), THIS("snapshot_objective_seconds")
     deadline = THIS("snapshot_objective_deadline_timestamp_seconds")
     held = f"({_unprotected()} == bool 0)"
     in_time = f"({deadline} >= bool time() or 1 + 0 * {restorable} unless {objective})"
+    unread = f"{restorable} unless on (cluster_uid) palette_cluster_up == 1"
     return (
-        f"2 * ({THIS('exempt')} == 1) or ({restorable} > bool 0) * {held} * {in_time} "
-        f"or 0 * {restorable}"
+        f"0 * ({unread}) + 3 or 2 * ({THIS('exempt')} == 1) "
+        f"or ({restorable} > bool 0) * {held} * {in_time} or 0 * {restorable}"
     )
 
 
@@ -55,7 +64,7 @@ def now() -> list[AnyPanel]:
             _tile(
                 "Protected",
                 "Whether the machine has a recovery point, within its objective if it has one, "
-                "and no unprotected data volume.",
+                "and no unprotected data volume. Not read: the others show what was known before.",
                 "PaletteVMWithoutRestorableSnapshot",
             ),
             Query(expr=_protected()),

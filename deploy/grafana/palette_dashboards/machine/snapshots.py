@@ -35,7 +35,7 @@ STATES: Texts = {
     "8": ("being deleted", "purple"),
     "9": ("unknown", "text"),
 }
-SNAPSHOT = Column(field="snapshot", title="Snapshot", least_width=250)
+SNAPSHOT = Column(field="snapshot", title="Snapshot", least_width=290)
 IDENTITY = tuple(Column(field=name, hidden=True) for name in IDENTITY_LABELS.split(", "))
 
 
