@@ -53,7 +53,8 @@ class Session:
 
     async def close(self) -> None:
         """Close all connections."""
-        for pool in self._pools:
+        # A copy: requests that end meanwhile close their pools, too.
+        for pool in tuple(self._pools):
             await pool.client.close()
 
     @asynccontextmanager
