@@ -488,7 +488,7 @@ def text_of(days: float, field: dict[str, Any]) -> str:
     return f"{days:.{field['decimals']}f}{field['unit'].removeprefix('suffix:')}"
 
 
-def test_durations_are_asked_for_in_days() -> None:
+def test_durations_are_queried_in_days() -> None:
     for board, panel in PANELS:
         asked = {each["refId"]: each["expr"] for each in panel.get("targets", [])}
         names = [each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]]

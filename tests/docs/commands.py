@@ -41,12 +41,12 @@ REAL = (
         "sed",
         "sort",
     ),
-    *("tail", "tee", "tr", "wc", "openssl", "promtool", "amtool", "uname", "dirname"),
+    *("tail", "tee", "tr", "wc", "openssl", "promtool", "uname", "dirname"),
 )
 """Programs that run as they are, if they are installed."""
 
 SHIMS = (
-    *("curl", "docker", "git", "grep", "journalctl", "kubectl", "make", "pip"),
+    *("amtool", "curl", "docker", "git", "grep", "journalctl", "kubectl", "make", "pip"),
     *("palette-snapshot-exporter", "python", "python3"),
 )
 """Programs that tests/docs/shims.py replaces."""

@@ -208,6 +208,18 @@ def _curl(arguments: list[str]) -> int:
     return _real("curl", *(known.sub(address, word) for word in arguments))
 
 
+def _amtool(arguments: list[str]) -> int:
+    """Run it with an Alertmanager that has the shipped configuration."""
+    from tests.docs.sandbox import serving
+
+    words = ["prometheus-alertmanager", "--config.file=deploy/alertmanager/alertmanager.yml"]
+    words += ["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]
+    words += ["--storage.path=alertmanager"]
+    pattern, log = r'msg="Listening on" address=(\S+)', Path("alertmanager.log")
+    with serving(words, pattern, Path.cwd(), dict(os.environ), log) as address:
+        return _real("amtool", *(each.replace("localhost:9093", address) for each in arguments))
+
+
 def _grep(arguments: list[str]) -> int:
     """Search the input; the commands of a cluster that does not exist give none."""
     given = sys.stdin.buffer.read() if not sys.stdin.isatty() else b""
@@ -224,6 +236,7 @@ def _fail(why: str) -> int:
 
 
 SHIMS: Mapping[str, Callable[[list[str]], int]] = {
+    "amtool": _amtool,
     "curl": _curl,
     "docker": _docker,
     "git": _git,

@@ -46,6 +46,9 @@ def test_a_configuration_is_taken_by_the_program_it_is_for(block: Block) -> None
 def test_commands_run_as_documented(
     block: Block, sandbox_of: Callable[[Path], Sandbox], tmp_path: Path
 ) -> None:
+    if "amtool" in block.text:
+        binary("amtool")
+        binary("prometheus-alertmanager")
     sandbox = sandbox_of(block.path)
     tree = yaml.safe_load(commands.config_before(block.path, block.line))
     prepared = configurations.exporter_settings(tree, tmp_path)

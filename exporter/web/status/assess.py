@@ -31,7 +31,7 @@ class Standing:
 
     stale: its last refresh failed; current: it was read so recently that its data is believed.
     expired: its data is too old to count; its VMs are shown as they were when it was read.
-    read_at: when it was read last, in seconds since the epoch; it changes nothing by itself.
+    read_at: when it was read last, in seconds since the epoch; not compared.
     """
 
     stale: bool
