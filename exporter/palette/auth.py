@@ -59,6 +59,9 @@ class _Answer(msgspec.Struct):
     token: str | None = msgspec.field(name="Authorization", default=None)
     is_mfa: bool | None = msgspec.field(name="isMfa", default=False)
 
+    def __repr__(self) -> str:
+        return "<answer to a log-in>"
+
 
 class Login:
     """A user's token, renewed before it expires and once after a 401.
