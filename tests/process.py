@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -151,12 +152,12 @@ def logfmt(line: str) -> dict[str, str]:
     return pairs
 
 
-async def get(url: str, **headers: str) -> tuple[int, str]:
+async def get(url: str, tls: ssl.SSLContext | None = None, /, **headers: str) -> tuple[int, str]:
     """Return the status and the text of an answer."""
     timeout = aiohttp.ClientTimeout(total=10)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
-        session.get(url, headers=headers) as answer,
+        session.get(url, headers=headers, ssl=tls or True) as answer,
     ):
         return answer.status, await answer.text()
 

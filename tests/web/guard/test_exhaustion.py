@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from exporter.web.guard.connections import MOST_CONNECTIONS
@@ -51,13 +54,15 @@ async def assert_small(process: Running, before: int) -> None:
     await eventually(is_small, within=30)
 
 
-async def stream(url: str, begin: bytes, more: bytes, until: float) -> None:
+async def stream(
+    url: str, begin: bytes, more: bytes, until: float, tls: ssl.SSLContext | None = None
+) -> None:
     """Send on one connection after the other; none is closed properly."""
-    host, port = url.removeprefix("http://").split(":")
+    host, port = url.partition("://")[2].split(":")
     loop = asyncio.get_running_loop()
     while loop.time() < until:
         with suppress(OSError, TimeoutError):
-            _, writer = await asyncio.open_connection(host, int(port))
+            _, writer = await asyncio.open_connection(host, int(port), ssl=tls)
             try:
                 writer.write(begin)
                 while loop.time() < until:
@@ -67,26 +72,30 @@ async def stream(url: str, begin: bytes, more: bytes, until: float) -> None:
                 writer.transport.abort()
 
 
-async def answers(url: str) -> bool:
-    with suppress(OSError, TimeoutError):
-        return (await get(f"{url}/-/healthy"))[0] in (200, 401)
+async def answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
+    with suppress(OSError, TimeoutError, aiohttp.ClientError):
+        return (await get(f"{url}/-/healthy", tls))[0] in (200, 401)
     return False
 
 
-@pytest.mark.parametrize("users", [False, True])
-async def test_streams_leave_nothing_behind(tmp_path: Path, users: bool) -> None:
+@pytest.mark.parametrize("protection", ["none", "users", "TLS"])
+async def test_streams_leave_nothing_behind(tmp_path: Path, protection: str) -> None:
     web_file = WebFile(tmp_path)
-    web_file.write(**({"basic_auth_users": {"a": hashed("pw")}} if users else {}))
+    keys: dict[str, Any] = {"users": {"basic_auth_users": {"a": hashed("pw")}}}
+    keys["TLS"] = {"tls_server_config": web_file.issue()}
+    web_file.write(**keys.get(protection, {}))
+    tls = web_file.client() if protection == "TLS" else None
     flags = ("--demo", "--web.listen-address=127.0.0.1:0", f"--web.config.file={web_file.path}")
     loop = asyncio.get_running_loop()
     async with running(*flags, directory=tmp_path) as process:
         url = await process.url()
+        url = url.replace("http:", "https:") if tls else url
         await process.line("first round complete")
         before = resident(process)
         for begin, more in STREAMS.values():
             until = loop.time() + SECONDS / 2
-            await asyncio.gather(*(stream(url, begin, more, until) for _ in range(80)))
-            await eventually(lambda: answers(url))
+            await asyncio.gather(*(stream(url, begin, more, until, tls) for _ in range(80)))
+            await eventually(lambda: answers(url, tls))
         await assert_small(process, before)
         assert not [line for line in process.log if line["level"] == "error"]
         assert await process.stop() == 0
