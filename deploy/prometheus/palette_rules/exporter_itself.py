@@ -26,12 +26,13 @@ max by ({labels}) (avg_over_time({up}[30m])) < {options.threshold("reached_share
 def _seldom_there(options: Options) -> str:
     """Return where the job had no target for too much of 30 m, which no mean of `up` contains.
 
-    A new installation had none before it began: it has to be over before the alert fires.
+    A new installation had none before it began, and does not count.
     """
-    absent = f'absent(up{{job="{options.job}"}})'
+    up = f'up{{job="{options.job}"}}'
     return f"""\
-count_over_time({absent}[30m:1m]) > 30 * (1 - {options.threshold("reached_share")})
-  and on (job) count_over_time({absent}[8m:1m])"""
+count_over_time(absent({up})[30m:1m]) > 30 * (1 - {options.threshold("reached_share")})
+  and on (job) count_over_time(absent({up})[8m:1m])
+  and on (job) last_over_time({up}[20m] offset 10m)"""
 
 
 def _down(options: Options) -> tuple[Alert, ...]:
