@@ -70,17 +70,23 @@ async def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--snapshots", type=int, default=20_000)
+    parser.add_argument("--vms", type=int, default=6_666)
     parser.add_argument("--clusters", type=int, default=40)
+    parser.add_argument("--interval", type=int, default=15, help="seconds between two refreshes")
     arguments = parser.parse_args()
+    interval = arguments.interval
     print(machine())
     async with (
-        fleet(arguments.snapshots, clusters=arguments.clusters) as (palette, change),
-        exporter(palette, interval="15s", rate=40, objectives='[{"max_age": "8d"}]') as running,
+        fleet(arguments.snapshots, vms=arguments.vms, clusters=arguments.clusters) as (
+            palette,
+            change,
+        ),
+        exporter(palette, interval=f"{interval}s", objectives='[{"max_age": "8d"}]') as running,
     ):
 
         async def refreshed() -> None:
             await change()
-            await asyncio.sleep(32)
+            await asyncio.sleep(2 * interval + 2)
 
         print(f"{arguments.snapshots} snapshots on {arguments.clusters} clusters")
         print(f"  {resident(running.pid) / MIB:.0f} MiB resident")
