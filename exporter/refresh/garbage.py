@@ -5,6 +5,7 @@ references and goes as soon as nothing refers to it, so a pass finds only the fe
 exceptions that got old.
 """
 
+import ctypes
 import gc
 import resource
 from collections.abc import Callable
@@ -18,9 +19,12 @@ GROWTH = 32 * 1024 * 1024
 quarter of its size if that is more."""
 
 AGAIN = 15.0
-"""Seconds until the pass after one that left the process too large."""
+"""The least seconds between two passes because of growth."""
 
 NEVER = 1_000_000_000
+
+# glibc keeps what was freed, after many connections more than half as much as the process had.
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 def resident_bytes() -> int:
@@ -44,6 +48,7 @@ class GarbageCollection:
         self._monotonic = monotonic
         self._resident = resident
         self._due = monotonic() + EVERY
+        self._again, self._wait = monotonic(), AGAIN
         self._most: int | None = None
         young, middle, _ = gc.get_threshold()
         gc.set_threshold(young, middle, NEVER)
@@ -54,18 +59,27 @@ class GarbageCollection:
         self._most = self._allowed()
 
     def collect_if_due(self) -> None:
-        """Make a full pass if the last is an hour ago, or the process has grown since then."""
-        if self._monotonic() >= self._due:
-            self._due = self._monotonic() + EVERY
-        elif self._most is None or self._resident() <= self._most:
+        """Make a full pass if the last is an hour ago, or the process has grown since then.
+
+        What was in use may be garbage soon: after a pass that left the process too large, another
+        follows, each after twice the time.
+        """
+        now = self._monotonic()
+        hourly = now >= self._due
+        if not hourly and (now < self._again or not self._too_large()):
             return
         # Without a freeze, which would keep the rings of requests that run now forever.
         gc.collect()
-        if self._most is not None:
-            if self._resident() > self._most:
-                # What was in use may be garbage soon, and the level below is too high for it.
-                self._due = self._monotonic() + AGAIN
-            self._most = self._allowed()
+        if _trim:
+            _trim(0)
+        if hourly:
+            self._due = now + EVERY
+            self._most = self._most and self._allowed()
+        self._wait = min(EVERY, 2 * self._wait) if self._too_large() else AGAIN
+        self._again = now + self._wait
+
+    def _too_large(self) -> bool:
+        return self._most is not None and self._resident() > self._most
 
     def _allowed(self) -> int:
         size = self._resident()
