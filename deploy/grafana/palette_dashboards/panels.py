@@ -192,7 +192,7 @@ def lines(
         )
         .fill_opacity(25 if stacked else 0)
         .show_points(options.VisibilityMode.NEVER)
-        .no_value("None found")
+        .no_value("None known")
     )
     if bars_of:
         panel = panel.draw_style(options.GraphDrawStyle.BARS).fill_opacity(80).interval(bars_of)
@@ -218,7 +218,7 @@ def states(about: About, *queries: Query, values: Texts) -> statetimeline.Panel:
         .line_width(0)
         .fill_opacity(70)
         .legend(_legend(()))
-        .no_value("None found")
+        .no_value("None known")
     )
 
 

@@ -61,7 +61,7 @@ def rows(
     sort: str,
     descending: bool = True,
     then: str = "",
-    empty: str = "None found",
+    empty: str = "None known",
 ) -> table.Panel:
     """A table that scrolls. Of several queries those rows are joined whose labels are the same.
 

@@ -87,11 +87,10 @@ def _answers() -> list[AnyPanel]:
         lines(
             About(
                 title="Request time",
-                description="The median and the 99th percentile, by endpoint.",
+                description="The 99th percentile, by endpoint.",
                 width=8,
             ),
-            Query(expr=f"histogram_quantile(0.5, {slow})", legend="p50 {{endpoint}}"),
-            Query(expr=f"histogram_quantile(0.99, {slow})", legend="p99 {{endpoint}}"),
+            Query(expr=f"histogram_quantile(0.99, {slow})", legend="{{endpoint}}"),
             unit=SECONDS,
         ),
         _requests_by("endpoint", "Endpoints", "Requests per second, by the path's template."),
