@@ -46,10 +46,10 @@ def live_lines(found: Round) -> Iterator[str]:
 
 
 def _lines(found: Round) -> Iterator[str]:
-    failures = found.failures
+    undiscovered = []
     if why := found.discovery_failure:
         yield f"Discovery: failed, {why.reason}."
-        failures.insert(0, ("discovery", why))
+        undiscovered = [("discovery", why)]
     elif state := found.discovery:
         yield f"Discovery: {state.selected} of {state.found} clusters selected."
     if found.states:
@@ -57,8 +57,9 @@ def _lines(found: Round) -> Iterator[str]:
         failed_first = sorted(found.states, key=lambda state: state.up)
         yield ""
         yield from table([heads, *map(_row, failed_first)])
+    yield from _failures([*undiscovered, *found.failures])
+    if found.unmatched or found.unreadable:
         yield ""
-    yield from _failures(failures)
     for sentence in found.unmatched:
         yield f"failed: {sentence}"
     yield from unreadable_lines(found)
@@ -98,10 +99,10 @@ def _failures(failures: list[tuple[str, Unread]]) -> Iterator[str]:
         kinds[why.reason, why.kind].append((name, why))
     for alike in kinds.values():
         names, (_, why) = [name for name, _ in alike], alike[0]
+        yield ""
         yield f"failed: {why.reason}: {some(names)}"
         yield f"  {why.message}"
         yield f"  hint: {hint(why)}"
-        yield ""
 
 
 def _result(found: Round) -> str:
