@@ -5,7 +5,7 @@ each part apply that, all in one step. A refusal anywhere changes nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -54,7 +54,12 @@ class Reloader:
 
     async def apply(self, settings: Settings) -> None:
         """Make all parts use the settings, or none of them. Raises SettingsError."""
-        commits = [await prepare(settings) for prepare in self.parts]
+        self._commit(settings, await self._prepared(settings))
+
+    async def _prepared(self, settings: Settings) -> list[Commit]:
+        return [await prepare(settings) for prepare in self.parts]
+
+    def _commit(self, settings: Settings, commits: Iterable[Commit]) -> None:
         for commit in commits:
             commit()
         self.settings = settings
@@ -88,7 +93,8 @@ class Reloader:
     async def _reload(self) -> str:
         try:
             # In a thread: a long file takes seconds, and a network file system can hang.
-            await self.apply(await asyncio.to_thread(self.read))
+            settings = await asyncio.to_thread(self.read)
+            commits = await self._prepared(settings)
         except SettingsError as error:
             refused = str(error)
         except (OSError, RuntimeError) as error:
@@ -97,6 +103,8 @@ class Reloader:
             refused = f"the settings cannot be read: {getattr(error, 'strerror', None) or error}"
         else:
             refused = ""
+            # Not above: what fails here is no refusal, because a part of it is already active.
+            self._commit(settings, commits)
             log.info("configuration reloaded")
         if refused:
             self.telemetry.refused()
