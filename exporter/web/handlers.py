@@ -22,7 +22,7 @@ CHUNK = 128 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
-    """Answers from memory; only a reload waits for Palette.
+    """Answers from memory; nothing waits for Palette.
 
     ready: whether every cluster's first refresh has ended.
     reload: returns "" once new settings are active, or why they were refused.

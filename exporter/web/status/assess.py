@@ -45,7 +45,7 @@ class Assessed:
     """A VM at a moment, or snapshots whose VM is not listed.
 
     findings: its problems, the worst first.
-    at: the moment, and until when the next is the same.
+    at: the moment; until its ``changes_at``, no problem begins or ends.
     rank: of its worst problem; since: when that began, 0 if that is not known.
     """
 
