@@ -11,6 +11,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -74,23 +75,24 @@ async def body_of(
     """
     if response.status != 200:
         return await _error_body(response)
-    too_large = f"{request} was answered with more than {BODY_LIMIT >> 20} MiB"
     if (response.content_length or 0) > BODY_LIMIT:
-        raise InvalidResponse(too_large)
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in _decoded(response, request):
-            if size <= LARGE < size + len(chunk):
+        raise _too_large(request)
+    # Closed at the end, because a traceback can keep this frame until a pass of the collector.
+    with BytesIO() as received:
+        async for chunk in response.content.iter_any():
+            before = received.tell()
+            if before <= LARGE < before + len(chunk):
                 await reserve()
-            size += len(chunk)
-            if size > BODY_LIMIT:
-                raise InvalidResponse(too_large)
-            chunks.append(chunk)
-        return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
-    finally:
-        # A traceback can keep this frame until the next pass of the garbage collector.
-        chunks.clear()
+            received.write(chunk)
+            if received.tell() > BODY_LIMIT:
+                raise _too_large(request)
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        body = await _decoded(received.getvalue(), encoding, request, reserve)
+        return body.removeprefix(codecs.BOM_UTF8)
+
+
+def _too_large(request: Request) -> InvalidResponse:
+    return InvalidResponse(f"{request} was answered with more than {BODY_LIMIT >> 20} MiB")
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
@@ -108,37 +110,45 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
         return body
 
 
-async def _decoded(response: aiohttp.ClientResponse, request: Request) -> AsyncIterator[bytes]:
-    """Yield the body without its content encoding."""
+async def _decoded(
+    body: bytes, encoding: str, request: Request, reserve: Callable[[], Awaitable[object]]
+) -> bytes:
+    """Return the body without its content encoding."""
     # aiohttp's own decoder knows no x-gzip, and its errors do not name the encoding.
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    chunks = response.content.iter_any()
     if encoding in ("", "identity"):
-        async for chunk in chunks:
-            yield chunk
-    elif encoding in ("gzip", "x-gzip", "deflate"):
-        try:
-            async for chunk in _inflated(chunks):
-                yield chunk
-        except (zlib.error, EOFError):
-            raise InvalidResponse(f"{request}: the answer cannot be decompressed") from None
-    else:
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
         named = encoding if _ENCODING.fullmatch(encoding) else "something unknown"
         raise InvalidResponse(f"{request} was answered encoded as {named}, which was not requested")
+    parts: list[bytes] = []
+    size = 0
+    try:
+        # Of a large body, the size is counted first: one that is refused takes no memory.
+        async for part in _inflated(body):
+            size += len(part)
+            if size > BODY_LIMIT:
+                raise _too_large(request)
+            if size <= LARGE:
+                parts.append(part)
+        if size > LARGE:
+            await reserve()
+            parts = [part async for part in _inflated(body)]
+    except (zlib.error, EOFError):
+        raise InvalidResponse(f"{request}: the answer cannot be decompressed") from None
+    return b"".join(parts)
 
 
-async def _inflated(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    inflate = None
-    async for chunk in chunks:
-        if inflate is None:
-            # Some servers send deflate without the header that RFC 9110 demands.
-            has_header = chunk[:2] == _GZIP_MAGIC or chunk[0] & 0x0F == zlib.DEFLATED
-            inflate = zlib.decompressobj(_GZIP_OR_ZLIB if has_header else -zlib.MAX_WBITS)
+async def _inflated(body: bytes) -> AsyncIterator[bytes]:
+    # Some servers send deflate without the header that RFC 9110 demands.
+    has_header = body[:2] == _GZIP_MAGIC or body[:1] and body[0] & 0x0F == zlib.DEFLATED
+    inflate = zlib.decompressobj(_GZIP_OR_ZLIB if has_header else -zlib.MAX_WBITS)
+    for start in range(0, len(body), STEP):
+        chunk = body[start : start + STEP]
         while chunk and not inflate.eof:
             yield inflate.decompress(chunk, STEP)
             chunk = inflate.unconsumed_tail
             await asyncio.sleep(0)
-    if inflate is None or not inflate.eof:
+    if not inflate.eof:
         raise EOFError
 
 
