@@ -68,6 +68,14 @@ class Exporter:
             wall=clock.wall,
             requested=reload_requested,
         )
+        self.status = StatusHandlers(
+            facts=self._facts,
+            wall=clock.wall,
+            secrets=lambda: self.connection.access.secrets(),
+            configuration=lambda: self.reloader.settings.effective_yaml(),
+            version=__version__,
+            telemetry_path=lambda: self.reloader.settings.web.telemetry_path,
+        )
 
     async def start(self, settings: Settings, stack: AsyncExitStack) -> None:
         """Apply the settings and begin to listen; stack: closes everything.
@@ -105,14 +113,7 @@ class Exporter:
                 slices=self.slices,
             ),
             lambda request: self._probe_handler().probe(request),
-            StatusHandlers(
-                facts=self._facts,
-                wall=wall,
-                secrets=lambda: self.connection.access.secrets(),
-                configuration=lambda: self.reloader.settings.effective_yaml(),
-                version=__version__,
-                telemetry_path=path,
-            ),
+            self.status,
             config=lambda: self.web_config.current,
             login_failed=self.telemetry.login_failed,
         )
@@ -162,6 +163,7 @@ class Exporter:
             group.create_task(self.fleet.run(), name="fleet")
             group.create_task(self.reloader.run(), name="reload")
             group.create_task(self.web_config.run(), name="web config")
+            group.create_task(self.status.run(), name="status")
             if self.source.watch:
                 changed = self.reloader.requested.set
                 group.create_task(self.source.watch.run(changed, self.clock), name="watch")

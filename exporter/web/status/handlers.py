@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from exporter.web.status import docs
-from exporter.web.status.assess import Assessments
+from exporter.web.status.assess import Assessed, Assessments
 from exporter.web.status.openapi import openapi
 from exporter.web.status.pages import STYLE, html
 from exporter.web.status.project import Facts, find, project, shown_clusters
@@ -22,6 +22,10 @@ from exporter.web.status.vm_views import VmDetailView
 from exporter.web.status.words import moment
 
 SNAPSHOTS_ON_A_PAGE = 20
+
+ASSESSED_EVERY = 5.0
+"""Seconds between two assessments of the clusters that have changed, whether or not somebody looks.
+"""
 
 HEADERS = {
     hdrs.CACHE_CONTROL: "no-store",
@@ -48,7 +52,7 @@ class StatusHandlers:
     facts: what is known now; wall: seconds since the epoch.
     secrets: of the credential, which Palette could repeat in the error of a snapshot.
     configuration: the active settings as text, without secrets.
-    Everything is worked out when somebody looks, in a thread; the fleet for one request at a time.
+    Pages are worked out when somebody looks, in a thread; the fleet for one request at a time.
     """
 
     facts: Callable[[], Facts]
@@ -56,9 +60,17 @@ class StatusHandlers:
     secrets: Callable[[], Iterable[str]]
     configuration: Callable[[], str]
     version: str
-    telemetry_path: str
+    telemetry_path: Callable[[], str]
     _assessments: Assessments = field(default_factory=Assessments, init=False)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def run(self) -> None:
+        """Assess VMs soon after they were read: a large fleet takes too long to do it on demand."""
+        while True:
+            await asyncio.sleep(ASSESSED_EVERY)
+            facts = self.facts()
+            async with self._one_at_a_time:
+                await asyncio.to_thread(self._assess, facts)
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
         """Add all paths. counted: limits how many answers are worked out at the same time."""
@@ -149,8 +161,10 @@ class StatusHandlers:
             return await asyncio.to_thread(lambda: _without(answer(), secrets))
 
     def _project(self, facts: Facts, query: Query) -> StatusView:
-        vms = self._assessments.of_all(facts.published, facts.objectives, facts.now)
-        return project(facts, query, vms)
+        return project(facts, query, self._assess(facts))
+
+    def _assess(self, facts: Facts) -> list[Assessed]:
+        return self._assessments.of_all(facts.published, facts.objectives, facts.now)
 
     def _index(self, facts: Facts, query: Query, notes: tuple[str, ...]) -> web.Response:
         status = self._project(facts, query)
@@ -191,7 +205,7 @@ class StatusHandlers:
             "here": here,
             "now": moment(self.wall()),
             "version": self.version,
-            "telemetry_path": self.telemetry_path.removeprefix("/"),
+            "telemetry_path": self.telemetry_path().removeprefix("/"),
         }
         return _answer(html(template, **shared, **values), "text/html", code)
 
