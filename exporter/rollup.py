@@ -4,8 +4,10 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine
 from exporter.volumes import Volume
@@ -59,7 +61,7 @@ NO_OBJECTIVE = Objective()
 """Promises nothing."""
 
 
-class UnprotectedVolumes(NamedTuple):
+class UnprotectedVolumes(Struct, frozen=True, gc=False):
     """Names of data volumes that the newest restorable snapshot does not hold, by reason.
 
     unsnapshottable: KubeVirt cannot snapshot it; excluded: the snapshot lists it as excluded;
@@ -76,8 +78,7 @@ class UnprotectedVolumes(NamedTuple):
         return (*self.unsnapshottable, *self.excluded, *self.newer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualMachineRow:
+class VirtualMachineRow(Struct, frozen=True, gc=False, kw_only=True):
     """What the snapshots of one VM amount to; times in seconds since the epoch.
 
     Temporary snapshots of clones count in nothing.

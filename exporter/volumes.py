@@ -5,8 +5,8 @@ data volume, unless KubeVirt itself reports that the volume's type cannot be sna
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+
+from msgspec import Struct
 
 DATA_KINDS = frozenset({"persistentVolumeClaim", "dataVolume", "hostDisk"})
 """Kinds of ``spec.template.spec.volumes[]`` that hold data of their own."""
@@ -34,7 +34,7 @@ STATE_PREFIX = "persistent-state-for-"
 """KubeVirt 1.4.1 and later keep the TPM and EFI state of a VM in a volume of this name."""
 
 
-class Volume(NamedTuple):
+class Volume(Struct, frozen=True, gc=False):
     """One volume of a VM, from its ``spec`` and its ``status.volumeSnapshotStatuses``.
 
     kind: its key in ``spec.template.spec.volumes[]``; "" if that is missing or unreadable.
@@ -77,8 +77,7 @@ class Volume(NamedTuple):
         return self.enabled is False and "volumesource type" in self.reason.lower()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volumes:
+class Volumes(Struct, frozen=True, gc=False, kw_only=True):
     """``status.snapshotVolumes`` of a snapshot; an unreadable list is None."""
 
     included: tuple[str, ...] | None = ()

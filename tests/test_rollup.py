@@ -1,11 +1,12 @@
 """Rows of virtual machines, from values alone."""
 
+import dataclasses
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exporter.rollup import Objective, VirtualMachineRow, first_objective, roll_up
 from exporter.snapshot import Cluster, ClusterState, Listing, Snapshot, VirtualMachine
@@ -49,7 +50,7 @@ def test_a_machine_without_snapshots_has_a_row_of_zeros() -> None:
 
 
 def test_where_no_list_was_read_there_is_no_row() -> None:
-    assert list(roll_up(replace(state(GOOD), listing=None), ())) == []
+    assert list(roll_up(dataclasses.replace(state(GOOD), listing=None), ())) == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_where_no_list_was_read_there_is_no_row() -> None:
 def test_only_a_snapshot_with_data_is_restorable(
     change: dict[str, object], restorable: int
 ) -> None:
-    found = row(replace(GOOD, **change))  # type: ignore[arg-type]
+    found = row(replace(GOOD, **change))
     assert found.restorable == restorable
     assert found.snapshots == 1
 

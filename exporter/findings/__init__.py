@@ -1,8 +1,9 @@
 """The problems of a VM at a moment, and the verdict on it; pure. Times: seconds since the epoch."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from exporter.findings.failures import UNKNOWN, Found
 from exporter.findings.moment import Moment
@@ -33,8 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, gc=False, kw_only=True):
     """A problem that exists.
 
     since: seconds since the epoch; None if it is not known.

@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exporter.rollup import (
     NO_OBJECTIVE,
@@ -16,8 +18,7 @@ from exporter.rollup import (
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, gc=False, kw_only=True):
     """A VM with its snapshots, or the snapshots of a VM that is not listed.
 
     vm: None if it is not listed; orphan: whether the VMs were listed and it is not among them.

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence, Sized
 from operator import attrgetter
 from typing import NamedTuple
 
+from msgspec.structs import asdict
+
 from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, Sample
 from exporter.metrics.label_names import prometheus_labels
 from exporter.rollup import VirtualMachineRow
@@ -71,7 +73,7 @@ def _number(found: Sized | None) -> int | None:
 
 
 def _unprotected(row: VirtualMachineRow) -> list[Sample]:
-    volumes = row.unprotected._asdict().items() if row.unprotected else ()
+    volumes = asdict(row.unprotected).items() if row.unprotected else ()
     return [Sample(len(names), (("reason", reason),)) for reason, names in volumes]
 
 

@@ -140,7 +140,7 @@ async def _decoded(
 
 async def _inflated(body: bytes) -> AsyncIterator[bytes]:
     # Some servers send deflate without the header that RFC 9110 demands.
-    has_header = body[:2] == _GZIP_MAGIC or body[:1] and body[0] & 0x0F == zlib.DEFLATED
+    has_header = body[:2] == _GZIP_MAGIC or (body[:1] and body[0] & 0x0F == zlib.DEFLATED)
     inflate = zlib.decompressobj(_GZIP_OR_ZLIB if has_header else -zlib.MAX_WBITS)
     for start in range(0, len(body), STEP):
         chunk = body[start : start + STEP]

@@ -146,7 +146,7 @@ def _conditions(entries: Iterable[_Condition]) -> tuple[Condition, ...]:
             status = intern(status) if status in CONDITION_STATUSES else "unknown"
             latest[kind] = Condition(intern(kind), status, time, intern(entry.reason or ""))
     latest.pop("", None)
-    return tuple(sorted(latest.values()))
+    return tuple([latest[kind] for kind in sorted(latest)])
 
 
 def _error(entry: _Error | None, faults: Faults) -> SnapshotError | None:

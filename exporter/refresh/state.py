@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from msgspec import structs
+
 from exporter.refresh.targets import Coverage, SnapshotTarget
 from exporter.snapshot import (
     ClusterState,
@@ -88,7 +90,7 @@ def listed(
     for target in named:
         found = snapshots.get(target.key)
         if found is not None and not found.vm:
-            found = replace(found, vm=target.vm)
+            found = structs.replace(found, vm=target.vm)
         # A list of several machines can have it as a snapshot of another one.
         outcomes[target] = found if found and found.vm == target.vm else MISSING
     return outcomes

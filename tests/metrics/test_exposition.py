@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 from prometheus_client import exposition as text_format
 from prometheus_client.core import Metric
@@ -223,7 +224,7 @@ def test_one_changed_snapshot_shows(position: int) -> None:
     state = listed(2000)
     assert state.listing
     snapshots = list(state.listing.snapshots)
-    snapshots[position] = replace(snapshots[position], phase="Failed")
+    snapshots[position] = structs.replace(snapshots[position], phase="Failed")
     changed = replace(state, listing=replace(state.listing, snapshots=tuple(snapshots)))
     rendered = render(changed, render(state, None))
     shown = b"".join(plain(exposition([rendered], NOW, openmetrics=False))).decode()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from exporter.findings import (
     Finding,
     Judgement,
@@ -52,7 +54,7 @@ class Judged:
     @property
     def unprotected(self) -> dict[str, tuple[str, ...]] | None:
         volumes = self.subject.row.unprotected
-        return None if volumes is None else volumes._asdict()
+        return None if volumes is None else asdict(volumes)
 
 
 def rfc3339(instant: float) -> str:

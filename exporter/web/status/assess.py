@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from exporter.findings import (
     Finding,
     Judgement,
@@ -40,8 +42,7 @@ class Standing:
     read_at: float | None = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Assessed:
+class Assessed(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """A VM at a moment, or snapshots whose VM is not listed.
 
     findings: its problems, the worst first.

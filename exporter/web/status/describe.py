@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from msgspec.structs import asdict
+
 from exporter.findings import Finding
 from exporter.rollup import NO_OBJECTIVE, Objective, UnprotectedVolumes
 from exporter.snapshot import NamedSnapshot, Snapshot, Unread
@@ -132,7 +134,7 @@ def _objective(found: Objective) -> ObjectiveView:
 
 
 def _unprotected(found: UnprotectedVolumes | None) -> dict[str, Sequence[str]] | None:
-    return None if found is None else found._asdict()
+    return None if found is None else asdict(found)
 
 
 def _problem(each: Assessed, found: Finding) -> ProblemView:

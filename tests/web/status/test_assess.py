@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exporter.rollup import Objective
 from exporter.snapshot import Cluster, ClusterState, Listing, Snapshot, VirtualMachine
@@ -38,7 +39,7 @@ def shown(vms: list[Assessed]) -> list[object]:
             each.subject.namespace,
             each.subject.name,
             each.verdict,
-            [replace(found, text="") for found in each.findings],
+            [structs.replace(found, text="") for found in each.findings],
             each.rank,
             each.since,
         )
