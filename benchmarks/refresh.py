@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from benchmarks.documents import large
 from exporter.metrics.exposition import Renderer
 from exporter.palette import wire
-from exporter.refresh.garbage import GarbageCollection
 from exporter.refresh.state import listing
 from exporter.refresh.targets import ALL_NAMES, Coverage
 from exporter.snapshot import Cluster, ClusterState
@@ -57,14 +56,12 @@ def costs(snapshots: int, vms: int, clusters: int) -> Costs:
     # Two states of the same fleet, so that going from one to the other changes every snapshot.
     store = Store(render=Renderer(), expire=lambda state, _: state, monotonic=time.monotonic)
     refreshed(fleets[1], store)
-    before = gc.get_threshold()
     gc.collect()
-    GarbageCollection(time.monotonic).freeze()
+    gc.freeze()
     rounds = [
         (refreshed(answers, store), refreshed(answers, store)) for answers in fleets * REPEATS
     ]
     gc.unfreeze()
-    gc.set_threshold(*before)
     changed, unchanged = zip(*rounds, strict=True)
     return Costs(
         changed=min(each.whole for each in changed) / snapshots,

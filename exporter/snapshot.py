@@ -9,7 +9,6 @@ over a large fleet would hold the event loop.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -19,18 +18,8 @@ DEFAULT_FAILURE_DEADLINE = 300.0
 """Seconds; KubeVirt's default for ``spec.failureDeadline``."""
 
 
-class SnapshotKey(NamedTuple):
-    """Identifies a snapshot in its cluster. Uids repeat, names do not."""
-
-    namespace: str
-    name: str
-
-
-class VirtualMachineKey(NamedTuple):
-    """Identifies a VM in its cluster."""
-
-    namespace: str
-    name: str
+NamespacedName = tuple[str, str]
+"""Identifies a snapshot or a VM in its cluster. Uids repeat, names do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +95,14 @@ class Snapshot(Struct, frozen=True, gc=False, kw_only=True):
     unreadable: tuple[str, ...] = ()
 
     @property
-    def key(self) -> SnapshotKey:
+    def key(self) -> NamespacedName:
         """Its identity in its cluster."""
-        return SnapshotKey(self.namespace, self.name)
+        return self.namespace, self.name
 
     @property
-    def vm_key(self) -> VirtualMachineKey:
+    def vm_key(self) -> NamespacedName:
         """The identity of its VM."""
-        return VirtualMachineKey(self.namespace, self.vm)
+        return self.namespace, self.vm
 
     @property
     def counted_phase(self) -> str | None:
@@ -166,9 +155,9 @@ class VirtualMachine(Struct, frozen=True, gc=False, kw_only=True):
         return tuple(volume.name for volume in self.volumes or () if volume.unsnapshottable)
 
     @property
-    def key(self) -> VirtualMachineKey:
+    def key(self) -> NamespacedName:
         """Its identity in its cluster."""
-        return VirtualMachineKey(self.namespace, self.name)
+        return self.namespace, self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +207,7 @@ class Listing:
 
     snapshots: tuple[Snapshot, ...]
     virtual_machines: tuple[VirtualMachine, ...]
-    known_machines: frozenset[VirtualMachineKey]
+    known_machines: frozenset[NamespacedName]
     namespaces: frozenset[str]
     read_at: float
     current: bool = True

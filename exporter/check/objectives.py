@@ -29,7 +29,7 @@ def places(configured: Iterable[ClusterTargets]) -> Iterator[Place]:
         if coverage.everywhere is not None:
             yield Place(name)
         yield from (Place(name, namespace) for namespace in sorted(coverage.namespaces))
-        yield from (Place(name, vm.namespace, vm.name) for vm in sorted(coverage.vms))
+        yield from (Place(name, *vm) for vm in sorted(coverage.vms))
 
 
 def unused(objectives: Sequence[Objective], watched: Sequence[Place]) -> Iterator[str]:

@@ -105,7 +105,7 @@ def _unmatched(target: Target, state: ClusterState) -> str:
     if target.vm:
         known = (target.namespace, target.vm) in listing.known_machines
         return "" if known else f"{path} does not exist. {_suggestion(target, listing)}"
-    used = {each.namespace for each in listing.known_machines}
+    used = {namespace for namespace, _ in listing.known_machines}
     used |= {each.namespace for each in listing.snapshots}
     if target.namespace in used or (used and not target.namespace):
         return ""
@@ -113,7 +113,7 @@ def _unmatched(target: Target, state: ClusterState) -> str:
 
 
 def _suggestion(target: Target, listing: Listing) -> str:
-    known = sorted(vm.name for vm in listing.known_machines if vm.namespace == target.namespace)
+    known = sorted(name for space, name in listing.known_machines if space == target.namespace)
     if not known:
         return f"Namespace {target.namespace} has no virtual machine. Check both names."
     near = difflib.get_close_matches(target.vm, known, n=1)

@@ -3,7 +3,9 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from exporter.metrics.deflate import Ages, Block, deflate
 from exporter.metrics.families import (
@@ -43,7 +45,7 @@ SUBJECTS = 250
 """Subjects whose text becomes one block for each family. Making one takes some milliseconds."""
 
 
-class FamilyText(NamedTuple):
+class FamilyText(Struct, frozen=True, gc=False):
     """The text of a family in one cluster; samples: how many lines it has."""
 
     pieces: tuple[Block | Ages | bytes, ...] = ()
@@ -152,9 +154,10 @@ class Renderer:
                 return texts
             for family in families:
                 if family.name in texts:
-                    pieces, samples = texts[family.name]
-                    more = _family_text(family, batch)
-                    texts[family.name] = FamilyText(pieces + more.pieces, samples + more.samples)
+                    last, more = texts[family.name], _family_text(family, batch)
+                    texts[family.name] = FamilyText(
+                        last.pieces + more.pieces, last.samples + more.samples
+                    )
                     yield
 
 

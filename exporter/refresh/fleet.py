@@ -9,7 +9,6 @@ import structlog
 
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.refresh.discovery import Discovery, Search
-from exporter.refresh.garbage import GarbageCollection
 from exporter.refresh.targets import ClusterTargets
 from exporter.snapshot import Cluster
 from exporter.wording import some
@@ -44,7 +43,6 @@ class Fleet:
         self._loops: dict[str, ClusterLoop] = {}
         self._first_round_complete = False
         self._stretched = False
-        self._garbage = GarbageCollection(context.clock.monotonic)
 
     @property
     def wanted(self) -> list[ClusterTargets]:
@@ -140,8 +138,6 @@ class Fleet:
         if not self._first_round_complete and self.ready:
             self._first_round_complete = True
             log.info("first round complete", clusters=len(self._loops), requests=self._requests)
-            self._garbage.freeze()
-        self._garbage.collect_if_due()
 
     @property
     def _requests(self) -> int:

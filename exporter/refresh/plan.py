@@ -66,7 +66,7 @@ def plan(targets: ClusterTargets, named_pages: int = 0) -> Plan:
     return Plan(
         snapshots=(*_by_namespace(coverage.namespaces), *_by_vm(vms)),
         virtual_machines=_by_namespace(
-            {*coverage.namespaces, *(vm.namespace for vm in coverage.vms)}
+            {*coverage.namespaces, *(namespace for namespace, _ in coverage.vms)}
         ),
         listed=tuple(target for target in targets.named if target not in apart),
         named=_named_filters(others, named_pages),

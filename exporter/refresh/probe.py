@@ -12,7 +12,7 @@ from exporter.refresh.reader import ClusterReader, Reading
 from exporter.refresh.state import ABSENT, keep
 from exporter.refresh.targets import ClusterTargets, Coverage, SnapshotTarget
 from exporter.single_flight import SingleFlight
-from exporter.snapshot import Cluster, ClusterState, Unread, VirtualMachineKey
+from exporter.snapshot import Cluster, ClusterState, Unread
 
 QUEUE = "probes"
 """The queue of probes for the budget. It alternates with that of refreshes: neither starves."""
@@ -38,7 +38,7 @@ class ProbeRequest:
         if self.snapshot:
             named = SnapshotTarget(self.namespace, self.vm, self.snapshot)
             return ClusterTargets(uid=self.cluster.uid, named=(named,))
-        vm = VirtualMachineKey(self.namespace, self.vm)
+        vm = (self.namespace, self.vm)
         return ClusterTargets(uid=self.cluster.uid, coverage=Coverage(vms=frozenset({vm})))
 
 

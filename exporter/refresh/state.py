@@ -12,8 +12,8 @@ from exporter.snapshot import (
     ClusterState,
     Listing,
     NamedSnapshot,
+    NamespacedName,
     Snapshot,
-    SnapshotKey,
     Unread,
     VirtualMachine,
 )
@@ -49,14 +49,13 @@ def listing(
     """
     # Once for each machine, because regular expressions are slow.
     known_machines = frozenset(vm.key for vm in virtual_machines)
-    covered: dict[tuple[str, str], bool] = {key: key in coverage for key in known_machines}
+    covered: dict[NamespacedName, bool] = {key: key in coverage for key in known_machines}
 
     def wanted(snapshot: Snapshot) -> bool:
-        # A plain tuple, for there are many: it equals the key of the same parts.
-        known = covered.get((snapshot.namespace, snapshot.vm))
-        if known is None:
-            known = covered[snapshot.vm_key] = snapshot.vm_key in coverage
-        return known
+        vm = snapshot.vm_key
+        if vm not in covered:
+            covered[vm] = vm in coverage
+        return covered[vm]
 
     return Listing(
         snapshots=tuple(filter(wanted, snapshots)),
@@ -80,7 +79,7 @@ def still_wanted(kept: Listing, coverage: Coverage) -> Listing:
 
 
 def listed(
-    named: Iterable[SnapshotTarget], snapshots: Mapping[SnapshotKey, Snapshot]
+    named: Iterable[SnapshotTarget], snapshots: Mapping[NamespacedName, Snapshot]
 ) -> dict[SnapshotTarget, Outcome]:
     """Return the outcome of named snapshots from a list that was read completely.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import NamedTuple
 
-from exporter.snapshot import Cluster, SnapshotKey, VirtualMachineKey
+from exporter.snapshot import Cluster, NamespacedName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +32,14 @@ class SnapshotTarget(NamedTuple):
     name: str
 
     @property
-    def key(self) -> SnapshotKey:
+    def key(self) -> NamespacedName:
         """What the snapshot is known by in its cluster."""
-        return SnapshotKey(self.namespace, self.name)
+        return self.namespace, self.name
 
     @property
-    def vm_key(self) -> VirtualMachineKey:
+    def vm_key(self) -> NamespacedName:
         """The virtual machine it belongs to, as the target says."""
-        return VirtualMachineKey(self.namespace, self.vm)
+        return self.namespace, self.vm
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,13 @@ class Coverage:
 
     everywhere: Names | None = None
     namespaces: frozenset[str] = frozenset()
-    vms: frozenset[VirtualMachineKey] = frozenset()
+    vms: frozenset[NamespacedName] = frozenset()
 
-    def __contains__(self, vm: VirtualMachineKey) -> bool:
-        if vm.namespace in self.namespaces or vm in self.vms:
+    def __contains__(self, vm: NamespacedName) -> bool:
+        namespace, _ = vm
+        if namespace in self.namespaces or vm in self.vms:
             return True
-        return self.everywhere is not None and vm.namespace in self.everywhere
+        return self.everywhere is not None and namespace in self.everywhere
 
     def __bool__(self) -> bool:
         return self.everywhere is not None or bool(self.namespaces or self.vms)
@@ -121,9 +122,9 @@ def _coverage(targets: Sequence[Target]) -> Coverage:
     if any(not each.namespace for each in targets):
         return Coverage(everywhere=ALL_NAMES)
     namespaces = frozenset(each.namespace for each in targets if not each.vm)
-    vms = frozenset(VirtualMachineKey(each.namespace, each.vm) for each in targets if each.vm)
+    vms = frozenset((each.namespace, each.vm) for each in targets if each.vm)
     return Coverage(
-        namespaces=namespaces, vms=frozenset(vm for vm in vms if vm.namespace not in namespaces)
+        namespaces=namespaces, vms=frozenset(vm for vm in vms if vm[0] not in namespaces)
     )
 
 

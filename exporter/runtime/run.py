@@ -1,6 +1,8 @@
 """Builds the exporter from Settings, runs it, reloads it and stops it."""
 
 import asyncio
+import ctypes
+import gc
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -31,6 +33,9 @@ from exporter.web.status.handlers import StatusHandlers
 from exporter.web.status.project import Facts
 
 log = structlog.get_logger()
+
+TRIMMED_EVERY = 15.0
+"""Seconds."""
 
 
 class Exporter:
@@ -164,6 +169,7 @@ class Exporter:
             group.create_task(self.reloader.run(), name="reload")
             group.create_task(self.web_config.run(), name="web config")
             group.create_task(self.status.run(), name="status")
+            group.create_task(_return_memory(), name="memory")
             if self.source.watch:
                 changed = self.reloader.requested.set
                 group.create_task(self.source.watch.run(changed, self.clock), name="watch")
@@ -172,6 +178,14 @@ class Exporter:
         while not self.fleet.ready:
             await self.clock.sleep(0.1)
         print(f"Status page: {self.page} (Ctrl-C to stop)", flush=True)  # noqa: T201
+
+
+async def _return_memory() -> None:
+    """Return freed memory to the system now and then: after a flood, glibc would keep it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    while trim:
+        await asyncio.sleep(TRIMMED_EVERY)
+        trim(0)
 
 
 async def run(
@@ -191,6 +205,8 @@ async def run(
     """
     # While a thread works out a page, the event loop waits for 1 ms at a time instead of 5.
     sys.setswitchinterval(0.001)
+    # Modules, which no pass of the garbage collector has to visit.
+    gc.freeze()
     serving, stopped, reload_requested = asyncio.current_task(), False, asyncio.Event()
     source = source or SettingsSource(read=lambda: settings)
 

@@ -11,7 +11,6 @@ from exporter.palette.decoding import MOST_VALUES
 from exporter.palette.errors import Expired, InvalidResponse, NotFound, ServerError
 from exporter.palette.paging import whole_list
 from exporter.palette.wire import Fault, Page
-from exporter.snapshot import SnapshotKey
 from tests.palette.conftest import MakeTransport, Serve, answers, ok, status
 
 
@@ -44,7 +43,7 @@ async def test_one_snapshot_is_requested_by_its_whole_path(
     snapshot = await replace(palette, project_uid="p1").snapshot(
         "u1", ("vms", "db-01", "before upgrade")
     )
-    assert snapshot.key == SnapshotKey("vms", "before upgrade")
+    assert snapshot.key == ("vms", "before upgrade")
     assert seen[0].raw_path == (
         "/v1/spectroclusters/u1/vms/db-01/snapshot/before%20upgrade?namespace=vms"
     )

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from exporter.refresh.plan import FILTER_CHARACTERS, Filter, pages, plan
 from exporter.refresh.targets import ClusterTargets, SnapshotTarget, Target, by_cluster
-from exporter.snapshot import VirtualMachineKey
 
 names = st.text("abc,", min_size=1, max_size=3)
 paths = st.tuples(names, names, names, st.integers(0, 3))
@@ -75,9 +74,7 @@ def test_no_list_call_has_too_long_a_url(machines: list[tuple[str, str]]) -> Non
         for each in (*made.snapshots, *made.virtual_machines):
             lists = (",".join(each.namespaces), ",".join(each.vms))
             assert sum(len(quote(names, safe="")) for names in lists) <= FILTER_CHARACTERS
-        assert all(
-            VirtualMachineKey(each.namespace, each.vm) in cluster.coverage for each in targets
-        )
+        assert all((each.namespace, each.vm) in cluster.coverage for each in targets)
 
 
 def test_short_names_fill_no_url_beyond_the_limit_of_proxies() -> None:

@@ -12,10 +12,8 @@ from exporter.snapshot import (
     ClusterState,
     NamedSnapshot,
     Snapshot,
-    SnapshotKey,
     Unread,
     VirtualMachine,
-    VirtualMachineKey,
 )
 
 TARGET = SnapshotTarget("vms", "db-01", "nightly")
@@ -34,11 +32,11 @@ def test_a_list_answers_for_a_named_snapshot_under_its_own_machine_only() -> Non
 
 def test_a_listed_snapshot_that_names_no_machine_belongs_to_the_requested_one() -> None:
     nameless = Snapshot(namespace="vms", vm="", name="nightly")
-    assert listed([TARGET], {SnapshotKey("vms", "nightly"): nameless}) == {TARGET: READ}
+    assert listed([TARGET], {("vms", "nightly"): nameless}) == {TARGET: READ}
 
 
 def test_a_snapshot_outside_the_filter_makes_no_row() -> None:
-    coverage = Coverage(vms=frozenset({VirtualMachineKey("vms", "db-01")}))
+    coverage = Coverage(vms=frozenset({("vms", "db-01")}))
     machines = [VirtualMachine(namespace="vms", name=name) for name in ("db-01", "db-02")]
     foreign = Snapshot(namespace="vms", vm="db-02", name="other")
     told = listing(coverage, [READ, foreign], machines, namespaces=["vms"], now=1.0)

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from exporter.findings import (
     Finding,
-    Judgement,
     Moment,
     Subject,
     findings,
@@ -46,22 +45,19 @@ class Assessed(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """A VM at a moment, or snapshots whose VM is not listed.
 
     findings: its problems, the worst first.
-    at: the moment; until its ``changes_at``, no problem begins or ends.
+    at: the moment, in seconds since the epoch; until changes_at, no problem begins or ends.
     rank: of its worst problem; since: when that began, 0 if that is not known.
     """
 
     subject: Subject
     findings: Sequence[Finding]
-    judgement: Judgement
-    at: Moment
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    at: float
+    changes_at: float
     standing: Standing
     rank: Rank
     since: float
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether the VM's snapshots would save it."""
-        return self.judgement.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,7 @@ class Assessments:
             return _Kept(content, objectives, [assess(each, standing, now) for each in found])
         vms = [
             each
-            if each.at <= now < each.at.changes_at and each.standing == standing
+            if each.at <= now < each.changes_at and each.standing == standing
             else assess(each.subject, standing, now)
             for each in last.vms
         ]
@@ -141,26 +137,28 @@ def assess(subject: Subject, standing: Standing, now: float) -> Assessed:
     Whether the VM of an expired cluster is protected now is unknown.
     """
     at = Moment(min(now, standing.read_at or now) if standing.expired else now)
-    judgement = judge(subject, at, current=standing.current)
+    verdict, reasons = judge(subject, at, current=standing.current)
     problems = findings(subject, at)
     if standing.expired:
         at.changes_at = float("inf")
-        if judgement.verdict != Verdict.EXEMPT:
-            judgement = Judgement(Verdict.UNKNOWN, ("cluster_unread",))
+        if verdict != Verdict.EXEMPT:
+            verdict, reasons = Verdict.UNKNOWN, ("cluster_unread",)
     return Assessed(
         subject=subject,
         findings=problems,
-        judgement=judgement,
-        at=at,
+        verdict=verdict,
+        reasons=reasons,
+        at=float(at),
+        changes_at=at.changes_at,
         standing=standing,
-        rank=_rank(problems, judgement),
+        rank=_rank(problems, verdict),
         since=(problems[0].since or 0.0) if problems else 0.0,
     )
 
 
-def _rank(problems: Sequence[Finding], judgement: Judgement) -> Rank:
+def _rank(problems: Sequence[Finding], verdict: Verdict) -> Rank:
     if not problems:
-        return len(_SEVERITIES), int(judgement.verdict != Verdict.UNKNOWN)
+        return len(_SEVERITIES), int(verdict != Verdict.UNKNOWN)
     worst = problems[0]
     return _SEVERITIES[worst.severity], RANKS[worst.problem.name]
 

@@ -104,7 +104,7 @@ def _fields(each: Assessed, owner_label: str) -> dict[str, Any]:
         "orphaned": subject.orphan,
         "status": vm.status if vm else "",
         "verdict": each.verdict.value,
-        "reasons": each.judgement.reasons,
+        "reasons": each.reasons,
         "problems": [_problem(each, found) for found in each.findings],
         "as_of": instant(each.standing.read_at),
         "stale": each.standing.stale,

@@ -50,7 +50,7 @@ async def assert_small(process: Running, before: int) -> None:
     async def is_small() -> bool:
         return resident(process) - before < GROWTH
 
-    # A refresh collects garbage.
+    # Freed memory goes back to the system every 15 seconds.
     await eventually(is_small, within=30)
 
 
