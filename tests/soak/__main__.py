@@ -21,7 +21,7 @@ import aiohttp
 from tests.palette_server.server import API_KEY, PaletteServer
 from tests.process import eventually
 from tests.soak.exporter import EPOCH
-from tests.soak.fleet import CLUSTERS, Fleet, spoil
+from tests.soak.fleet import CLUSTERS, Fleet
 from tests.soak.judge import SETTLING, Measured, broken
 from tests.soak.watched import Sample, Watched, scraped, watched
 
@@ -105,7 +105,7 @@ class Soak:
         while time.monotonic() < end:
             self.fleet.change(self._now)
             if self.fleet.changes % 3 == 0:
-                spoil(self.palette, self.fleet)
+                self.fleet.spoil(self.palette)
             await asyncio.sleep(REFRESH)
             samples.append(await self.exporter.sample())
         return samples

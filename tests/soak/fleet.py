@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, cycle
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.demo.documents import Document
+    from tests.palette_server.faults import Fault
     from tests.palette_server.server import PaletteServer
 
 CLUSTERS, VMS, SNAPSHOTS = 6, 240, 960
@@ -46,7 +47,8 @@ FAULTS = (
     faults.gzip_bomb(64 << 20),
     faults.redirect("http://elsewhere.invalid/"),
 )
-"""Without faults whose text differs each time: these would also be logged each time."""
+"""In turn: each stage of a soak of ten minutes has them all. Without faults whose text differs each
+time: these would also be logged each time."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class Fleet:
     random: Random = field(default_factory=lambda: Random(1))
     changes: int = 0
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _faults: Iterator[Fault] = field(default_factory=lambda: cycle(FAULTS))
 
     @classmethod
     def new(cls, now: float) -> Fleet:
@@ -75,6 +78,13 @@ class Fleet:
         for cluster in self.world.clusters():
             self._change_snapshots(cluster.uid, now)
             self._change_machines(cluster.uid, now)
+
+    def spoil(self, palette: PaletteServer) -> None:
+        """Make one cluster or the dashboard fail in the next way, instead of the one before."""
+        palette.faults.clear()
+        uid = self.random.choice((*(cluster.uid for cluster in self.world.clusters()), None))
+        where = Match(cluster_uid=uid) if uid else Match(endpoint="list_clusters")
+        palette.faults.add(where, next(self._faults))
 
     def _set_up(self, now: float) -> None:
         uid = f"6540c{next(self._numbers)}"
@@ -117,12 +127,3 @@ class Fleet:
 
 def _in_trouble(document: Document, now: float) -> Document:
     return with_error(document, now, "the volume is busy")
-
-
-def spoil(palette: PaletteServer, fleet: Fleet) -> None:
-    """Make one cluster or the dashboard fail, instead of the one before."""
-    palette.faults.clear()
-    uids = [cluster.uid for cluster in palette.world.clusters()]
-    uid = fleet.random.choice((*uids, None))
-    where = Match(cluster_uid=uid) if uid else Match(endpoint="list_clusters")
-    palette.faults.add(where, fleet.random.choice(FAULTS))
