@@ -160,10 +160,6 @@ def error_of(error: Exception, host: str) -> PaletteError:
     return next(words(error, host) for kind, words in _TRANSLATIONS if isinstance(error, kind))
 
 
-def _address(error: Any) -> str:
-    return address(error.host, error.port)
-
-
 def _root(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
@@ -183,7 +179,7 @@ def _why(error: BaseException | None) -> str:
 
 def _untrusted(error: Any, _host: str) -> PaletteError:
     why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
-    return Untrusted(f"the certificate of {_address(error)} is not accepted: {why}")
+    return Untrusted(f"the certificate of {address(error.host, error.port)} is not accepted: {why}")
 
 
 def _unresolved(error: Any, _host: str) -> PaletteError:
@@ -202,7 +198,7 @@ def _unreachable(error: Any, _host: str) -> PaletteError:
     kind = ProxyFailed if is_proxy else _kind_of_failure(error.os_error)
     proxy = "the proxy " if is_proxy else ""
     return kind(
-        f"no connection to {proxy}{_address(error)}: {_why(error.os_error)}",
+        f"no connection to {proxy}{address(error.host, error.port)}: {_why(error.os_error)}",
         retryable=not isinstance(error.os_error, ssl.SSLError),
     )
 

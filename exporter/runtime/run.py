@@ -34,9 +34,6 @@ from exporter.web.status.project import Facts
 
 log = structlog.get_logger()
 
-TRIMMED_EVERY = 15.0
-"""Seconds."""
-
 
 class Exporter:
     """All parts of a running exporter.
@@ -105,12 +102,11 @@ class Exporter:
         _announce(settings, addresses, self.page)
 
     def _app(self, path: str) -> web.Application:
-        wall, publication = self.clock.wall, self.publication
+        publication, wall = self.publication, self.clock.wall
+        scrapes = Scrapes(publication.store, self.telemetry, wall, lambda: publication.options)
         return create_app(
             Handlers(
-                scrapes=Scrapes(
-                    publication.store, self.telemetry, wall, lambda: publication.options
-                ),
+                scrapes=scrapes,
                 ready=lambda: self.fleet.ready,
                 reload=self.reloader.reload,
                 reload_enabled=lambda: self.web_config.current.enable_lifecycle,
@@ -184,7 +180,7 @@ async def _return_memory() -> None:
     """Return freed memory to the system now and then: after a flood, glibc would keep it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     while trim:
-        await asyncio.sleep(TRIMMED_EVERY)
+        await asyncio.sleep(15.0)
         trim(0)
 
 
