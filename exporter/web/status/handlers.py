@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -68,9 +69,11 @@ class StatusHandlers:
         """Assess VMs soon after they were read: a large fleet takes too long to do it on demand."""
         while True:
             await asyncio.sleep(ASSESSED_EVERY)
-            facts = self.facts()
-            async with self._one_at_a_time:
-                await asyncio.to_thread(self._assess, facts)
+            # A fault of ours must not end the exporter; whoever looks is answered with a 500.
+            with suppress(Exception):
+                facts = self.facts()
+                async with self._one_at_a_time:
+                    await asyncio.to_thread(self._assess, facts)
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
         """Add all paths. counted: limits how many answers are worked out at the same time."""

@@ -11,14 +11,21 @@ from exporter.web.status import handlers
 from tests.web.status.test_query import NOW, facts
 
 
-async def test_changes_are_assessed_before_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_changes_are_assessed_before_somebody_looks_and_after_a_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     loop, assessed = asyncio.get_running_loop(), asyncio.Event()
 
     class Noted:
-        """A text whose content is read when its cluster is assessed."""
+        """A text whose content is read when its cluster is assessed; that fails at first."""
+
+        reads = 0
 
         @property
         def content(self) -> object:
+            self.reads += 1
+            if self.reads == 1:
+                raise ValueError
             loop.call_soon_threadsafe(assessed.set)
             return self
 
