@@ -60,7 +60,7 @@ class Assessed(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     since: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
     """content, objectives: what the VMs were assessed from."""
 
@@ -79,43 +79,45 @@ class Assessments:
 
     _kept: dict[str, _Kept] = field(default_factory=dict)
 
-    def of_all(
+    def update(
         self, published: Iterable[Published[Any]], objectives: Sequence[Objective], now: float
+    ) -> None:
+        """Assess the VMs of clusters that have changed, and forget clusters that are gone."""
+        promised, kept = tuple(objectives), {}
+        for each in sorted(published, key=_name):
+            state = each.last_known
+            # Named snapshots differ after each refresh, because each knows when it was read.
+            content = state if state.named else each.text.content
+            last = self._kept.get(state.cluster.uid)
+            if not last or last.content is not content or last.objectives != promised:
+                standing = standing_of(each, now)
+                found = subjects(state, promised)
+                last = _Kept(content, promised, [assess(vm, standing, now) for vm in found])
+            kept[state.cluster.uid] = last
+        self._kept = kept
+
+    def of_all(
+        self, published: Sequence[Published[Any]], objectives: Sequence[Objective], now: float
     ) -> list[Assessed]:
         """Return the VMs of all clusters: by problem, by how long it has been there, by name.
 
         now: seconds since the epoch.
         """
-        promised = tuple(objectives)
-        self._kept = {
-            each.last_known.cluster.uid: self._of(each, promised, now)
-            for each in sorted(published, key=_name)
-        }
+        self.update(published, objectives, now)
+        standings = {each.last_known.cluster.uid: standing_of(each, now) for each in published}
         # One sort of the whole fleet would hold the interpreter for longer than a time slice.
         ranked: defaultdict[Rank, list[Assessed]] = defaultdict(list)
-        for kept in self._kept.values():
+        for uid, kept in self._kept.items():
+            kept.vms = [_at(now, vm, standings[uid]) for vm in kept.vms]
             for vm in kept.vms:
                 ranked[vm.rank].append(vm)
         return [vm for rank in sorted(ranked) for vm in sorted(ranked[rank], key=_since)]
 
-    def _of(
-        self, published: Published[Any], objectives: tuple[Objective, ...], now: float
-    ) -> _Kept:
-        state = published.last_known
-        # Named snapshots differ after each refresh, because each knows when it was read.
-        content = state if state.named else published.text.content
-        standing = standing_of(published, now)
-        last = self._kept.get(state.cluster.uid)
-        if not last or last.content is not content or last.objectives != objectives:
-            found = subjects(state, objectives)
-            return _Kept(content, objectives, [assess(each, standing, now) for each in found])
-        vms = [
-            each
-            if each.at <= now < each.changes_at and each.standing == standing
-            else assess(each.subject, standing, now)
-            for each in last.vms
-        ]
-        return _Kept(content, objectives, vms)
+
+def _at(now: float, vm: Assessed, standing: Standing) -> Assessed:
+    if vm.at <= now < vm.changes_at and vm.standing == standing:
+        return vm
+    return assess(vm.subject, standing, now)
 
 
 def standing_of(published: Published[Any], now: float) -> Standing:

@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from exporter.web.status import docs
-from exporter.web.status.assess import Assessed, Assessments
+from exporter.web.status.assess import Assessments
 from exporter.web.status.openapi import openapi
 from exporter.web.status.pages import STYLE, html
 from exporter.web.status.project import Facts, find, project, shown_clusters
@@ -24,9 +24,8 @@ from exporter.web.status.words import moment
 
 SNAPSHOTS_ON_A_PAGE = 20
 
-ASSESSED_EVERY = 5.0
-"""Seconds between two assessments of the clusters that have changed, whether or not somebody looks.
-"""
+ASSESSED_EVERY = 1.0
+"""Seconds between two looks for clusters that have changed, whether or not somebody asks."""
 
 HEADERS = {
     hdrs.CACHE_CONTROL: "no-store",
@@ -73,7 +72,9 @@ class StatusHandlers:
             with suppress(Exception):
                 facts = self.facts()
                 async with self._one_at_a_time:
-                    await asyncio.to_thread(self._assess, facts)
+                    await asyncio.to_thread(
+                        self._assessments.update, facts.published, facts.objectives, facts.now
+                    )
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
         """Add all paths. counted: limits how many answers are worked out at the same time."""
@@ -164,10 +165,8 @@ class StatusHandlers:
             return await asyncio.to_thread(lambda: _without(answer(), secrets))
 
     def _project(self, facts: Facts, query: Query) -> StatusView:
-        return project(facts, query, self._assess(facts))
-
-    def _assess(self, facts: Facts) -> list[Assessed]:
-        return self._assessments.of_all(facts.published, facts.objectives, facts.now)
+        vms = self._assessments.of_all(facts.published, facts.objectives, facts.now)
+        return project(facts, query, vms)
 
     def _index(self, facts: Facts, query: Query, notes: tuple[str, ...]) -> web.Response:
         status = self._project(facts, query)
