@@ -29,10 +29,10 @@ def is_bad(each: Assessed) -> bool:
 
 
 TILES = {
-    "not_protected": Filter("not protected", _verdict("not_protected"), "critical"),
-    "unknown": Filter("verdict unknown", _verdict("unknown"), "warning"),
-    "protected": Filter("protected", _verdict("protected")),
-    "exempt": Filter("exempt", _verdict("exempt")),
+    "not_protected": Filter("Not protected", _verdict("not_protected"), "critical"),
+    "unknown": Filter("Verdict unknown", _verdict("unknown"), "warning"),
+    "protected": Filter("Protected", _verdict("protected")),
+    "exempt": Filter("Exempt", _verdict("exempt")),
 } | {
     problem.name: Filter(problem.title, _problem(problem.name), problem.severity)
     for problem in PROBLEMS.values()
