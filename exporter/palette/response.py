@@ -120,22 +120,18 @@ async def _decoded(
     if encoding not in ("gzip", "x-gzip", "deflate"):
         named = encoding if _ENCODING.fullmatch(encoding) else "something unknown"
         raise InvalidResponse(f"{request} was answered encoded as {named}, which was not requested")
-    parts: list[bytes] = []
-    size = 0
     try:
-        # Of a large body, the size is counted first: one that is refused takes no memory.
+        # The size is counted first: what is refused for it takes no memory.
+        size = 0
         async for part in _inflated(body):
             size += len(part)
             if size > BODY_LIMIT:
                 raise _too_large(request)
-            if size <= LARGE:
-                parts.append(part)
-        if size > LARGE:
+        if len(body) <= LARGE < size:  # a larger body is reserved already
             await reserve()
-            parts = [part async for part in _inflated(body)]
+        return b"".join([part async for part in _inflated(body)])
     except (zlib.error, EOFError):
         raise InvalidResponse(f"{request}: the answer cannot be decompressed") from None
-    return b"".join(parts)
 
 
 async def _inflated(body: bytes) -> AsyncIterator[bytes]:

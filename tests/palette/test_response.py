@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import random
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -156,6 +157,18 @@ async def test_many_large_answers_wait_for_one_another(
         assert tracemalloc.get_traced_memory()[1] < 160 * 2**20
     finally:
         tracemalloc.stop()
+
+
+async def test_answers_that_are_large_also_when_compressed_do_not_wait_for_themselves(
+    serve: Serve, transport_to: MakeTransport
+) -> None:
+    text = random.Random(1).randbytes(3 * 2**20).hex().encode()
+    packed = gzip.compress(text, 1)
+    assert len(packed) > 2**20
+    handler, _ = answers(encoded("gzip", packed))
+    transport = transport_to(await serve(handler), timeout=20.0)
+    calls = (transport.get(VMS, len, path=UID, retry_for=0) for _ in range(4))
+    assert set(await asyncio.gather(*calls)) == {len(text)}
 
 
 async def test_a_body_that_announces_too_much_is_not_read(
