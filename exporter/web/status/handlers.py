@@ -24,7 +24,7 @@ from exporter.web.status.words import moment
 
 SNAPSHOTS_ON_A_PAGE = 20
 
-ASSESSED_EVERY = 1.0
+ASSESSED_EVERY = 0.25
 """Seconds between two looks for clusters that have changed, whether or not somebody asks."""
 
 HEADERS = {
