@@ -79,12 +79,12 @@ async def body_of(
         raise _too_large(request)
     # Closed at the end, because a traceback can keep this frame until a pass of the collector.
     with BytesIO() as received:
+        size = 0
         async for chunk in response.content.iter_any():
-            before = received.tell()
-            if before <= LARGE < before + len(chunk):
+            if size <= LARGE < size + len(chunk):
                 await reserve()
-            received.write(chunk)
-            if received.tell() > BODY_LIMIT:
+            size += received.write(chunk)
+            if size > BODY_LIMIT:
                 raise _too_large(request)
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         body = await _decoded(received.getvalue(), encoding, request, reserve)

@@ -68,7 +68,7 @@ class StatusHandlers:
         """Assess VMs soon after they were read: a large fleet takes too long to do it on demand."""
         while True:
             await asyncio.sleep(ASSESSED_EVERY)
-            # A fault of ours must not end the exporter; whoever looks is answered with a 500.
+            # A fault of ours must not end the exporter; a request then has it as a 500.
             with suppress(Exception):
                 facts = self.facts()
                 async with self._one_at_a_time:
