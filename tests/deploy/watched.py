@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a demo and evaluates the shipped rules; all tests share it."""
+"""A real Prometheus that scrapes a demo and evaluates the shipped rules; a module shares it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def configuration(exporter: int, itself: int) -> str:
     return yaml.safe_dump({"global": hurried, "rule_files": rules, "scrape_configs": scraped})
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     path = binary("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
