@@ -1,9 +1,6 @@
 """Builds the exporter from Settings, runs it, reloads it and stops it."""
 
 import asyncio
-import ctypes
-import gc
-import sys
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -19,6 +16,7 @@ from exporter.refresh.cluster import RefreshContext
 from exporter.refresh.fleet import Fleet
 from exporter.refresh.probe import Prober
 from exporter.runtime.connection import Connection, FaultLog, simulated
+from exporter.runtime.interpreter import return_memory, shorten_pauses
 from exporter.runtime.parts import Process, Publication, prepare_fleet
 from exporter.runtime.reload import Reloader
 from exporter.runtime.signals import Signals
@@ -165,7 +163,7 @@ class Exporter:
             group.create_task(self.reloader.run(), name="reload")
             group.create_task(self.web_config.run(), name="web config")
             group.create_task(self.status.run(), name="status")
-            group.create_task(_return_memory(), name="memory")
+            group.create_task(return_memory(), name="memory")
             if self.source.watch:
                 changed = self.reloader.requested.set
                 group.create_task(self.source.watch.run(changed, self.clock), name="watch")
@@ -174,14 +172,6 @@ class Exporter:
         while not self.fleet.ready:
             await self.clock.sleep(0.1)
         print(f"Status page: {self.page} (Ctrl-C to stop)", flush=True)  # noqa: T201
-
-
-async def _return_memory() -> None:
-    """Return freed memory to the system now and then: after a flood, glibc would keep it."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    while trim:
-        await asyncio.sleep(15.0)
-        trim(0)
 
 
 async def run(
@@ -199,10 +189,7 @@ async def run(
     Raises ListenError where the exporter cannot listen, SettingsError where a file has become
     unusable since the settings were loaded, and any fault of our own.
     """
-    # While a thread works out a page, the event loop waits for 1 ms at a time instead of 5.
-    sys.setswitchinterval(0.001)
-    # Modules, which no pass of the garbage collector has to visit.
-    gc.freeze()
+    shorten_pauses()
     serving, stopped, reload_requested = asyncio.current_task(), False, asyncio.Event()
     source = source or SettingsSource(read=lambda: settings)
 
