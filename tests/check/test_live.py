@@ -243,9 +243,19 @@ async def test_an_untrusted_certificate_has_its_hint(tmp_path: Path) -> None:
 
 
 async def test_https_to_a_port_for_http_has_its_hint(tmp_path: Path) -> None:
-    async with palette_of() as palette:
-        url = palette.url.replace("http:", "https:")
-        done = await check(tmp_path, url, targets=[target(EAST, cluster_name="east")])
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer in plain HTTP; a close with unread bytes could reset the connection first."""
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        targets = [target(EAST, cluster_name="east")]
+        done = await check(
+            tmp_path, f"https://127.0.0.1:{port}", palette={"timeout": "20s"}, targets=targets
+        )
     failed(done, errors.TlsFailed)
 
 
