@@ -53,7 +53,7 @@ dashboards: $(DEV_READY) ## generate the Grafana dashboards
 
 # More workers than cores: most tests wait for processes that they started.
 test: $(DEV_READY) lint ## lint, types and all tests
-	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
 
 # With `PYTHON=python3.13 VENV=.venv-3.13` for another version than that of .venv.
 unit: $(DEV_READY) ## types, and the tests that need no programs, with PYTHON in VENV

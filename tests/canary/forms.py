@@ -24,16 +24,17 @@ WINDOW = 8
 def leaks(text: str | bytes) -> set[str]:
     """Return the pieces of secrets, in any form, that a text contains."""
     shown = (text if isinstance(text, str) else text.decode(errors="replace")).casefold()
-    return {window for secret in SECRETS for window in _windows(secret) if window in shown}
+    return _windows(shown) & _windows_of_secrets()
 
 
 @cache
-def _windows(secret: str) -> frozenset[str]:
-    return frozenset(
-        form[start : start + WINDOW]
-        for form in (each.casefold() for each in _forms(secret))
-        for start in range(len(form) - WINDOW + 1)
-    )
+def _windows_of_secrets() -> set[str]:
+    forms = (form.casefold() for secret in SECRETS for form in _forms(secret))
+    return {window for form in forms for window in _windows(form)}
+
+
+def _windows(text: str) -> set[str]:
+    return {text[start : start + WINDOW] for start in range(len(text) - WINDOW + 1)}
 
 
 def _forms(secret: str) -> Iterator[str]:
