@@ -18,5 +18,5 @@ async def return_memory() -> None:
     """Return freed memory to the system every 15 s: after a flood, glibc would keep it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     while trim:
-        await asyncio.sleep(15.0)
         trim(0)
+        await asyncio.sleep(15.0)

@@ -28,6 +28,7 @@ from exporter.web.handlers import Handlers
 from exporter.web.probe import ProbeHandler
 from exporter.web.scrapes import Scrapes
 from exporter.web.status.handlers import StatusHandlers
+from exporter.web.status.pages import compile_templates
 from exporter.web.status.project import Facts
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ class Exporter:
         The start is the first reload: each part gets its settings from there. Raises ListenError,
         and SettingsError.
         """
+        compile_templates()
         stack.push_async_callback(self.connection.close)
         # Publication comes last: what is published while others prepare has to be rendered too.
         self.reloader.parts = (

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 from exporter.web.status import docs
 from exporter.web.status.assess import Assessments
 from exporter.web.status.openapi import openapi
-from exporter.web.status.pages import STYLE, compile_templates, html
+from exporter.web.status.pages import STYLE, html
 from exporter.web.status.project import Facts, find, project, shown_clusters
 from exporter.web.status.query import Query, page_number, parse
 from exporter.web.status.views import PageView, StatusView
@@ -65,11 +65,7 @@ class StatusHandlers:
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def run(self) -> None:
-        """Prepare for the first look: compile templates, and assess VMs soon after they were read.
-
-        To do it on demand would take too long for a large fleet.
-        """
-        await asyncio.to_thread(compile_templates)
+        """Assess VMs soon after they were read: a large fleet takes too long to do it on demand."""
         while True:
             await asyncio.sleep(ASSESSED_EVERY)
             # A fault of ours must not end the exporter; a request then has it as a 500.
