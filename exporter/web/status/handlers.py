@@ -3,12 +3,12 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import msgspec
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
@@ -22,10 +22,15 @@ from exporter.web.status.views import PageView, StatusView
 from exporter.web.status.vm_views import VmDetailView
 from exporter.web.status.words import moment
 
+log = structlog.get_logger()
+
 SNAPSHOTS_ON_A_PAGE = 20
 
 ASSESSED_EVERY = 0.25
 """Seconds between two looks for clusters that have changed, whether or not somebody asks."""
+
+AFTER_A_FAULT = 60.0
+"""Seconds."""
 
 HEADERS = {
     hdrs.CACHE_CONTROL: "no-store",
@@ -68,13 +73,16 @@ class StatusHandlers:
         """Assess VMs soon after they were read: a large fleet takes too long to do it on demand."""
         while True:
             await asyncio.sleep(ASSESSED_EVERY)
-            # A fault of ours must not end the exporter; a request then has it as a 500.
-            with suppress(Exception):
+            try:
                 facts = self.facts()
                 async with self._one_at_a_time:
                     await asyncio.to_thread(
                         self._assessments.update, facts.published, facts.objectives, facts.now
                     )
+            except Exception:
+                # A fault of ours must not end the exporter, nor keep it busy with the same again.
+                log.exception("VMs not assessed")
+                await asyncio.sleep(AFTER_A_FAULT)
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
         """Add all paths. counted: limits how many answers are worked out at the same time."""

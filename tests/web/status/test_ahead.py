@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.snapshot import Cluster, ClusterState
 from exporter.store import Published
@@ -32,6 +33,7 @@ async def test_changes_are_assessed_before_somebody_looks_and_after_a_fault(
     state = ClusterState(cluster=Cluster(uid="a", name="a"), up=True)
     published = Published(state=state, last_known=state, text=Noted())
     monkeypatch.setattr(handlers, "ASSESSED_EVERY", 0.001)
+    monkeypatch.setattr(handlers, "AFTER_A_FAULT", 0.001)
     status = handlers.StatusHandlers(
         facts=lambda: replace(facts(), published=[published]),
         wall=lambda: NOW,
@@ -40,6 +42,8 @@ async def test_changes_are_assessed_before_somebody_looks_and_after_a_fault(
         version="1",
         telemetry_path=str,
     )
-    running = asyncio.create_task(status.run())
-    await asyncio.wait_for(assessed.wait(), 10)
-    running.cancel()
+    with capture_logs() as log:
+        running = asyncio.create_task(status.run())
+        await asyncio.wait_for(assessed.wait(), 10)
+        running.cancel()
+    assert [line["event"] for line in log] == ["VMs not assessed"]
