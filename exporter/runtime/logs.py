@@ -41,6 +41,8 @@ def configure(*, level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # At debug level it logs several lines for each paragraph of a document.
+    logging.getLogger("markdown_it").setLevel(logging.INFO)
 
 
 def _renderer(log_format: str) -> Processor:

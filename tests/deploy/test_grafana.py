@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.cog.plugins import register_default_plugins
-from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from exporter.verdict import PROBLEMS, Severity
 from tests.deploy.rules import ALERT_NAMES, METRIC, ROOT, RULE_FILES
@@ -388,6 +385,10 @@ def test_there_are_the_three_dashboards() -> None:
 
 @pytest.mark.parametrize("board", sorted(BOARDS))
 def test_grafanas_schema_knows_every_field(board: str) -> None:
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+
     register_default_plugins()
     known = json.loads(json.dumps(BOARDS[board]))
     for panel in [

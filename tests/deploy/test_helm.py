@@ -7,13 +7,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 from helm_python import Chart, HelmError, lint
 
 from exporter.settings import load
 from tests.deploy.rules import ROOT
+from tests.manifests import check_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +82,7 @@ def test_helm_finds_no_fault(name: str) -> None:
 def test_kubernetes_knows_every_field(name: str, version: str) -> None:
     for manifest in manifests(values(name)):
         if manifest["kind"] not in UNKNOWN_KINDS:
-            kubernetes_validate.validate(manifest, version, strict=True)
+            check_manifest(manifest, version)
 
 
 @each

@@ -89,7 +89,7 @@ def configuration(exporter: int, itself: int) -> str:
         {"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
         for name, port in (("prometheus", itself), ("down", 1))
     ]
-    hurried = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    hurried = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "3s"}
     rules = [str(PROMETHEUS / "rules" / "*.yaml")]
     scraped = [job, *others]
     return yaml.safe_dump({"global": hurried, "rule_files": rules, "scrape_configs": scraped})

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
 import trustme
 import yaml
 
 from exporter.demo.api import API_KEY
 from exporter.settings import Settings, load
+from tests.manifests import check_manifest
 from tests.process import ROOT, binary
 
 Tree = dict[str, Any]
@@ -91,7 +91,7 @@ def kubernetes(tree: Tree, directory: Path) -> None:
     if tree["kind"] == "Kustomization":
         kustomization(tree, directory)
     else:
-        kubernetes_validate.validate(tree, "1.31", strict=True)
+        check_manifest(tree, "1.31")
 
 
 def kustomization(tree: Tree, directory: Path) -> None:
