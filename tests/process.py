@@ -14,11 +14,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.forked import Forked
 
 ROOT = Path(__file__).parent.parent
 MODULE = (sys.executable, "-m", "exporter")
@@ -51,11 +54,25 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 def finished(
     *arguments: str,
-    command: Sequence[str] = MODULE,
+    command: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     within: float = 30.0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end; fails if that takes more seconds."""
+    """Run the command to its end; fails if that takes more seconds.
+
+    command: by default the exporter, without its start.
+    """
+    if not command:
+        with TemporaryDirectory() as directory:
+            stdout, stderr = outputs(Path(directory))
+            process = forked(arguments, environ, stdout, stderr)
+            try:
+                code = process.wait_for(within)
+            finally:
+                process.kill()
+            return subprocess.CompletedProcess(
+                arguments, code, stdout.read_text(), stderr.read_text()
+            )
     return subprocess.run(
         [*command, *arguments],
         cwd=ROOT,
@@ -72,7 +89,7 @@ def finished(
 class Running:
     """A running process; stdout and stderr: the files of its output."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Forked
     stdout: Path
     stderr: Path
 
@@ -109,29 +126,50 @@ class Running:
 async def running(
     *arguments: str,
     directory: Path,
-    command: Sequence[str] = MODULE,
+    command: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Running]:
-    """Start a process, and end it with the block; directory: for its output."""
-    stdout, stderr = directory / "stdout.txt", directory / "stderr.txt"
-    with stdout.open("wb") as out, stderr.open("wb") as err:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            *arguments,
-            cwd=ROOT,
-            env=environment(environ or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            # A process in the background gets no SIGINT, nor do its children.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+    """Start a process, and end it with the block; directory: for its output.
+
+    command: by default the exporter, without its start.
+    """
+    stdout, stderr = outputs(directory)
+    process: asyncio.subprocess.Process | Forked
+    if not command:
+        process = forked(arguments, environ, stdout, stderr)
+    else:
+        with stdout.open("wb") as out, stderr.open("wb") as err:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *arguments,
+                cwd=ROOT,
+                env=environment(environ or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                # A process in the background gets no SIGINT, nor do its children.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )
     try:
         yield Running(process=process, stdout=stdout, stderr=stderr)
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def outputs(directory: Path) -> tuple[Path, Path]:
+    """Return the files for what a process prints and logs."""
+    return directory / "stdout.txt", directory / "stderr.txt"
+
+
+def forked(
+    arguments: Sequence[str], environ: Mapping[str, str] | None, stdout: Path, stderr: Path
+) -> Forked:
+    """Start the exporter, as it is after its imports."""
+    environ = environment(environ or {})
+    assert not any(name.startswith("PYTHON") for name in environ), "it takes a command"
+    return Forked(arguments, environ=environ, directory=ROOT, stdout=stdout, stderr=stderr)
 
 
 _PAIR = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)')

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.process import eventually, get, running
+from tests.process import MODULE, eventually, get, running
 from tests.web.guard.guarded import WebFile, basic, hashed
 
 REFUSING = """
@@ -32,7 +32,7 @@ async def test_the_exporter_runs_where_only_approved_hashes_do(tmp_path: Path) -
         "--config.auto-reload",
     )
     environ = {"PYTHONPATH": str(tmp_path)}
-    async with running(*flags, directory=tmp_path, environ=environ) as exporter:
+    async with running(*flags, directory=tmp_path, environ=environ, command=MODULE) as exporter:
         url = await exporter.url()
         user = basic("scraper", "secret")
 
