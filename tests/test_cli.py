@@ -174,7 +174,7 @@ def test_faults_of_all_sources_are_reported_at_once(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("command", [MODULE, DEV], ids=["plain", "dev"])
+@pytest.mark.parametrize("command", [(), DEV], ids=["plain", "dev"])
 def test_a_secret_on_the_command_line_is_refused_and_not_repeated(command: Sequence[str]) -> None:
     for argument in (
         f"--palette.api-key={CANARY}",
