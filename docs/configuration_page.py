@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from exporter.settings import Leaf, Settings, leaves
-from exporter.settings.environment import API_KEY, HOST
 from exporter.settings.flags import GENERAL
-from exporter.settings.schema import description_of, item_of, section_of
+from exporter.settings.given import API_KEY, HOST
+from exporter.settings.schema import item_of, section_of
 
 INTRODUCTION = f"""\
 # Configuration
@@ -94,7 +94,8 @@ def configuration_page() -> str:
     """Return docs/configuration.md."""
     lines = [INTRODUCTION, *_general()]
     for name, field in Settings.model_fields.items():
-        lines += ["", f"## {name}", "", description_of(field), "", *_table(name, field)]
+        description = Leaf((name,), field).description
+        lines += ["", f"## {name}", "", description, "", *_table(name, field)]
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.runtime.reload import Commit
 from exporter.settings import Settings, SettingsError, WebFile, read_web_file, web_files
-from exporter.settings.watch import SETTLED_AFTER, Watch
+from exporter.settings.files import SETTLED_AFTER, Watch
 from exporter.web.guard.web_config import HSTS, WebConfig, normalized, refusal
 
 log = structlog.get_logger()
@@ -78,13 +78,10 @@ def web_config(settings: Settings) -> WebConfig:
     web = settings.web
     try:
         file = read_web_file(web.config_file) if web.config_file else WebFile()
-        tls = file.tls_server_config
-        context = tls.context() if tls.enabled else None
     except SettingsError as error:
         raise SettingsError(f"web.config_file: {fault}" for fault in error.faults) from None
-    except ValueError as error:
-        raise SettingsError([f"web.config_file: tls_server_config.{error}"]) from None
     hosts = (web.address[0] or "", *web.allowed_hosts)
+    tls = file.tls_server_config
     sans = tls.client_allowed_sans
     return WebConfig(
         users={
@@ -92,7 +89,7 @@ def web_config(settings: Settings) -> WebConfig:
             for name, hashed in file.basic_auth_users.items()
         },
         headers=file.http_server_config.headers,
-        context=context,
+        context=tls.context,
         allowed_names=None if sans is None else frozenset(map(normalized, sans)),
         interval=file.rate_limit.interval,
         burst=file.rate_limit.burst,

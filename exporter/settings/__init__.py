@@ -1,11 +1,10 @@
 """Settings: every key, read from flags, environment and file, checked before anything starts."""
 
 from exporter.settings.faults import SettingsError
-from exporter.settings.load import files, load
-from exporter.settings.model import Settings
+from exporter.settings.model import Settings, Shard
 from exporter.settings.palette import Credential, Tls
 from exporter.settings.schema import Leaf, leaves
-from exporter.settings.serving import Shard
+from exporter.settings.source import load
 from exporter.settings.watched import Objective, Refresh
 from exporter.settings.web_file import WebFile, read_web_file, web_files
 
@@ -19,7 +18,6 @@ __all__ = [
     "Shard",
     "Tls",
     "WebFile",
-    "files",
     "leaves",
     "load",
     "read_web_file",

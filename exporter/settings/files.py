@@ -1,19 +1,24 @@
-"""The files that settings name, and the text in them."""
+"""The files that settings name: their content, and changes to it."""
 
+import asyncio
 import os
 import re
 import stat
 import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-LARGEST = 16 * 1024 * 1024
+from exporter.clock import Clock
+
+_LARGEST = 16 * 1024 * 1024
+_LARGEST_PEM = 1024 * 1024
+_LARGEST_SECRET = 64 * 1024
 """Bytes."""
 
-_LARGEST_SECRET = 64 * 1024
 
-
-def contents(path: Path, limit: int = LARGEST) -> bytes:
+def contents(path: Path, limit: int = _LARGEST) -> bytes:
     """Read a regular file of at most ``limit`` bytes; raises ValueError, which names the file."""
     try:
         mode = path.stat().st_mode
@@ -66,6 +71,11 @@ def plain(text: str) -> str:
     return line.strip(" \t")
 
 
+def read_pem(path: Path) -> bytes:
+    """Read certificates or a key; raises ValueError."""
+    return contents(path, _LARGEST_PEM)
+
+
 def read_api_key(path: Path) -> str:
     """Read the key that is all of a file; raises ValueError without a word of its content."""
     return check_api_key(_secret(path))
@@ -109,3 +119,42 @@ def _one_line(text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in line):
         raise ValueError("should have no control characters")
     return line
+
+
+LOOK_EVERY = 2.0
+"""Seconds."""
+
+SETTLED_AFTER = 1.0
+"""Seconds without another change after which one counts: half a file can be valid too."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """Compares the contents of files, however they change: written in place, renamed, or behind a
+    symbolic link that is swapped, as Kubernetes mounts them.
+
+    files: returns the files; they depend on the content of the first one.
+    seen: hashes of the files when they were last read.
+    """
+
+    files: Callable[[], Iterable[Path]]
+    seen: Mapping[Path, bytes] = field(default_factory=dict)
+    _names: tuple[Path, ...] = field(default=(), init=False)
+
+    def look(self) -> Mapping[Path, bytes]:
+        """Return the files' hashes now. The list of files is read again when the first changes."""
+        if not self._names or digest(self._names[0]) != self.seen.get(self._names[0]):
+            self._names = tuple(self.files())
+        return {name: digest(name) for name in self._names}
+
+    async def run(self, changed: Callable[[], None], clock: Clock) -> None:
+        """Look every few seconds, and call ``changed`` after a change; ends only when cancelled."""
+        while True:
+            await clock.sleep(LOOK_EVERY)
+            look = await asyncio.to_thread(self.look)
+            while look != self.seen:
+                await clock.sleep(SETTLED_AFTER)
+                before, look = look, await asyncio.to_thread(self.look)
+                if look == before:
+                    self.seen = look
+                    changed()

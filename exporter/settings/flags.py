@@ -87,7 +87,7 @@ def parse(argv: Sequence[str]) -> Flags:
     """
     # Here rather than at the top: the model takes a while, which --version need not wait for.
     from exporter.settings import Settings, leaves
-    from exporter.settings.sources import Given, Value, tree_of
+    from exporter.settings.given import Given, Value, tree_of
 
     own = [leaf for leaf in leaves(Settings) if not leaf.is_list and not leaf.is_secret]
     parser = _parser(own)

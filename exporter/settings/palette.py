@@ -10,8 +10,8 @@ from pydantic import SecretStr, model_validator
 
 from exporter.settings.addresses import PaletteUrl, ProxyUrl
 from exporter.settings.faults import SectionError, SettingsError, blaming
-from exporter.settings.files import contents, read_api_key, read_password
-from exporter.settings.pem import LARGEST, PemError, client_context, load_chain
+from exporter.settings.files import read_api_key, read_password, read_pem
+from exporter.settings.pem import PemError, client_context, load_chain
 from exporter.settings.section import Section
 from exporter.settings.values import (
     ApiKeyFile,
@@ -20,8 +20,8 @@ from exporter.settings.values import (
     HeaderText,
     Interval,
     PasswordFile,
+    PemFile,
     Rate,
-    ReadableFile,
     Text,
     UserName,
 )
@@ -53,11 +53,11 @@ class Credential:
 class Tls(Section):
     """TLS towards Palette: trust and client certificate."""
 
-    ca_file: ReadableFile | None = None
+    ca_file: PemFile | None = None
     """Certificates (PEM) to trust instead of the system's, for a self-hosted Palette."""
-    cert_file: ReadableFile | None = None
+    cert_file: PemFile | None = None
     """Client certificate (PEM), with its chain; it can hold the key too."""
-    key_file: ReadableFile | None = None
+    key_file: PemFile | None = None
     """Private key (PEM, not encrypted) of cert_file."""
     insecure_skip_verify: bool = False
     """Accept any certificate. This exposes the API key to a man in the middle."""
@@ -74,7 +74,7 @@ class Tls(Section):
             context.verify_mode = ssl.CERT_NONE
         if self.cert_file is not None:
             with blaming("cert_file"):
-                certificate = contents(self.cert_file, LARGEST)
+                certificate = read_pem(self.cert_file)
             with blaming("key_file"):
                 key = _content(self.key_file)
             try:
@@ -157,4 +157,4 @@ def _read(key: str, reader: Callable[[Path], str], path: Path) -> SecretStr:
 
 
 def _content(file: Path | None) -> bytes | None:
-    return None if file is None else contents(file, LARGEST)
+    return None if file is None else read_pem(file)

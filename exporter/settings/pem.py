@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-LARGEST = 1024 * 1024
-"""Bytes of a file that is read for certificates or a key."""
-
 
 class PemError(ValueError):
     """What should be a certificate or its private key is not; part: which of the two."""

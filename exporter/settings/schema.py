@@ -40,8 +40,8 @@ class Leaf:
 
     @property
     def description(self) -> str:
-        """What it means, in a sentence or two."""
-        return description_of(self.field)
+        """What it means, in a sentence or two, on one line."""
+        return " ".join((self.field.description or "").split())
 
     @property
     def kind(self) -> str:
@@ -85,11 +85,6 @@ def places(model: type[BaseModel]) -> list[tuple[str, ...]]:
     """Return the places of all sections and keys of a model."""
     paths = [leaf.place for leaf in leaves(model)]
     return list(dict.fromkeys(path[: end + 1] for path in paths for end in range(len(path))))
-
-
-def description_of(field: FieldInfo) -> str:
-    """Return what a field means, on one line."""
-    return " ".join((field.description or "").split())
 
 
 def section_at(root: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel]:

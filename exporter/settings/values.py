@@ -20,7 +20,13 @@ from pydantic import (
 )
 
 from exporter.duration import MAX_SECONDS, format_duration, parse_prometheus_duration
-from exporter.settings.files import check_api_key, contents, read_api_key, read_password, unquoted
+from exporter.settings.files import (
+    check_api_key,
+    read_api_key,
+    read_password,
+    read_pem,
+    unquoted,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +123,16 @@ Pattern = Annotated[ValuePattern, AfterValidator(_not_blank)]
 """A regular expression in Python's language for a whole name."""
 
 
-def _ordinal(value: object) -> str:
-    if isinstance(value, int | str) and re.fullmatch(r"auto|[0-9]{1,6}", str(value)):
-        return str(value)
+def _ordinal(value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int | str) and re.fullmatch("[0-9]{1,6}", str(value)):
+        return int(value)
     raise ValueError("should be a number from 0, or auto")
 
 
-def _plain_ordinal(text: str) -> int | str:
-    return text if text == "auto" else int(text)
-
-
-Ordinal = Annotated[
-    str, BeforeValidator(_ordinal), PlainSerializer(_plain_ordinal), Kind("number|auto")
-]
-"""A number from 0, as text, or ``auto``."""
+Ordinal = Annotated[int | str, PlainValidator(_ordinal), Kind("number|auto")]
+"""A number from 0, or ``auto``."""
 
 
 def _not_boolean(value: object) -> object:
@@ -218,6 +220,6 @@ def readable_by(read: Callable[[Path], object]) -> AfterValidator:
     return AfterValidator(checked)
 
 
-ReadableFile = Annotated[Path, readable_by(contents), FILE]
+PemFile = Annotated[Path, readable_by(read_pem), FILE]
 ApiKeyFile = Annotated[Path, readable_by(read_api_key), FILE]
 PasswordFile = Annotated[Path, readable_by(read_password), FILE]

@@ -10,14 +10,12 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
-    ValidationError,
     model_validator,
 )
 
-from exporter.settings.faults import SectionError, SettingsError
+from exporter.settings.faults import SectionError, SettingsError, validated
+from exporter.settings.given import given_by, tree_of
 from exporter.settings.section import Section
-from exporter.settings.sources import given_by, tree_of
-from exporter.settings.validation import of_validation
 from exporter.settings.values import Duration
 from exporter.settings.web_tls import TlsServer
 from exporter.settings.yaml_file import mapping
@@ -118,12 +116,9 @@ class WebFile(Section):
 def read_web_file(path: Path) -> WebFile:
     """Read and check the file and those it names; raises SettingsError, a line for each fault."""
     given, faults = given_by(mapping(path), WebFile, path.parent, lambda _: "")
-    try:
-        found = WebFile.model_validate(tree_of(given))
-    except ValidationError as error:
-        faults += of_validation(error, WebFile)
-    if faults:
-        raise SettingsError(dict.fromkeys(map(str, faults)))
+    found, refused = validated(WebFile, tree_of(given))
+    if found is None or faults:
+        raise SettingsError(dict.fromkeys(map(str, [*faults, *refused])))
     return found
 
 

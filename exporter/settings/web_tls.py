@@ -7,15 +7,16 @@ done in a weaker way.
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from exporter.settings.faults import SectionError, blaming
-from exporter.settings.files import contents
-from exporter.settings.pem import LARGEST, PemError, load_authorities, load_chain
+from exporter.settings.files import read_pem
+from exporter.settings.pem import PemError, load_authorities, load_chain
 from exporter.settings.section import Section
-from exporter.settings.values import ReadableFile, Secret
+from exporter.settings.values import PemFile, Secret
 
 VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
@@ -91,13 +92,13 @@ class TlsServer(Section):
     """Private key (PEM) itself."""
     client_ca: Secret | None = None
     """As client_ca_file, the text itself."""
-    cert_file: ReadableFile | None = None
+    cert_file: PemFile | None = None
     """Certificate (PEM), with the chain behind it."""
-    key_file: ReadableFile | None = None
+    key_file: PemFile | None = None
     """Private key (PEM, not encrypted) of the certificate."""
     client_auth_type: _ClientAuth = "NoClientCert"
     """Whether clients must have a certificate."""
-    client_ca_file: ReadableFile | None = None
+    client_ca_file: PemFile | None = None
     """Certificates (PEM) of the authorities that sign the clients' certificates."""
     client_allowed_sans: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
     """Names; a client's certificate must have one of them."""
@@ -117,11 +118,11 @@ class TlsServer(Section):
         """Whether any key is given, so that TLS is wanted."""
         return bool(self.model_fields_set)
 
-    def context(self) -> ssl.SSLContext:
-        """Return the context for the server; reads the files again.
-
-        Raises SectionError if a file is not valid.
-        """
+    @cached_property
+    def context(self) -> ssl.SSLContext | None:
+        """The context for the server; None without TLS."""
+        if not self.enabled:
+            return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = VERSIONS[self.min_version]
         context.maximum_version = VERSIONS[self.max_version]
@@ -160,8 +161,7 @@ class TlsServer(Section):
         text: SecretStr | None = getattr(self, part)
         if text is not None:
             return text.get_secret_value().encode()
-        with blaming(f"{part}_file"):
-            return contents(getattr(self, f"{part}_file"), LARGEST)
+        return read_pem(getattr(self, f"{part}_file"))
 
     def _key_of(self, part: str) -> str:
         return part if getattr(self, part) is not None else f"{part}_file"
@@ -171,7 +171,7 @@ class TlsServer(Section):
         if self.enabled:
             for key, message in self._contradictions():
                 raise SectionError(key, message)
-            self.context()
+            _ = self.context  # built here, so that an invalid file is a fault of its key
         return self
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:

@@ -740,12 +740,12 @@ def test_no_secret_is_ever_shown(
 
 def test_the_effective_settings_hide_secrets_and_can_be_read_back(home: Home) -> None:
     proxied = palette(api_key=CANARY, proxy_url=f"http://u:{CANARY}@proxy:3128", timeout=90)
-    view = home.load(proxied, {}).effective()
+    view = yaml.safe_load(home.load(proxied, {}).effective_yaml())
     assert view["palette"]["api_key"] == view["palette"]["proxy_url"] == "<secret>"
     assert view["palette"]["timeout"] == 90
     assert CANARY not in json.dumps(view)
     again = home.load()
-    view = again.effective()
+    view = yaml.safe_load(again.effective_yaml())
     view["palette"]["api_key"] = "key"
     assert home.load(view, {}) == again
 

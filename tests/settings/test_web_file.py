@@ -53,7 +53,9 @@ def read(home: Home, tree: object) -> WebFile:
 
 
 def context(home: Home, **more: object) -> ssl.SSLContext:
-    return read(home, {"tls_server_config": {**TLS, **more}}).tls_server_config.context()
+    found = read(home, {"tls_server_config": {**TLS, **more}}).tls_server_config.context
+    assert found
+    return found
 
 
 def refused(home: Home, tree: object) -> tuple[str, ...]:
@@ -96,7 +98,7 @@ def test_an_empty_file_guards_nothing(home: Home, text: str) -> None:
 def test_certificates_can_be_inline(home: Home) -> None:
     texts = {key: (home.directory / f"a.{end}").read_text() for key, end in PARTS.items()}
     found = read(home, {"tls_server_config": texts})
-    assert found.tls_server_config.context()
+    assert found.tls_server_config.context
     assert found.has_secrets
     assert texts["key"] not in repr(found)
 

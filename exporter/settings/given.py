@@ -1,24 +1,25 @@
-"""Settings from environment variables: ours, those of the vendor's tools, and the proxy's."""
+"""What the file, flags and environment variables give: a value for each place, and its source."""
 
 import difflib
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from exporter.settings import schema
-from exporter.settings.faults import Fault, Place
+from exporter.settings.faults import Fault, Place, unknown_key
 from exporter.settings.files import plain
 from exporter.settings.schema import PREFIX
-from exporter.settings.sources import Given, Value, given_by, nearest
+from exporter.settings.values import FILE, SECRET
 
 HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
 
@@ -26,6 +27,78 @@ HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
 _SERVICE_LINK = re.compile(
     PREFIX + r"(?:[A-Z0-9_]+_)??(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_[0-9]+_\w+)?)"
 )
+
+T = TypeVar("T")
+
+
+class Value(NamedTuple):
+    """A value, and the flag, environment variable or file that gives it; "" for a default."""
+
+    value: Any
+    source: str = ""
+
+
+Given = dict[Place, Value]
+"""What is given, by its place; a section is here only if it is no mapping, which is a fault."""
+
+
+def given_by(
+    tree: Mapping[Any, Any], model: type[BaseModel], directory: Path, name: Callable[[Place], str]
+) -> tuple[Given, list[Fault]]:
+    """Return what a tree of sections gives, and its unknown keys.
+
+    directory: where relative paths start; name: of what gives the value of a place.
+    """
+    given: Given = {}
+    faults = []
+    for place, field, value in _values(tree, model):
+        if field is None:
+            faults.append(replace(unknown_key(model, place, value), source=name(place)))
+        elif value is not None:
+            # An empty key or section is the default.
+            given[place] = Value(_prepared(value, field, directory), name(place))
+    return given, faults
+
+
+def _values(
+    tree: Mapping[Any, Any], model: type[BaseModel]
+) -> Iterator[tuple[Place, FieldInfo | None, Any]]:
+    """Yield the place, the field and the value of each key; an unknown key has no field."""
+    for key, value in tree.items():
+        field = model.model_fields.get(key)
+        section = field and schema.section_of(field)
+        if section and isinstance(value, Mapping):
+            for place, inner, found in _values(value, section):
+                yield (key, *place), inner, found
+        else:
+            yield (key,), field, value
+
+
+def _prepared(value: object, field: FieldInfo, directory: Path) -> object:
+    if not isinstance(value, str):
+        return value
+    mark = schema.mark_of(field)
+    if mark == SECRET:
+        return SecretStr(value)  # from here on, nothing that prints the value prints it
+    return directory / value if mark == FILE and value else value
+
+
+def nearest(found: Mapping[Place, T], place: Place) -> T | None:
+    """Return what is found for a place or, if there is nothing, for what it is a part of."""
+    above = (place[:length] for length in range(len(place), 0, -1))
+    return next((found[each] for each in above if each in found), None)
+
+
+def tree_of(given: Given) -> dict[str, Any]:
+    """Return values nested by section. What should be a section and is not hides its keys."""
+    tree: dict[Any, Any] = {}
+    for place in sorted(given, key=len, reverse=True):
+        *sections, key = place
+        inner = tree
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[key] = given[place].value
+    return tree
 
 
 class _Variables(EnvSettingsSource):
@@ -52,7 +125,7 @@ def environment(
     }
     known = set(schema.places(settings_cls))
     names: dict[Place, str] = {place: name for name, place in ours.items() if place in known}
-    variables = _Variables(settings_cls, case_sensitive=False)
+    variables = _Variables(settings_cls)
     variables.env_vars = {name.lower(): values[name] for name in names.values()}
     given, faults = given_by(
         variables(), settings_cls, directory, lambda place: nearest(names, place) or ""
@@ -99,11 +172,10 @@ def proxy(url: str, environ: Mapping[str, str]) -> Value | None:
 def _is_direct(host: str, no_proxy: str) -> bool:
     if host == "localhost" or proxy_bypass_environment(host, {"no": plain(no_proxy)}):
         return True
-    try:
+    with suppress(ValueError):
         address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or any(_holds(each, address) for each in no_proxy.split(","))
+        return address.is_loopback or any(_holds(each, address) for each in no_proxy.split(","))
+    return False
 
 
 def _holds(network: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
