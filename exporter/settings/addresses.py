@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from exporter.settings.values import Kind, Secret, not_empty
+from exporter.settings.values import NOT_EMPTY, Kind, Secret, should
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})")
 
@@ -66,28 +66,22 @@ def _with_scheme(text: str) -> str:
 
 
 def _palette_url(text: str) -> str:
-    parts = _split_url(_with_scheme(not_empty(text)))
+    parts = _split_url(_with_scheme(text))
     if "@" in parts.netloc:
         raise ValueError("should hold no user name or password; see palette.username")
     return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/")).geturl()
 
 
 def _proxy_url(secret: SecretStr) -> SecretStr:
-    parts = _split_url(not_empty(secret.get_secret_value()))
+    parts = _split_url(secret.get_secret_value())
     if parts.path not in ("", "/"):
         raise ValueError("should have no path")
     return secret
 
 
-PaletteUrl = Annotated[str, AfterValidator(_palette_url), Kind("url")]
+PaletteUrl = Annotated[str, NOT_EMPTY, AfterValidator(_palette_url), Kind("url")]
 """Normal form: with a scheme, without a trailing slash."""
-ProxyUrl = Annotated[Secret, AfterValidator(_proxy_url)]
-
-
-def _host_name(text: str) -> str:
-    if not _is_host(text.removeprefix("[").removesuffix("]")):
-        raise ValueError("should be a host name without a port, such as metrics.example.com")
-    return text.lower()
+ProxyUrl = Annotated[Secret, NOT_EMPTY, AfterValidator(_proxy_url)]
 
 
 def _address(text: str) -> str:
@@ -97,21 +91,27 @@ def _address(text: str) -> str:
 
 _TAKEN = re.compile(r"/(?:-|api|docs|vms)(?:/.*)?|/(?:config|probe|status\.css)/?")
 
-
-def _telemetry_path(text: str) -> str:
-    if re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+/?", text) is None:
-        raise ValueError("should be a path such as /metrics, of letters, digits and ._~-/")
-    if {".", ".."} & set(text.split("/")):
-        raise ValueError("should have no '.' and '..' in it")
-    if _TAKEN.fullmatch(text):
-        raise ValueError(
-            "should not be /config, /probe or /status.css, nor below /-/, /api/, /docs/ or /vms/, "
-            "which are taken"
-        )
-    return text
-
-
 ListenAddress = Annotated[str, AfterValidator(_address), Kind("host:port")]
-TelemetryPath = Annotated[str, AfterValidator(_telemetry_path), Kind("path")]
-HostName = Annotated[str, AfterValidator(_host_name)]
+TelemetryPath = Annotated[
+    str,
+    should(
+        "be a path such as /metrics, of letters, digits and ._~-/",
+        re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?").fullmatch,
+    ),
+    should("have no '.' and '..' in it", lambda path: not {".", ".."} & set(path.split("/"))),
+    should(
+        "not be /config, /probe or /status.css, nor below /-/, /api/, /docs/ or /vms/, "
+        "which are taken",
+        lambda path: not _TAKEN.fullmatch(path),
+    ),
+    Kind("path"),
+]
+HostName = Annotated[
+    str,
+    should(
+        "be a host name without a port, such as metrics.example.com",
+        lambda text: _is_host(text.removeprefix("[").removesuffix("]")),
+    ),
+    AfterValidator(str.lower),
+]
 """A host name in lower case, or an address; no port."""

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-if TYPE_CHECKING:
-    from exporter.settings import Leaf
+from exporter.settings.given import Given, Value, tree_of
+from exporter.settings.model import Settings
+from exporter.settings.schema import Leaf, leaves
 
 PROGRAM = "palette-snapshot-exporter"
 
@@ -85,10 +86,6 @@ def parse(argv: Sequence[str]) -> Flags:
     Exits with 0 after ``--help``; with 2 and one line on standard error when there is one that is
     not understood.
     """
-    # Here rather than at the top: the model takes a while, which --version need not wait for.
-    from exporter.settings import Settings, leaves
-    from exporter.settings.given import Given, Value, tree_of
-
     own = [leaf for leaf in leaves(Settings) if not leaf.is_list and not leaf.is_secret]
     parser = _parser(own)
     given, strangers = parser.parse_known_args(argv)
@@ -118,7 +115,7 @@ _COMPLAINTS = {
 }
 
 
-def _parser(own: Iterable["Leaf"]) -> _Parser:
+def _parser(own: Iterable[Leaf]) -> _Parser:
     parser = _Parser(
         prog=PROGRAM,
         usage=f"{PROGRAM} [flags]",
@@ -146,7 +143,7 @@ def _parser(own: Iterable["Leaf"]) -> _Parser:
     return parser
 
 
-def _add_leaf(group: argparse._ArgumentGroup, leaf: "Leaf") -> None:
+def _add_leaf(group: argparse._ArgumentGroup, leaf: Leaf) -> None:
     default = f" (default: {leaf.default})" if leaf.default else ""
     options: dict[str, Any] = {"metavar": leaf.kind if "|" in leaf.kind else leaf.kind.upper()}
     if leaf.kind == "bool":

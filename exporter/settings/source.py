@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from exporter.settings import schema
@@ -17,7 +16,6 @@ from exporter.settings.palette import CONNECTION, NO_CREDENTIAL
 from exporter.settings.schema import PREFIX
 from exporter.settings.yaml_file import mapping
 
-_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 _CONFIG_FILE: Place = ("config", "file")
 _API_KEY: tuple[Place, Place] = (("palette", "api_key"), ("palette", "api_key_file"))
 _LOGIN: tuple[Place, Place] = (("palette", "username"), ("palette", "password_file"))
@@ -49,7 +47,7 @@ each kind for the namespaces of its fleet."""
 
 def load(
     *,
-    flags: Mapping[str, object] = _NOTHING,
+    flags: Mapping[str, object] | None = None,
     config_file: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     demo: bool = False,
@@ -63,7 +61,7 @@ def load(
 
     Raises SettingsError with a line for each fault, none of which quotes a secret.
     """
-    given, faults = _given(flags, config_file, environ, directory, demo=demo)
+    given, faults = _given(flags or {}, config_file, environ, directory, demo=demo)
     if any(fault.place == _CONFIG_FILE for fault in faults):
         raise SettingsError(map(str, faults))  # the rest would be guesses
     if demo:
@@ -91,7 +89,7 @@ def _files(
     """Return the files that ``load`` would read, valid or not: the config file and those named."""
     given, _ = _given(flags, config_file, os.environ, directory, demo=demo)
     found = (config_file, *(each.value for each in given.values()))
-    return tuple(dict.fromkeys(path for path in found if isinstance(path, Path)))
+    return tuple(path for path in found if isinstance(path, Path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

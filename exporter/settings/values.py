@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -37,6 +37,20 @@ class Kind:
 
 
 DURATION, SECRET, FILE = Kind("duration"), Kind("secret"), Kind("file")
+
+
+def should(expectation: str, holds: Callable[[Any], object]) -> AfterValidator:
+    """Return the check of a value; the expectation is what follows "should" in the error."""
+
+    def checked(value: Any) -> Any:
+        if not holds(value):
+            raise ValueError(f"should {expectation}")
+        return value
+
+    return AfterValidator(checked)
+
+
+NOT_EMPTY = should("not be empty", len)
 
 _SECONDS = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?")
 _A_DURATION = "should be a duration such as 30s, 1m30s or 26h, or a number of seconds"
@@ -75,18 +89,11 @@ def as_written(seconds: float) -> object:
     return seconds.source if isinstance(seconds, Written) else format_duration(seconds)
 
 
-def _a_second_or_more(seconds: float) -> float:
-    if seconds < 1:
-        raise ValueError("should be at least 1s")
-    return seconds
-
-
 Duration = Annotated[float, PlainValidator(_seconds), PlainSerializer(as_written), DURATION]
 """Seconds; written as Prometheus does or as a number."""
 
-Interval = Annotated[Duration, AfterValidator(_a_second_or_more)]
+Interval = Annotated[Duration, should("be at least 1s", lambda seconds: seconds >= 1)]
 """Seconds, at least one."""
-
 
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 """Seconds, above 0."""
@@ -105,12 +112,6 @@ def _compiled(value: object) -> re.Pattern[str]:
         raise ValueError(f"should be a regular expression: {error}") from None
 
 
-def _not_blank(pattern: re.Pattern[str]) -> re.Pattern[str]:
-    # Names are never empty, so this would match nothing.
-    not_empty(pattern.pattern)
-    return pattern
-
-
 ValuePattern = Annotated[
     re.Pattern[str],
     BeforeValidator(_compiled),
@@ -119,8 +120,8 @@ ValuePattern = Annotated[
 ]
 """A regular expression in Python's language for the whole value of a label, which can be empty."""
 
-Pattern = Annotated[ValuePattern, AfterValidator(_not_blank)]
-"""A regular expression in Python's language for a whole name."""
+Pattern = Annotated[ValuePattern, should("not be empty", lambda pattern: pattern.pattern)]
+"""A regular expression in Python's language for a whole name, which is never empty."""
 
 
 def _ordinal(value: object) -> int | str:
@@ -152,55 +153,38 @@ Limit = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=1_000_000_0
 """From 0, which sets no limit, to a thousand million."""
 
 
-def not_empty(text: str) -> str:
-    """Return a text that is not empty; raises ValueError otherwise."""
-    if not text:
-        raise ValueError("should not be empty")
-    return text
+_LABEL_NAME = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?"  # the prefix
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+)
 
-
-def _path_segment(text: str) -> str:
-    # In the path of a request these would mean another resource, however they are encoded.
-    if text in (".", ".."):
-        raise ValueError("should be a name, not '.' or '..'")
-    if set(text) & set("/\\%"):
-        raise ValueError("should have no '/', '\\' or '%'")
-    return text
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("should have no control characters or other invisible characters")
-    return text
-
-
-def _label_name(text: str) -> str:
-    prefix, slash, name = text.rpartition("/")
-    good = _LABEL_NAME.fullmatch(name) and (not slash or _LABEL_PREFIX.fullmatch(prefix))
-    if not good:
-        raise ValueError("should be the name of a Kubernetes label, such as example.com/owner")
-    return text
-
-
-_LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
-_LABEL_PREFIX = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-
-
-def _header(text: str) -> str:
-    if not text.isascii() or not text.isprintable() or text != text.strip():
-        raise ValueError("should be printable ASCII without spaces around it")
-    return text
-
-
-Text = Annotated[str, AfterValidator(not_empty), AfterValidator(_printable)]
+Text = Annotated[
+    str,
+    NOT_EMPTY,
+    should("have no control characters or other invisible characters", str.isprintable),
+]
 UserName = Annotated[Text, AfterValidator(unquoted)]
-Name = Annotated[Text, AfterValidator(_path_segment)]
+Name = Annotated[
+    Text,
+    # In the path of a request these would mean another resource, however they are encoded.
+    should("be a name, not '.' or '..'", lambda text: text not in (".", "..")),
+    should("have no '/', '\\' or '%'", lambda text: not set(text) & set("/\\%")),
+]
 """A segment of the path of a request; it is percent-encoded there."""
-LabelName = Annotated[str, AfterValidator(_label_name)]
+LabelName = Annotated[
+    str,
+    should("be the name of a Kubernetes label, such as example.com/owner", _LABEL_NAME.fullmatch),
+]
 """The name of a Kubernetes label, with or without a prefix."""
-HeaderText = Annotated[str, AfterValidator(not_empty), AfterValidator(_header)]
+HeaderText = Annotated[
+    str,
+    NOT_EMPTY,
+    should(
+        "be printable ASCII without spaces around it",
+        lambda text: text.isascii() and text.isprintable() and text == text.strip(),
+    ),
+]
 """What is sent as an HTTP header."""
-
 
 Secret = Annotated[SecretStr, PlainSerializer(lambda _: "<secret>", return_type=str), SECRET]
 ApiKeyText = Annotated[
