@@ -3,7 +3,7 @@
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -43,20 +43,21 @@ Given = dict[Place, Value]
 
 
 def given_by(
-    tree: Mapping[Any, Any], model: type[BaseModel], directory: Path, name: Callable[[Place], str]
+    tree: Mapping[Any, Any], model: type[BaseModel], directory: Path, names: Mapping[Place, str]
 ) -> tuple[Given, list[Fault]]:
     """Return what a tree of sections gives, and its unknown keys.
 
-    directory: where relative paths start; name: of what gives the value of a place.
+    directory: where relative paths start; names: of what gives a place and all below it.
     """
     given: Given = {}
     faults = []
     for place, field, value in _values(tree, model):
+        name = nearest(names, place) or ""
         if field is None:
-            faults.append(replace(unknown_key(model, place, value), source=name(place)))
+            faults.append(replace(unknown_key(model, place, value), source=name))
         elif value is not None:
             # An empty key or section is the default.
-            given[place] = Value(_prepared(value, field, directory), name(place))
+            given[place] = Value(_prepared(value, field, directory), name)
     return given, faults
 
 
@@ -85,7 +86,7 @@ def _prepared(value: object, field: FieldInfo, directory: Path) -> object:
 
 def nearest(found: Mapping[Place, T], place: Place) -> T | None:
     """Return what is found for a place or, if there is nothing, for what it is a part of."""
-    above = (place[:length] for length in range(len(place), 0, -1))
+    above = (place[:length] for length in range(len(place), -1, -1))
     return next((found[each] for each in above if each in found), None)
 
 
@@ -127,9 +128,7 @@ def environment(
     names: dict[Place, str] = {place: name for name, place in ours.items() if place in known}
     variables = _Variables(settings_cls)
     variables.env_vars = {name.lower(): values[name] for name in names.values()}
-    given, faults = given_by(
-        variables(), settings_cls, directory, lambda place: nearest(names, place) or ""
-    )
+    given, faults = given_by(variables(), settings_cls, directory, names)
     strangers = [_unknown(name, settings_cls) for name in ours if ours[name] not in known]
     key, url = ("palette", "api_key"), ("palette", "url")
     if key in given:

@@ -67,21 +67,24 @@ class Tls(Section):
 
         Raises SectionError if a file is not valid.
         """
+        authorities, certificate, key = map(self._content, ("ca_file", "cert_file", "key_file"))
         with blaming("ca_file"):
-            context = client_context(_content(self.ca_file))
+            context = client_context(authorities)
         if self.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        if self.cert_file is not None:
-            with blaming("cert_file"):
-                certificate = read_pem(self.cert_file)
-            with blaming("key_file"):
-                key = _content(self.key_file)
+        if certificate is not None:
             try:
                 load_chain(context, certificate, key)
             except PemError as error:
                 raise SectionError(f"{error.part}_file", str(error)) from None
         return context
+
+    def _content(self, key: str) -> bytes | None:
+        """Return the content of the file that a key names."""
+        path: Path | None = getattr(self, key)
+        with blaming(key):
+            return None if path is None else read_pem(path)
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -154,7 +157,3 @@ def _read(key: str, reader: Callable[[Path], str], path: Path) -> SecretStr:
         fault = f"palette.{key}: {error}"
     # Raised outside of the except block, so that no traceback drags the file's content along.
     raise SettingsError([fault])
-
-
-def _content(file: Path | None) -> bytes | None:
-    return None if file is None else read_pem(file)

@@ -65,7 +65,7 @@ def load(
     if any(fault.place == _CONFIG_FILE for fault in faults):
         raise SettingsError(map(str, faults))  # the rest would be guesses
     if demo:
-        given = {**given_by(DEMO_DEFAULTS, Settings, Path(), lambda _: "")[0], **given}
+        given = {**given_by(DEMO_DEFAULTS, Settings, Path(), names={})[0], **given}
     else:
         if config_file is None and not given.get(("targets",), Value(())).value:
             # One variable with the key is enough to get started.
@@ -146,7 +146,7 @@ def _given(
     names: dict[Place, str] = {leaf.place: leaf.flag for leaf in schema.leaves(Settings)}
     sources = [
         environment(Settings, environ, directory),
-        given_by(flags, Settings, directory, lambda place: names.get(place, "")),
+        given_by(flags, Settings, directory, names),
     ]
     if config_file is not None:
         sources.insert(0, _of_file(directory / config_file))
@@ -169,7 +169,7 @@ def _of_file(path: Path) -> tuple[Given, list[Fault]]:
         tree = mapping(path, name)
     except SettingsError as error:
         return {}, [Fault(_CONFIG_FILE, fault) for fault in error.faults]
-    return given_by(tree, Settings, path.parent, lambda _: name)
+    return given_by(tree, Settings, path.parent, names={(): name})
 
 
 def _is_of_connection(place: Place) -> bool:

@@ -64,8 +64,6 @@ class Written(float):
 
 
 def _seconds(value: object) -> Written:
-    if isinstance(value, Written):
-        return value
     try:
         seconds = Written(_number_of_seconds(value))
     except (ValueError, OverflowError):
@@ -100,8 +98,6 @@ PositiveDuration = Annotated[Duration, Field(gt=0)]
 
 
 def _compiled(value: object) -> re.Pattern[str]:
-    if isinstance(value, re.Pattern):
-        return value
     if not isinstance(value, str):
         raise ValueError("should be a string: put it in quotes")  # noqa: TRY004
     try:

@@ -64,11 +64,6 @@ class Target(Item):
     snapshot: Name = ""
     """Snapshot. Without it: all snapshots of the VM."""
 
-    @property
-    def path(self) -> tuple[str, str, str, str]:
-        """Cluster, namespace, VM and snapshot."""
-        return self.cluster_uid, self.namespace, self.vm, self.snapshot
-
     @model_validator(mode="after")
     def _a_path_without_gaps(self) -> Self:
         for above, below in (("namespace", "vm"), ("vm", "snapshot")):
@@ -91,7 +86,8 @@ def _contradictions(targets: Sequence[Target]) -> Iterator[Fault]:
     paths: dict[tuple[str, ...], int] = {}
     given: dict[tuple[str, str], tuple[int, str]] = {}
     for index, target in enumerate(targets):
-        before = paths.setdefault(target.path, index)
+        path = (target.cluster_uid, target.namespace, target.vm, target.snapshot)
+        before = paths.setdefault(path, index)
         if before != index:
             yield Fault((index,), f"the same as targets[{before}]. Remove one of them")
         for key in ("cluster_name", "project_uid"):

@@ -115,7 +115,7 @@ class WebFile(Section):
 
 def read_web_file(path: Path) -> WebFile:
     """Read and check the file and those it names; raises SettingsError, a line for each fault."""
-    given, faults = given_by(mapping(path), WebFile, path.parent, lambda _: "")
+    given, faults = given_by(mapping(path), WebFile, path.parent, names={})
     found, refused = validated(WebFile, tree_of(given))
     if found is None or faults:
         raise SettingsError(dict.fromkeys(map(str, [*faults, *refused])))
@@ -125,7 +125,7 @@ def read_web_file(path: Path) -> WebFile:
 def web_files(path: Path) -> tuple[Path, ...]:
     """Return the file and those that it names, good or not."""
     try:
-        given, _ = given_by(mapping(path), WebFile, path.parent, lambda _: "")
+        given, _ = given_by(mapping(path), WebFile, path.parent, names={})
     except SettingsError:
         given = {}
     return (path, *(each.value for each in given.values() if isinstance(each.value, Path)))
