@@ -9,7 +9,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.runtime.reload import Commit
 from exporter.settings import Settings, SettingsError, WebFile, read_web_file, web_files
-from exporter.settings.files import SETTLED_AFTER, Watch
+from exporter.settings.files import Watch
 from exporter.web.guard.web_config import HSTS, WebConfig, normalized, refusal
 
 log = structlog.get_logger()
@@ -32,12 +32,11 @@ class WebConfigLoader:
 
         Raises SettingsError where they are invalid, or less strict in a way that needs a restart.
         """
-        watch = Watch(files=lambda: _files(settings))
-        last, watch.seen = self._watch.seen, await asyncio.to_thread(watch.look)
-        # Files count that have been the same for a second: half a file can be valid.
-        while self._settings and watch.seen != last:
-            await asyncio.sleep(SETTLED_AFTER)
-            last, watch.seen = watch.seen, await asyncio.to_thread(watch.look)
+        watch = Watch(files=lambda: _files(settings), seen=self._watch.seen)
+        if self._settings:
+            watch.seen = await watch.settled(Clock())
+        else:  # the start does not wait: nothing is active that half a file could replace
+            watch.seen = await asyncio.to_thread(watch.look)
         config = await asyncio.to_thread(web_config, settings)
         if self._settings and (refused := refusal(self.current, config)):
             raise SettingsError([f"web.config_file: {refused}"])
@@ -51,13 +50,9 @@ class WebConfigLoader:
 
     async def run(self) -> None:
         """Follow the files; ends only when cancelled."""
-        changed = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch.run(changed.set, Clock()), name="web config")
-            while True:
-                await changed.wait()
-                changed.clear()
-                await self._follow()
+        while True:
+            await self._watch.changed(Clock())
+            await self._follow()
 
     async def _follow(self) -> None:
         assert self._settings

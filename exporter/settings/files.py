@@ -147,14 +147,24 @@ class Watch:
             self._names = tuple(self.files())
         return {name: digest(name) for name in self._names}
 
-    async def run(self, changed: Callable[[], None], clock: Clock) -> None:
-        """Look every few seconds, and call ``changed`` after a change; ends only when cancelled."""
-        while True:
+    async def settled(self, clock: Clock) -> Mapping[Path, bytes]:
+        """Look until the files are as they were last seen, or did not change for a second."""
+        before, look = self.seen, await asyncio.to_thread(self.look)
+        while look != before:
+            await clock.sleep(SETTLED_AFTER)
+            before, look = look, await asyncio.to_thread(self.look)
+        return look
+
+    async def changed(self, clock: Clock) -> None:
+        """Look every few seconds, and return after a change."""
+        look = self.seen
+        while look == self.seen:
             await clock.sleep(LOOK_EVERY)
-            look = await asyncio.to_thread(self.look)
-            while look != self.seen:
-                await clock.sleep(SETTLED_AFTER)
-                before, look = look, await asyncio.to_thread(self.look)
-                if look == before:
-                    self.seen = look
-                    changed()
+            look = await self.settled(clock)
+        self.seen = look
+
+    async def run(self, on_change: Callable[[], None], clock: Clock) -> None:
+        """Call ``on_change`` after each change; ends only when cancelled."""
+        while True:
+            await self.changed(clock)
+            on_change()
