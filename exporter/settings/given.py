@@ -21,13 +21,6 @@ from exporter.settings.files import plain
 from exporter.settings.schema import PREFIX
 from exporter.settings.values import FILE, SECRET
 
-HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
-
-# What Kubernetes sets for Services called palette-exporter or palette-exporter-something.
-_SERVICE_LINK = re.compile(
-    PREFIX + r"(?:[A-Z0-9_]+_)??(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_[0-9]+_\w+)?)"
-)
-
 T = TypeVar("T")
 
 
@@ -100,6 +93,14 @@ def tree_of(given: Given) -> dict[str, Any]:
             inner = inner.setdefault(section, {})
         inner[key] = given[place].value
     return tree
+
+
+HOST, API_KEY = "SPECTROCLOUD_HOST", "SPECTROCLOUD_APIKEY"
+
+# What Kubernetes sets for Services called palette-exporter or palette-exporter-something.
+_SERVICE_LINK = re.compile(
+    PREFIX + r"(?:[A-Z0-9_]+_)??(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_[0-9]+_\w+)?)"
+)
 
 
 class _Variables(EnvSettingsSource):
