@@ -24,9 +24,8 @@ from exporter.runtime.web_config import WebConfigLoader
 from exporter.settings import Settings
 from exporter.settings.source import SettingsSource
 from exporter.web.app import create_app, served
-from exporter.web.handlers import Handlers
+from exporter.web.handlers import Handlers, Scrapes
 from exporter.web.probe import ProbeHandler
-from exporter.web.scrapes import Scrapes
 from exporter.web.status.handlers import StatusHandlers
 from exporter.web.status.pages import compile_templates
 from exporter.web.status.project import Facts

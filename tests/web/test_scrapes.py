@@ -15,7 +15,7 @@ from exporter.metrics.scrape import plain
 from exporter.metrics.telemetry import Telemetry
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot
 from exporter.store import Store
-from exporter.web.scrapes import Scrapes
+from exporter.web.handlers import Scrapes
 
 PARSERS: dict[bool, Any] = {False: parse_text, True: parse_openmetrics}
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.web.probe_query import (
+from exporter.web.probe import (
     LONGEST_NAME,
     PARAMETERS,
     REQUIRED,
