@@ -4,13 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
-from exporter.web.guard.access import HEALTH_PATHS, check_certificate, check_host, check_login
-from exporter.web.guard.connections import LARGEST_BODY, LINGER, Connection, note_sending
-from exporter.web.guard.limits import ConcurrencyLimit, RateLimit, check_body
+from exporter.web.guard.access import ConcurrencyLimit, guard
+from exporter.web.guard.connections import LARGEST_BODY, LINGER, note_sending
 from exporter.web.guard.listener import Listener
-from exporter.web.guard.passwords import Passwords
 from exporter.web.guard.web_config import WebConfig
 from exporter.web.handlers import Handlers
 from exporter.web.probe import PATH
@@ -33,9 +31,8 @@ def create_app(
     probe: answers /probe. config: returns the active configuration.
     login_failed: counts a login that was refused.
     """
-    open_paths = {handlers.telemetry_path, PATH, *HEALTH_PATHS}
-    guard = _guard(config, login_failed, open_paths)
-    app = web.Application(client_max_size=LARGEST_BODY + 1, middlewares=[guard])
+    check = guard(config, login_failed, {handlers.telemetry_path, PATH})
+    app = web.Application(client_max_size=LARGEST_BODY + 1, middlewares=[check])
 
     async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(config().sent_headers)
@@ -54,26 +51,6 @@ def create_app(
     return app
 
 
-def _guard(
-    config: Callable[[], WebConfig], login_failed: Callable[[], None], open_paths: set[str]
-) -> Middleware:
-    """Return the middleware before all handlers; open_paths: are answered under every host name."""
-    rate_limit, passwords = RateLimit(), Passwords()
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        now = config()
-        rate_limit.check(now)
-        check_certificate(request, now)
-        await check_login(request, now, passwords, login_failed)
-        if request.path not in open_paths:
-            check_host(request, now)
-        await check_body(request)
-        return await handler(request)
-
-    return check
-
-
 @asynccontextmanager
 async def served(
     app: web.Application, config: Callable[[], WebConfig], host: str | None, port: int
@@ -89,12 +66,8 @@ async def served(
     await runner.setup()
     server = runner.server
     assert server
-
-    def connect(forget: Callable[[Connection], None]) -> Connection:
-        return Connection(server, forget, lambda: config().sent_headers)
-
     try:
-        async with Listener(connect, lambda: config().context) as listener:
+        async with Listener(server, config) as listener:
             yield await listener.listen(host, port)
     finally:
         await runner.cleanup()

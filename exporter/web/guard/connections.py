@@ -2,39 +2,31 @@
 
 import asyncio
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
 import structlog
 from aiohttp import web
 
-MOST_CONNECTIONS = 512
-"""Open at the same time; fewer where the process can open only few files."""
+from exporter.web.guard.web_config import WebConfig
 
-MOST_UNANSWERED = 64 * 1024
-"""Bytes that a connection can send before the requests in them are answered."""
+# Of all connections.
+MOST_CONNECTIONS = 512  # open at the same time; fewer where the process can open only few files
 
-MOST_HEADERS, LONGEST_LINE = 100, 8190
-"""Lines of a request's header, and bytes of each; a request with more is 400."""
+# Of one connection, in bytes.
+MOST_UNANSWERED = 64 * 1024  # that the client sends before the requests in them are answered
+LARGEST_BODY = 4096  # of a request; nothing here needs any
+MOST_HEADERS, LONGEST_LINE = 100, 8190  # lines of a request's head, and bytes of each
 
-LARGEST_BODY = 4096
-"""Bytes of a request's body; nothing here needs any."""
+# Of one connection, in seconds.
+FIRST_REQUEST_WITHIN = 10.0  # in which the first request must be complete
+KEEP_ALIVE = 75.0  # in which the next request must be complete
+SENT_WITHIN = 30.0  # in which an answer must be sent, from its first byte to its last
+LINGER = 2.0  # in which the rest of what a client sends is discarded before the end
 
 NOT_HTTP = b"\0"
 """Characters that a request's head must not contain."""
-
-FIRST_REQUEST_WITHIN = 10.0
-"""Seconds in which the first request of a connection must be complete."""
-
-KEEP_ALIVE = 75.0
-"""Seconds in which the next request of a connection must be complete."""
-
-SENT_WITHIN = 30.0
-"""Seconds in which an answer must be sent, from its first byte to its last."""
-
-LINGER = 2.0
-"""Seconds in which the rest of what a client sends is discarded before its connection closes."""
 
 log = structlog.get_logger()
 
@@ -50,14 +42,14 @@ class Connection(web.RequestHandler):
     """One connection; aiohttp reads its requests and writes its answers.
 
     forget: is called once, when the connection is lost.
-    headers: returns the headers of an answer to a request that cannot be read.
+    config: returns the configuration; its headers are in the answer to a malformed request, too.
     """
 
     def __init__(
         self,
         server: web.Server,
         forget: Callable[["Connection"], None],
-        headers: Callable[[], Mapping[str, str]],
+        config: Callable[[], WebConfig],
     ) -> None:
         super().__init__(
             server,
@@ -72,8 +64,8 @@ class Connection(web.RequestHandler):
             max_field_size=LONGEST_LINE,
         )
         self._answered = 0
+        self._config = config
         self._forget = forget
-        self._headers = headers
         self._unanswered = 0
         self._socket: asyncio.Transport | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -162,7 +154,7 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer was sent already")
         text = f"{status} {HTTPStatus(status).phrase}\n"
-        response = web.Response(status=status, text=text, headers=self._headers())
+        response = web.Response(status=status, text=text, headers=self._config().sent_headers)
         response.force_close()
         return response
 

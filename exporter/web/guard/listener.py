@@ -3,36 +3,27 @@
 import asyncio
 import errno
 import socket
-import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import structlog
+from aiohttp import web
 
 from exporter.web.guard.connections import Connection, most_connections
+from exporter.web.guard.web_config import WebConfig
 
-BACKLOG = 1024
-"""Connections that wait for an accept."""
+BACKLOG = 1024  # connections that wait for an accept
+RECEIVE_BUFFER = 64 * 1024  # bytes that the kernel keeps for a connection; requests are small
 
-RECEIVE_BUFFER = 64 * 1024
-"""Bytes that the kernel keeps for a connection; requests are small."""
-
-HANDSHAKE_WITHIN = 10.0
-"""Seconds for a TLS handshake."""
-
-TLS_CLOSED_WITHIN = 2.0
-"""Seconds for the end of a TLS session."""
-
-PAUSE = 0.1
-"""Seconds until the next accept after the system refused one."""
+# Seconds.
+HANDSHAKE_WITHIN = 10.0  # for a TLS handshake
+TLS_CLOSED_WITHIN = 2.0  # for the end of a TLS session
+PAUSE = 0.1  # until the next accept after the system refused one
 
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 log = structlog.get_logger()
-
-Connect = Callable[[Callable[[Connection], None]], Connection]
-"""Returns the protocol of a new connection, which calls the argument once it is lost."""
 
 
 class ListenError(Exception):
@@ -42,12 +33,12 @@ class ListenError(Exception):
 class Listener:
     """Accepts connections; a context manager, which owns the tasks.
 
-    context: returns TLS for the next connection; None without TLS.
+    server: answers the requests; config: returns the configuration of the next connection.
     """
 
-    def __init__(self, connect: Connect, context: Callable[[], ssl.SSLContext | None]) -> None:
-        self._connect = connect
-        self._context = context
+    def __init__(self, server: web.Server, config: Callable[[], WebConfig]) -> None:
+        self._server = server
+        self._config = config
         self._most = most_connections()
         self._open: dict[Connection, socket.socket] = {}  # the oldest first
         self._accepting: list[asyncio.Task[None]] = []
@@ -88,7 +79,7 @@ class Listener:
                 await asyncio.sleep(PAUSE)
                 continue
             if len(self._open) < self._most or self._close_idle():
-                connection = self._connect(self._forget)
+                connection = Connection(self._server, self._forget, self._config)
                 self._open[connection] = accepted
                 self._tasks.create_task(self._serve(connection, accepted))
             else:
@@ -100,7 +91,7 @@ class Listener:
         It is never cancelled: a connection that is cancelled just after it was made would not
         learn that it is lost.
         """
-        context = self._context()
+        context = self._config().context
         limits = {
             "ssl_handshake_timeout": HANDSHAKE_WITHIN,
             "ssl_shutdown_timeout": TLS_CLOSED_WITHIN,

@@ -13,8 +13,8 @@ from aiohttp import web
 
 from exporter.web.app import served
 from exporter.web.guard import connections, listener
+from exporter.web.guard.access import ConcurrencyLimit
 from exporter.web.guard.connections import LARGEST_BODY
-from exporter.web.guard.limits import ConcurrencyLimit
 from exporter.web.guard.web_config import WebConfig
 from tests.process import eventually, running
 from tests.web.guard.guarded import WebFile, ask, basic, guarded, hashed
