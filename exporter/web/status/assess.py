@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -59,14 +60,9 @@ class Assessed(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     rank: Rank
     since: float
 
-
-@dataclass(slots=True)
-class _Kept:
-    """content, objectives: what the VMs were assessed from."""
-
-    content: object
-    objectives: tuple[Objective, ...]
-    vms: Sequence[Assessed]
+    def holds(self, now: float, standing: Standing) -> bool:
+        """Return True if another assessment would differ in its texts at most."""
+        return self.at <= now < self.changes_at and self.standing == standing
 
 
 @dataclass(slots=True)
@@ -75,26 +71,29 @@ class Assessments:
 
     A VM is rolled up again when its cluster has changed, and assessed again when one of its
     problems begins or ends. Texts about the time that has passed are those of the last time.
+
+    _kept: the uid of a cluster -> what its VMs were assessed from, and the VMs.
     """
 
-    _kept: dict[str, _Kept] = field(default_factory=dict)
+    _kept: dict[str, tuple[object, Sequence[Assessed]]] = field(default_factory=dict)
+    _objectives: tuple[Objective, ...] = ()
 
     def update(
         self, published: Iterable[Published[Any]], objectives: Sequence[Objective], now: float
     ) -> None:
         """Assess the VMs of clusters that have changed, and forget clusters that are gone."""
-        promised, kept = tuple(objectives), {}
-        for each in sorted(published, key=_name):
+        last = self._kept if self._objectives == tuple(objectives) else {}
+        kept = {}
+        for each in published:
             state = each.last_known
             # Named snapshots differ after each refresh, because each knows when it was read.
             content = state if state.named else each.text.content
-            last = self._kept.get(state.cluster.uid)
-            if not last or last.content is not content or last.objectives != promised:
+            assessed_from, vms = last.get(state.cluster.uid, (None, ()))
+            if assessed_from is not content:
                 standing = standing_of(each, now)
-                found = subjects(state, promised)
-                last = _Kept(content, promised, [assess(vm, standing, now) for vm in found])
-            kept[state.cluster.uid] = last
-        self._kept = kept
+                vms = [assess(vm, standing, now) for vm in subjects(state, objectives)]
+            kept[state.cluster.uid] = content, vms
+        self._kept, self._objectives = kept, tuple(objectives)
 
     def of_all(
         self, published: Sequence[Published[Any]], objectives: Sequence[Objective], now: float
@@ -104,20 +103,21 @@ class Assessments:
         now: seconds since the epoch.
         """
         self.update(published, objectives, now)
-        standings = {each.last_known.cluster.uid: standing_of(each, now) for each in published}
         # One sort of the whole fleet would hold the interpreter for longer than a time slice.
         ranked: defaultdict[Rank, list[Assessed]] = defaultdict(list)
-        for uid, kept in self._kept.items():
-            kept.vms = [_at(now, vm, standings[uid]) for vm in kept.vms]
-            for vm in kept.vms:
+        for each in sorted(published, key=_name):
+            uid, standing = each.last_known.cluster.uid, standing_of(each, now)
+            content, last = self._kept[uid]
+            vms = [
+                vm if vm.holds(now, standing) else assess(vm.subject, standing, now) for vm in last
+            ]
+            self._kept[uid] = content, vms
+            for vm in vms:
                 ranked[vm.rank].append(vm)
         return [vm for rank in sorted(ranked) for vm in sorted(ranked[rank], key=_since)]
 
 
-def _at(now: float, vm: Assessed, standing: Standing) -> Assessed:
-    if vm.at <= now < vm.changes_at and vm.standing == standing:
-        return vm
-    return assess(vm.subject, standing, now)
+_since = attrgetter("since")
 
 
 def standing_of(published: Published[Any], now: float) -> Standing:
@@ -163,10 +163,6 @@ def _rank(problems: Sequence[Finding], verdict: Verdict) -> Rank:
         return len(_SEVERITIES), int(verdict != Verdict.UNKNOWN)
     worst = problems[0]
     return _SEVERITIES[worst.severity], RANKS[worst.problem.name]
-
-
-def _since(each: Assessed) -> float:
-    return each.since
 
 
 def _name(published: Published[Any]) -> tuple[str, str]:

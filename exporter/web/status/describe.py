@@ -1,19 +1,17 @@
 """Describes one VM and its snapshots as the page and its JSON show them; pure."""
 
-from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from msgspec.structs import asdict
 
-from exporter.findings import Finding
-from exporter.rollup import NO_OBJECTIVE, Objective, UnprotectedVolumes
-from exporter.snapshot import NamedSnapshot, Snapshot, Unread
+from exporter.findings import Finding, Moment, Subject
+from exporter.findings.snapshots import hangs_since, lost_since, unfinished, without_disks
+from exporter.rollup import NO_OBJECTIVE, Objective
+from exporter.snapshot import NamedSnapshot, Snapshot, Unread, VirtualMachine
 from exporter.web.status.assess import Assessed
-from exporter.web.status.stages import stage
-from exporter.web.status.values import ErrorView
 from exporter.web.status.vm_views import (
     ConditionView,
+    ErrorView,
     NamedSnapshotView,
     ObjectiveView,
     ProblemView,
@@ -37,6 +35,19 @@ REASONS = {
 }
 """Reason, as in the metrics -> what it means."""
 
+STAGES = {
+    "deleting": ("Being deleted", "quiet"),
+    "failed": ("Failed", "bad"),
+    "lost": ("Data lost", "bad"),
+    "without_disks": ("Ready, without disks", "warning"),
+    "ready": ("Ready", "good"),
+    "succeeded": ("Succeeded, not ready", "quiet"),
+    "hanging": ("Hangs", "warning"),
+    "in_progress": ("In progress", "quiet"),
+    "unknown": ("Unknown phase", "warning"),
+}
+"""Word in the JSON -> words and tone on the page; the first that applies counts."""
+
 
 def error_view(failure: Unread, at: float | None = None) -> ErrorView:
     """Return why something could not be read. at: seconds since the epoch."""
@@ -48,36 +59,56 @@ def error_view(failure: Unread, at: float | None = None) -> ErrorView:
     )
 
 
-def path(each: Assessed) -> str | None:
-    """Return the path of a VM in the JSON API; None if no URL can name it."""
-    subject = each.subject
-    parts = (subject.cluster.uid, subject.namespace, subject.name)
-    if {".", ".."} & {*parts}:
-        return None  # a browser takes these for directions
-    return "/api/v1/vms/" + "/".join(quote(part, safe="", errors="replace") for part in parts)
-
-
 def vm_view(each: Assessed, owner_label: str) -> VmView:
     """Return a VM as the list shows it."""
-    return VmView(**_fields(each, owner_label))
+    subject = each.subject
+    row, vm = subject.row, subject.vm
+    point, max_age, deadline = row.recovery_point, row.objective.max_age, row.deadline
+    missed = any(found.problem.name == "objective_missed" for found in each.findings)
+    return VmView(
+        cluster_uid=subject.cluster.uid,
+        cluster_name=subject.cluster.name,
+        namespace=subject.namespace,
+        vm=subject.name,
+        owner=owner_of(each, owner_label),
+        path=_path(subject),
+        listed=vm is not None,
+        orphaned=subject.orphan,
+        status=vm.status if vm else "",
+        verdict=each.verdict.value,
+        reasons=each.reasons,
+        problems=[_problem(each, found) for found in each.findings],
+        as_of=instant(each.standing.read_at),
+        stale=each.standing.stale,
+        snapshots=row.snapshots,
+        snapshots_ready=row.ready,
+        snapshots_restorable=row.restorable,
+        snapshots_failed=row.failed,
+        recovery_point=instant(point),
+        last_restorable=instant(point),
+        recovery_point_age_seconds=None if point is None else max(0.0, each.at - point),
+        objective_seconds=max_age,
+        objective_missed_by_seconds=each.at - deadline if missed and deadline else None,
+        objective=None if row.objective is NO_OBJECTIVE else _objective(row.objective),
+        unprotected_volumes=asdict(row.unprotected) if row.unprotected else None,
+    )
 
 
 def vm_detail(each: Assessed, owner_label: str, now: float) -> VmDetailView:
     """Return a VM as its own page shows it. now: seconds since the epoch."""
-    subject = each.subject
+    vm = each.subject.vm
     newest_first = sorted(
-        subject.snapshots,
+        each.subject.snapshots,
         key=lambda one: (one.requested_at or one.creation_time or 0.0, one.name),
         reverse=True,
     )
-    vm = subject.vm
     return VmDetailView(
-        **_fields(each, owner_label),
+        **asdict(vm_view(each, owner_label)),
         time=moment(now),
         uid=vm.uid if vm else "",
         created=instant(vm.created_at) if vm else None,
         unsnapshottable_volumes=vm.unsnapshottable_volumes if vm else (),
-        named_snapshots=[_named(one) for one in subject.named],
+        named_snapshots=[_named(one) for one in each.subject.named],
         snapshot_list=[_snapshot(one, each) for one in newest_first],
     )
 
@@ -88,38 +119,12 @@ def owner_of(each: Assessed, owner_label: str) -> str | None:
     return dict(vm.labels).get(owner_label) if vm and owner_label else None
 
 
-def _fields(each: Assessed, owner_label: str) -> dict[str, Any]:
-    subject = each.subject
-    row, vm = subject.row, subject.vm
-    point, max_age, deadline = row.recovery_point, row.objective.max_age, row.deadline
-    missed = any(found.problem.name == "objective_missed" for found in each.findings)
-    return {
-        "cluster_uid": subject.cluster.uid,
-        "cluster_name": subject.cluster.name,
-        "namespace": subject.namespace,
-        "vm": subject.name,
-        "owner": owner_of(each, owner_label),
-        "path": path(each),
-        "listed": vm is not None,
-        "orphaned": subject.orphan,
-        "status": vm.status if vm else "",
-        "verdict": each.verdict.value,
-        "reasons": each.reasons,
-        "problems": [_problem(each, found) for found in each.findings],
-        "as_of": instant(each.standing.read_at),
-        "stale": each.standing.stale,
-        "snapshots": row.snapshots,
-        "snapshots_ready": row.ready,
-        "snapshots_restorable": row.restorable,
-        "snapshots_failed": row.failed,
-        "recovery_point": instant(point),
-        "last_restorable": instant(point),
-        "recovery_point_age_seconds": None if point is None else max(0.0, each.at - point),
-        "objective_seconds": max_age,
-        "objective_missed_by_seconds": each.at - deadline if missed and deadline else None,
-        "objective": None if row.objective is NO_OBJECTIVE else _objective(row.objective),
-        "unprotected_volumes": _unprotected(row.unprotected),
-    }
+def _path(subject: Subject) -> str | None:
+    """Return the path of a VM in the JSON API; None if no URL can name it."""
+    parts = (subject.cluster.uid, subject.namespace, subject.name)
+    if {".", ".."} & {*parts}:
+        return None  # a browser takes these for directions
+    return "/api/v1/vms/" + "/".join(quote(part, safe="", errors="replace") for part in parts)
 
 
 def _objective(found: Objective) -> ObjectiveView:
@@ -131,10 +136,6 @@ def _objective(found: Objective) -> ObjectiveView:
         max_snapshot_age_seconds=found.max_snapshot_age,
         quiesced=found.quiesced,
     )
-
-
-def _unprotected(found: UnprotectedVolumes | None) -> dict[str, Sequence[str]] | None:
-    return None if found is None else asdict(found)
 
 
 def _problem(each: Assessed, found: Finding) -> ProblemView:
@@ -197,3 +198,20 @@ def _snapshot(snapshot: Snapshot, each: Assessed) -> SnapshotView:
         included_volumes=volumes.included if volumes else None,
         excluded_volumes=volumes.excluded if volumes else None,
     )
+
+
+def stage(snapshot: Snapshot, vm: VirtualMachine | None, now: float) -> str:
+    """Return a key of STAGES."""
+    lost, hangs = lost_since(snapshot, Moment(now)), hangs_since(snapshot)
+    applies = {
+        "deleting": snapshot.deleting,
+        "failed": snapshot.failed,
+        "lost": lost is not None and lost <= now,
+        "without_disks": without_disks(snapshot, vm),
+        "ready": snapshot.ready_to_use,
+        "succeeded": snapshot.phase == "Succeeded",
+        "hanging": hangs is not None and hangs <= now,
+        "in_progress": unfinished(snapshot),
+        "unknown": True,
+    }
+    return next(key for key in STAGES if applies[key])

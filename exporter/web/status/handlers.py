@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -17,9 +18,8 @@ from exporter.web.status.assess import Assessments
 from exporter.web.status.openapi import openapi
 from exporter.web.status.pages import STYLE, html
 from exporter.web.status.project import Facts, find, project, shown_clusters
-from exporter.web.status.query import Query, page_number, parse
+from exporter.web.status.query import Query, parse
 from exporter.web.status.views import PageView, StatusView
-from exporter.web.status.vm_views import VmDetailView
 from exporter.web.status.words import moment
 
 log = structlog.get_logger()
@@ -44,10 +44,13 @@ HEADERS = {
 """Of every answer here: nothing is kept, nothing runs, nothing is fetched from another host."""
 
 VM_PATH = "/vms/{cluster}/{namespace:[^/]*}/{vm:[^/]*}"
-
+NO_VM = "No such virtual machine is known here, and no snapshot of one."
 
 SHORTEST_SECRET = 8
 """Characters. A shorter secret could be a part of any word on the page."""
+
+Answer = Callable[[web.Request, Facts], web.Response]
+"""Returns the answer to a request; in a thread, from what was known when the request came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class StatusHandlers:
     facts: what is known now; wall: seconds since the epoch.
     secrets: of the credential, which Palette could repeat in the error of a snapshot.
     configuration: the active settings as text, without secrets.
-    Pages are worked out when somebody looks, in a thread; the fleet for one request at a time.
+    Answers are worked out on request, in a thread, for one request at a time.
     """
 
     facts: Callable[[], Facts]
@@ -86,157 +89,124 @@ class StatusHandlers:
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
         """Add all paths. counted: limits how many answers are worked out at the same time."""
-        router.add_get("/", counted(self.index))
-        router.add_get("/api/v1/status", counted(self.status))
-        router.add_get(VM_PATH, counted(self.vm))
-        router.add_get(f"/api/v1{VM_PATH}", counted(self.vm_document))
-        router.add_get("/api/v1/openapi.json", counted(self.openapi))
-        router.add_get("/config", counted(self.settings))
-        router.add_get("/docs", counted(self.docs))
-        router.add_get("/docs/{name}", counted(self.document))
-        router.add_get("/status.css", self.style)
+        answers: dict[str, Answer] = {
+            "/": self._index,
+            "/api/v1/status": self._status,
+            VM_PATH: self._vm,
+            f"/api/v1{VM_PATH}": self._vm_document,
+            "/api/v1/openapi.json": lambda *_: _json(openapi(self.version)),
+            "/config": self._configuration,
+            "/docs": self._docs,
+            "/docs/{name}": self._document,
+        }
+        for path, answer in answers.items():
+            router.add_get(path, counted(partial(self._in_thread, answer)))
+        router.add_get("/status.css", _style)
 
-    async def index(self, request: web.Request) -> web.Response:
-        """Answer with the page of the fleet."""
+    async def _in_thread(self, answer: Answer, request: web.Request) -> web.Response:
+        facts = self.facts()
+        secrets = [secret for secret in self.secrets() if len(secret) >= SHORTEST_SECRET]
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(lambda: _without(answer(request, facts), secrets))
+
+    def _index(self, request: web.Request, facts: Facts) -> web.Response:
         query, notes = parse([*request.query.items()])
         if "" in request.query.values() and not notes:
             # A form sends its empty fields too; the address that people share has none.
             raise web.HTTPSeeOther(query.url() if query != Query() else "./", headers=HEADERS)
-        facts = self.facts()
-        return await self._work(lambda: self._index(facts, query, notes))
+        status = self._project(facts, query)
+        unread, clusters, cluster_page = shown_clusters(status, query)
+        return self._page(
+            "status",
+            here="status",
+            status=status,
+            query=query,
+            notes=(*notes, *_past_the_end(query, status)),
+            unread=unread,
+            clusters=clusters,
+            cluster_page=cluster_page,
+        )
 
-    async def status(self, request: web.Request) -> web.Response:
-        """Answer with the same as JSON, or with 400 for an invalid query."""
+    def _status(self, request: web.Request, facts: Facts) -> web.Response:
         query, notes = parse([*request.query.items()])
-        if notes:
-            return _json({"error": " ".join(notes)}, status=400)
-        facts = self.facts()
-        return await self._work(lambda: _status(self._project(facts, query), query))
-
-    async def vm(self, request: web.Request) -> web.Response:
-        """Answer with the page of a VM."""
-        facts, name = self.facts(), dict(request.match_info)
-        number = page_number(request.query.get("page", ""))
-        return await self._work(lambda: self._vm(find(facts, **name), number))
-
-    async def vm_document(self, request: web.Request) -> web.Response:
-        """Answer with the same as JSON."""
-        facts, name = self.facts(), dict(request.match_info)
-
-        def answer() -> web.Response:
-            found = find(facts, **name)
-            return _json(found) if found else _json({"error": NO_VM}, status=404)
-
-        return await self._work(answer)
-
-    async def openapi(self, _: web.Request) -> web.Response:
-        """Answer with the description of the JSON API."""
-        return _json(openapi(self.version))
-
-    async def settings(self, _: web.Request) -> web.Response:
-        """Answer with the active settings."""
-        text = "The active settings, with defaults. Secrets are not shown."
-        values = {"title": "Configuration", "text": text, "verbatim": self.configuration()}
-        return await asyncio.to_thread(self._page, "message", here="config", values=values)
-
-    async def docs(self, _: web.Request) -> web.Response:
-        """Answer with links to the documents."""
-
-        def answer() -> web.Response:
-            titles = {name: docs.title(html) for name, html in docs.documents().items()}
-            values = {"title": "Docs", "document": "", "titles": titles}
-            return self._page("docs", here="docs", values=values)
-
-        return await asyncio.to_thread(answer)
-
-    async def document(self, request: web.Request) -> web.Response:
-        """Answer with one of the documents, with the labels of an alert in its commands."""
-        name, labels = request.match_info["name"], dict(request.query)
-
-        def answer() -> web.Response:
-            found = docs.documents().get(name)
-            if found is None:
-                return self._not_found("There is no such document.", base="../")
-            values = {"title": docs.title(found), "document": docs.filled(found, labels)}
-            return self._page("docs", base="../", here="docs", values=values)
-
-        return await asyncio.to_thread(answer)
-
-    async def style(self, _: web.Request) -> web.Response:
-        """Answer with the stylesheet."""
-        headers = {**HEADERS, hdrs.CACHE_CONTROL: "max-age=300"}
-        return web.Response(text=STYLE, content_type="text/css", headers=headers)
-
-    async def _work(self, answer: Callable[[], web.Response]) -> web.Response:
-        secrets = [secret for secret in self.secrets() if len(secret) >= SHORTEST_SECRET]
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(lambda: _without(answer(), secrets))
+        if not notes:
+            status = self._project(facts, query)
+            notes = _past_the_end(query, status)
+            if not notes:
+                return _json(status)
+        return _json({"error": " ".join(notes)}, code=400)
 
     def _project(self, facts: Facts, query: Query) -> StatusView:
         vms = self._assessments.of_all(facts.published, facts.objectives, facts.now)
         return project(facts, query, vms)
 
-    def _index(self, facts: Facts, query: Query, notes: tuple[str, ...]) -> web.Response:
-        status = self._project(facts, query)
-        unread, clusters, cluster_page = shown_clusters(status, query)
-        values = {
-            "status": status,
-            "query": query,
-            "notes": (*notes, *_past_the_end(query, status)),
-            "unread": unread,
-            "clusters": clusters,
-            "cluster_page": cluster_page,
-        }
-        return self._page("status", here="status", values=values)
-
-    def _vm(self, found: VmDetailView | None, number: int) -> web.Response:
+    def _vm(self, request: web.Request, facts: Facts) -> web.Response:
+        found, base = find(facts, **request.match_info), "../../../"
         if found is None:
-            return self._not_found(NO_VM, base="../../../")
-        part = PageView.of(len(found.snapshot_list), number, SNAPSHOTS_ON_A_PAGE)
-        values = {"vm": found, "part": part, "snapshots": found.snapshot_list[part.slice]}
-        return self._page("vm", base="../../../", values=values)
+            return self._not_found(NO_VM, base)
+        query, _ = parse([("page", request.query.get("page", ""))])
+        part = PageView.of(len(found.snapshot_list), query.page, SNAPSHOTS_ON_A_PAGE)
+        snapshots = found.snapshot_list[part.slice]
+        return self._page("vm", base=base, vm=found, part=part, snapshots=snapshots)
+
+    def _vm_document(self, request: web.Request, facts: Facts) -> web.Response:
+        found = find(facts, **request.match_info)
+        return _json(found) if found else _json({"error": NO_VM}, code=404)
+
+    def _configuration(self, *_: object) -> web.Response:
+        text = "The active settings, with defaults. Secrets are not shown."
+        verbatim = self.configuration()
+        return self._page(
+            "message", here="config", title="Configuration", text=text, verbatim=verbatim
+        )
+
+    def _docs(self, *_: object) -> web.Response:
+        titles = {name: docs.title(html) for name, html in docs.documents().items()}
+        return self._page("docs", here="docs", title="Docs", document="", titles=titles)
+
+    def _document(self, request: web.Request, _: Facts) -> web.Response:
+        found, base = docs.documents().get(request.match_info["name"]), "../"
+        if found is None:
+            return self._not_found("There is no such document.", base)
+        # The labels of an alert are filled into the commands.
+        document = docs.filled(found, dict(request.query))
+        return self._page(
+            "docs", base=base, here="docs", title=docs.title(found), document=document
+        )
 
     def _not_found(self, text: str, base: str) -> web.Response:
-        values = {"title": "Not found", "text": text, "verbatim": ""}
-        return self._page("message", base=base, code=404, values=values)
+        return self._page("message", base=base, code=404, title="Not found", text=text, verbatim="")
 
     def _page(
-        self,
-        template: str,
-        *,
-        values: dict[str, Any],
-        base: str = "",
-        here: str = "",
-        code: int = 200,
+        self, template: str, *, base: str = "", here: str = "", code: int = 200, **values: Any
     ) -> web.Response:
         """Return a page. base: the relative path to the root; here: its word in the navigation."""
-        shared = {
-            "base": base,
-            "here": here,
-            "now": moment(self.wall()),
-            "version": self.version,
-            "telemetry_path": self.telemetry_path().removeprefix("/"),
-        }
-        return _answer(html(template, **shared, **values), "text/html", code)
+        page = html(
+            template,
+            base=base,
+            here=here,
+            now=moment(self.wall()),
+            version=self.version,
+            telemetry_path=self.telemetry_path().removeprefix("/"),
+            **values,
+        )
+        return _answer(page, "text/html", code)
 
 
-NO_VM = "No such virtual machine is known here, and no snapshot of one."
+async def _style(_: web.Request) -> web.Response:
+    headers = {**HEADERS, hdrs.CACHE_CONTROL: "max-age=300"}
+    return web.Response(text=STYLE, content_type="text/css", headers=headers)
 
 
-def _status(status: StatusView, query: Query) -> web.Response:
-    notes = _past_the_end(query, status)
-    return _json({"error": " ".join(notes)}, status=400) if notes else _json(status)
-
-
-def _past_the_end(query: Query, status: StatusView) -> list[str]:
+def _past_the_end(query: Query, status: StatusView) -> tuple[str, ...]:
     pages = status.page.pages
-    return [f"page: the last page is {pages}."] if query.page > pages else []
+    return (f"page: the last page is {pages}.",) if query.page > pages else ()
 
 
-def _json(document: object, *, status: int = 200) -> web.Response:
+def _json(document: object, *, code: int = 200) -> web.Response:
     # Durations of the settings are numbers that also know how they were written.
     text = json.dumps(msgspec.to_builtins(document, enc_hook=float), ensure_ascii=False, indent=1)
-    return _answer(text.encode(errors="replace"), "application/json", status)
+    return _answer(text.encode(errors="replace"), "application/json", code)
 
 
 def _without(answer: web.Response, secrets: Iterable[str]) -> web.Response:

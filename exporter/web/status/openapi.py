@@ -4,8 +4,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.web.status.filters import FILTERS
-from exporter.web.status.query import LARGEST_PAGE, LONGEST, WINDOWS
+from exporter.web.status.query import FILTERS, LARGEST_PAGE, LONGEST, WINDOWS
 from exporter.web.status.views import StatusView
 from exporter.web.status.vm_views import VmDetailView
 

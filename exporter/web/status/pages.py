@@ -8,9 +8,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from exporter.web.status import words
-from exporter.web.status.filters import FILTERS
-from exporter.web.status.query import WINDOWS
-from exporter.web.status.stages import STAGES
+from exporter.web.status.describe import STAGES
+from exporter.web.status.query import FILTERS, WINDOWS
 from exporter.wording import count
 
 TEMPLATES = Path(__file__).parent / "templates"

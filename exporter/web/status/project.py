@@ -12,11 +12,9 @@ from exporter.snapshot import Cluster
 from exporter.store import Published
 from exporter.verdict import Severity
 from exporter.web.status.assess import Assessed, assess, standing_of
-from exporter.web.status.clusters import cluster_views, count, fleet_view
 from exporter.web.status.describe import error_view, owner_of, vm_detail, vm_view
-from exporter.web.status.filters import FILTERS, TILES
-from exporter.web.status.headline import headline
-from exporter.web.status.query import WINDOWS, Query
+from exporter.web.status.fleet import cluster_views, count_vms, fleet_view, headline
+from exporter.web.status.query import FILTERS, TILES, WINDOWS, Query
 from exporter.web.status.views import (
     ChangeView,
     ClusterView,
@@ -59,7 +57,7 @@ class Facts:
 
 def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
     """Return the page that a query asks for. vms: all VMs of the fleet, the worst first."""
-    counts = count(vms)
+    counts = count_vms(vms)
     clusters = cluster_views(facts.published, facts.known, counts, facts.now)
     found = Counter(found.problem.name for each in vms for found in each.findings)
     fleet = fleet_view(clusters, counts, {key: found[key] for key in TILES if key in found})
@@ -119,8 +117,7 @@ def shown_clusters(
     status: StatusView, query: Query
 ) -> tuple[dict[str, list[ClusterView]], Sequence[ClusterView], PageView]:
     """Return the clusters that are not read, by reason, and one page of all clusters."""
-    name = query.cluster.casefold()
-    chosen = [each for each in status.clusters if is_named(each, query.cluster, name)]
+    chosen = [each for each in status.clusters if _is_named(each, query.cluster)]
     unread: dict[str, list[ClusterView]] = {}
     for each in chosen:
         if each.state != "read":
@@ -129,9 +126,13 @@ def shown_clusters(
     return unread, chosen[page.slice], page
 
 
-def is_named(cluster: Cluster | ClusterView, text: str, folded: str) -> bool:
+def _is_named(cluster: Cluster | ClusterView, text: str) -> bool:
     """Return True if a cluster has this uid, or a name with this text in it."""
-    return cluster.uid == text or folded in cluster.name.casefold()
+    return cluster.uid == text or _contains(cluster.name, text)
+
+
+def _contains(name: str, text: str) -> bool:
+    return text.casefold() in name.casefold()
 
 
 def _discovery(state: DiscoveryState | None) -> DiscoveryView | None:
@@ -184,21 +185,18 @@ def _has_new_problem(each: Assessed, begin: float) -> bool:
 def _tests(facts: Facts, query: Query) -> list[Callable[[Assessed], bool]]:
     """Return what a VM has to pass, for each filter that is set."""
     begin = facts.now - WINDOWS.get(query.since, 0.0)
-    text, cluster, namespace, owner = (
-        value.casefold() for value in (query.q, query.cluster, query.namespace, query.owner)
-    )
     tests: Mapping[str, Callable[[Assessed], bool]] = {
         "q": lambda each: (
-            text in each.subject.name.casefold()
-            or any(text in snapshot.name.casefold() for snapshot in each.subject.snapshots)
+            _contains(each.subject.name, query.q)
+            or any(_contains(snapshot.name, query.q) for snapshot in each.subject.snapshots)
         ),
-        "cluster": lambda each: is_named(each.subject.cluster, query.cluster, cluster),
-        "namespace": lambda each: namespace in each.subject.namespace.casefold(),
-        "owner": lambda each: owner in (owner_of(each, facts.owner_label) or "").casefold(),
+        "cluster": lambda each: _is_named(each.subject.cluster, query.cluster),
+        "namespace": lambda each: _contains(each.subject.namespace, query.namespace),
+        "owner": lambda each: _contains(owner_of(each, facts.owner_label) or "", query.owner),
         "since": lambda each: _has_new_problem(each, begin),
+        "state": lambda each: FILTERS[query.state].matches(each),
     }
-    chosen = [tests[name] for name in query.filters if name in tests]
-    return chosen + ([FILTERS[query.state].matches] if query.state else [])
+    return [tests[name] for name in query.filters]
 
 
 def _not_found(
@@ -206,11 +204,10 @@ def _not_found(
 ) -> list[str]:
     """Say which filter matches nothing."""
     notes = []
-    name = query.cluster.casefold()
-    if name and not any(is_named(each, query.cluster, name) for each in clusters):
+    if query.cluster and not any(_is_named(each, query.cluster) for each in clusters):
         notes.append("No cluster has this name, part of a name, or uid.")
-    name = query.namespace.casefold()
-    if name and not any(name in each.subject.namespace.casefold() for each in vms):
+    namespaces = (each.subject.namespace for each in vms)
+    if query.namespace and not any(_contains(each, query.namespace) for each in namespaces):
         notes.append("No namespace with a VM or snapshot has this name or part of a name.")
     if query.filters and not page.items and not notes:
         notes.append("No VM matches all filters.")

@@ -1,12 +1,13 @@
-"""The query of a URL: which VMs to show; pure."""
+"""The query of a URL, and which VMs it selects; pure."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from exporter.web.status.filters import FILTERS
+from exporter.verdict import PROBLEMS, Severity
+from exporter.web.status.assess import Assessed
 
 LONGEST = 300
 """Characters of a value; the names of Kubernetes are shorter."""
@@ -16,6 +17,49 @@ LARGEST_PAGE = 1000
 
 WINDOWS = {"1h": 3600.0, "12h": 43_200.0}
 """Value of ``since`` -> seconds."""
+
+
+class Filter(NamedTuple):
+    """One answer to how a VM stands. tone: of its tile on the page."""
+
+    title: str
+    matches: Callable[[Assessed], bool]
+    tone: str = ""
+
+
+def _verdict(name: str) -> Callable[[Assessed], bool]:
+    return lambda each: each.subject.vm is not None and each.verdict == name
+
+
+def _problem(name: str) -> Callable[[Assessed], bool]:
+    return lambda each: any(found.problem.name == name for found in each.findings)
+
+
+def is_bad(each: Assessed) -> bool:
+    """Return True if a VM has a critical problem or a warning."""
+    return any(found.severity != Severity.INFO for found in each.findings)
+
+
+TILES = {
+    "not_protected": Filter("Not protected", _verdict("not_protected"), "critical"),
+    "unknown": Filter("Verdict unknown", _verdict("unknown"), "warning"),
+    "protected": Filter("Protected", _verdict("protected")),
+    "exempt": Filter("Exempt", _verdict("exempt")),
+} | {
+    problem.name: Filter(problem.title, _problem(problem.name), problem.severity)
+    for problem in PROBLEMS.values()
+    if problem.scope == "vm"
+}
+"""Word in URLs -> the states that have a tile on the page, which counts their VMs."""
+
+FILTERS = TILES | {
+    "bad": Filter("Any critical problem or warning", is_bad),
+    "fine": Filter("No critical problem or warning", lambda each: not is_bad(each)),
+    "restorable": Filter("Some snapshot restorable", lambda each: each.subject.row.restorable > 0),
+    "ready": Filter("Some snapshot ready", lambda each: each.subject.row.ready > 0),
+    "failed": Filter("Some snapshot failed", lambda each: each.subject.row.failed > 0),
+    "stale": Filter("Not read by the last refresh", lambda each: each.standing.stale),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,24 +91,25 @@ class Query:
 
     def url(self, **changes: Any) -> str:
         """Return the query string with changes; "?" where nothing is left."""
-        return "?" + _encoded(replace(self, **changes))
+        query = replace(self, **changes)
+        values = {each.name: (getattr(query, each.name), each.default) for each in fields(Query)}
+        given = {name: value for name, (value, default) in values.items() if value != default}
+        return "?" + urlencode(given, errors="replace")
 
     def only(self, **changes: Any) -> str:
         """Return the query string with these filters in place of all others."""
-        return "?" + _encoded(Query(refresh=self.refresh, **changes))
+        return Query(refresh=self.refresh, **changes).url()
 
 
 PARAMETERS = tuple(field.name for field in fields(Query))
-_DEFAULTS = Query()
-
-
-def _encoded(query: Query) -> str:
-    given = {
-        name: value
-        for name in PARAMETERS
-        if (value := getattr(query, name)) != getattr(_DEFAULTS, name)
-    }
-    return urlencode(given, errors="replace")
+CHOICES: Mapping[str, Mapping[str, object]] = {"state": FILTERS, "since": WINDOWS}
+NUMBERS = {
+    "page": (1, 999_999),
+    "size": (1, LARGEST_PAGE),
+    "clusters": (1, 999_999),
+    "refresh": (5, 9_999),
+}
+"""Parameter -> the least and the greatest number."""
 
 
 def parse(query: Sequence[tuple[str, str]]) -> tuple[Query, tuple[str, ...]]:
@@ -74,65 +119,33 @@ def parse(query: Sequence[tuple[str, str]]) -> tuple[Query, tuple[str, ...]]:
     """
     values: dict[str, Any] = {}
     notes: list[str] = []
-    for name, value in query:
-        if name not in _READERS:
+    for name, text in query:
+        if name not in PARAMETERS:
+            # What is not a short word could be anything.
+            shown = f" {name}" if re.fullmatch(r"[A-Za-z_.-]{1,20}", name) else ""
             known = ", ".join(PARAMETERS)
-            notes.append(f"Unknown parameter{_shown(name)}. The parameters are {known}.")
+            notes.append(f"Unknown parameter{shown}. The parameters are {known}.")
         elif name in values:
             notes.append(f"{name}: given more than once. Only the first value is used.")
         else:
-            problem, values[name] = _READERS[name](value.strip())
+            values[name], problem = _read(name, text.strip())
             if problem:
                 notes.append(f"{name}: {problem}")
     return Query(**values), tuple(dict.fromkeys(notes))
 
 
-def _text(value: str) -> tuple[str, str]:
-    if len(value) > LONGEST:
-        return f"longer than {LONGEST} characters. Only the beginning is used.", value[:LONGEST]
-    return "", value
-
-
-def _one_of(values: Mapping[str, object]) -> Callable[[str], tuple[str, str]]:
-    def read(value: str) -> tuple[str, str]:
-        known = not value or value in values
-        return ("", value) if known else (f"not one of {', '.join(values)}.", "")
-
-    return read
-
-
-def _number(default: int, least: int, most: int) -> Callable[[str], tuple[str, int]]:
-    def read(value: str) -> tuple[str, int]:
-        if not value:
-            return "", default
-        if value.isascii() and value.isdigit() and len(value) < 8 and least <= int(value) <= most:
-            return "", int(value)
-        return f"not a number from {least} to {most}.", default
-
-    return read
-
-
-def page_number(value: str) -> int:
-    """Return the number of a page, 1 for what is none."""
-    return _page(value)[1]
-
-
-_page = _number(1, 1, 999_999)
-
-_READERS: Mapping[str, Callable[[str], tuple[str, Any]]] = {
-    "q": _text,
-    "cluster": _text,
-    "namespace": _text,
-    "owner": _text,
-    "state": _one_of(FILTERS),
-    "since": _one_of(WINDOWS),
-    "page": _page,
-    "size": _number(20, 1, LARGEST_PAGE),
-    "clusters": _page,
-    "refresh": _number(0, 5, 9999),
-}
-
-
-def _shown(name: str) -> str:
-    """Return a name to print; "" if it is not a short word, and could be anything."""
-    return f" {name}" if re.fullmatch(r"[A-Za-z_.-]{1,20}", name, re.ASCII) else ""
+def _read(name: str, text: str) -> tuple[str | int, str]:
+    """Return the value of a parameter, or its default, and what is wrong with the text."""
+    default: str | int = getattr(Query(), name)
+    if not text:
+        return default, ""
+    if name in NUMBERS:
+        least, most = NUMBERS[name]
+        if re.fullmatch("[0-9]{1,7}", text) and least <= int(text) <= most:
+            return int(text), ""
+        return default, f"not a number from {least} to {most}."
+    if name in CHOICES and text not in CHOICES[name]:
+        return default, f"not one of {', '.join(CHOICES[name])}."
+    if len(text) > LONGEST:
+        return text[:LONGEST], f"longer than {LONGEST} characters. Only the beginning is used."
+    return text, ""

@@ -1,9 +1,11 @@
-"""What the status page shows of the fleet; see ``values``."""
+"""What the status page shows of the fleet; see ``vm_views``."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from exporter.web.status.values import ErrorView, Instant, Reading, Verdict, View
-from exporter.web.status.vm_views import VmView
+from exporter.web.status.vm_views import ErrorView, Instant, Verdict, View, VmView
+
+Reading = Literal["read", "stale", "unreadable", "waiting"]
 
 
 class DiscoveryView(View, frozen=True, kw_only=True):
