@@ -9,15 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bcrypt
 
-REMEMBERED_FOR = 300.0
-"""Seconds since its last use for which a right password is remembered."""
-
-MOST_WAITING = 64
-"""Passwords that wait for their check at most, from all clients together."""
-
-BCRYPT_LIMIT = 72
-"""Bytes of a password that bcrypt reads, as in every implementation of it."""
-
+REMEMBERED_FOR = 300.0  # seconds since its last use, for a right password
+MOST_WAITING = 64  # passwords that wait for their check, from all clients together
+BCRYPT_LIMIT = 72  # bytes of a password that bcrypt reads, as in every implementation of it
 _HASH_LENGTH = 31
 
 
@@ -31,7 +25,7 @@ class Passwords:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._secret = secrets.token_bytes(32)
-        self._remembered: dict[str, tuple[bytes, float]] = {}  # digest, and until when it counts
+        self._used: dict[bytes, float] = {}  # digest of what was right -> when it was used last
         # A single thread, so that a flood takes one processor at most.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
         self._waiting = 0
@@ -43,14 +37,15 @@ class Passwords:
         """
         hashed = users.get(name) or self.decoy(users, name)
         password = password[:BCRYPT_LIMIT]
-        if self._is_remembered(name, hashed, password):
+        digest = self._digest(name.encode(), hashed, password)
+        if self._is_remembered(digest):
             return True
         if self._waiting >= MOST_WAITING:
             raise TooManyWaitingError
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._check, name, hashed, password
+                self._thread, self._check, digest, hashed, password
             )
         finally:
             self._waiting -= 1
@@ -64,29 +59,24 @@ class Passwords:
         pattern = min(users.values(), key=lambda hashed: self._digest(name.encode(), hashed))
         return pattern[:-_HASH_LENGTH] + b"." * _HASH_LENGTH
 
-    def _check(self, name: str, hashed: bytes, password: bytes) -> bool:
+    def _check(self, digest: bytes, hashed: bytes, password: bytes) -> bool:
         """Return whether a password is right. In the thread, where the same one can be next."""
-        if self._is_remembered(name, hashed, password):
+        if self._is_remembered(digest):
             return True
         try:
             right = bcrypt.checkpw(password, hashed)
         except ValueError:
             return False
         if right:
-            self._remember(name, self._digest(hashed, password))
+            self._used[digest] = self._clock()
         return right
 
-    def _is_remembered(self, name: str, hashed: bytes, password: bytes) -> bool:
-        digest, until = self._remembered.get(name, (b"", 0.0))
-        fresh = self._clock() < until and hmac.compare_digest(
-            digest, self._digest(hashed, password)
-        )
-        if fresh:
-            self._remember(name, digest)
-        return fresh
-
-    def _remember(self, name: str, digest: bytes) -> None:
-        self._remembered[name] = digest, self._clock() + REMEMBERED_FOR
+    def _is_remembered(self, digest: bytes) -> bool:
+        used = self._used.get(digest)
+        remembered = used is not None and self._clock() < used + REMEMBERED_FOR
+        if remembered:
+            self._used[digest] = self._clock()
+        return remembered
 
     def _digest(self, *parts: bytes) -> bytes:
         """Return what is remembered of a password; it is useless without the secret."""
