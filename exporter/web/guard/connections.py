@@ -17,7 +17,7 @@ MOST_CONNECTIONS = 512  # open at the same time; fewer where the process can ope
 # Of one connection, in bytes.
 MOST_UNANSWERED = 64 * 1024  # that the client sends before the requests in them are answered
 LARGEST_BODY = 4096  # of a request; nothing here needs any
-MOST_HEADERS, LONGEST_LINE = 100, 8190  # lines of a request's head, and bytes of each
+MOST_HEADERS, LONGEST_LINE = 100, 8190  # lines of a request's head, and bytes of each; more is 400
 
 # Of one connection, in seconds.
 FIRST_REQUEST_WITHIN = 10.0  # in which the first request must be complete

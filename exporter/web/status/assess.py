@@ -65,35 +65,37 @@ class Assessed(Struct, frozen=True, gc=False, kw_only=True, eq=False):
         return self.at <= now < self.changes_at and self.standing == standing
 
 
+Kept = dict[str, tuple[object, tuple[Objective, ...], Sequence[Assessed]]]
+"""The uid of a cluster -> what its VMs were assessed from, content and objectives; and the VMs."""
+
+
 @dataclass(slots=True)
 class Assessments:
     """Assesses the VMs of all clusters, and keeps them for the next page.
 
     A VM is rolled up again when its cluster has changed, and assessed again when one of its
     problems begins or ends. Texts about the time that has passed are those of the last time.
-
-    _kept: the uid of a cluster -> what its VMs were assessed from, and the VMs.
     """
 
-    _kept: dict[str, tuple[object, Sequence[Assessed]]] = field(default_factory=dict)
-    _objectives: tuple[Objective, ...] = ()
+    _kept: Kept = field(default_factory=dict)
 
     def update(
         self, published: Iterable[Published[Any]], objectives: Sequence[Objective], now: float
-    ) -> None:
-        """Assess the VMs of clusters that have changed, and forget clusters that are gone."""
-        last = self._kept if self._objectives == tuple(objectives) else {}
-        kept = {}
+    ) -> Kept:
+        """Return the VMs of all clusters; only those of clusters that have changed are assessed."""
+        promised = tuple(objectives)
+        kept: Kept = {}
         for each in published:
             state = each.last_known
             # Named snapshots differ after each refresh, because each knows when it was read.
             content = state if state.named else each.text.content
-            assessed_from, vms = last.get(state.cluster.uid, (None, ()))
-            if assessed_from is not content:
+            last, last_promised, vms = self._kept.get(state.cluster.uid, (None, (), ()))
+            if last is not content or last_promised != promised:
                 standing = standing_of(each, now)
-                vms = [assess(vm, standing, now) for vm in subjects(state, objectives)]
-            kept[state.cluster.uid] = content, vms
-        self._kept, self._objectives = kept, tuple(objectives)
+                vms = [assess(vm, standing, now) for vm in subjects(state, promised)]
+            kept[state.cluster.uid] = content, promised, vms
+        self._kept = kept
+        return kept
 
     def of_all(
         self, published: Sequence[Published[Any]], objectives: Sequence[Objective], now: float
@@ -102,22 +104,21 @@ class Assessments:
 
         now: seconds since the epoch.
         """
-        self.update(published, objectives, now)
+        # Not self._kept: a request that was cancelled still ends in its thread, and replaces it.
+        kept = self.update(published, objectives, now)
         # One sort of the whole fleet would hold the interpreter for longer than a time slice.
         ranked: defaultdict[Rank, list[Assessed]] = defaultdict(list)
         for each in sorted(published, key=_name):
             uid, standing = each.last_known.cluster.uid, standing_of(each, now)
-            content, last = self._kept[uid]
+            content, promised, last = kept[uid]
             vms = [
                 vm if vm.holds(now, standing) else assess(vm.subject, standing, now) for vm in last
             ]
-            self._kept[uid] = content, vms
+            kept[uid] = content, promised, vms
             for vm in vms:
                 ranked[vm.rank].append(vm)
-        return [vm for rank in sorted(ranked) for vm in sorted(ranked[rank], key=_since)]
-
-
-_since = attrgetter("since")
+        oldest_first = attrgetter("since")
+        return [vm for rank in sorted(ranked) for vm in sorted(ranked[rank], key=oldest_first)]
 
 
 def standing_of(published: Published[Any], now: float) -> Standing:
@@ -126,9 +127,7 @@ def standing_of(published: Published[Any], now: float) -> Standing:
     return Standing(
         stale=not state.up,
         current=is_current(state, now),
-        expired=(shown.listing is None) != (state.listing is None)
-        or [each.snapshot is None for each in shown.named]
-        != [each.snapshot is None for each in state.named],
+        expired=(shown.listing, shown.named) != (state.listing, state.named),
         read_at=state.last_success,
     )
 
