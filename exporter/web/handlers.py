@@ -54,10 +54,7 @@ class Scrapes:
             yield SERIES.text(series).encode()
         if openmetrics:
             yield END_OF_FILE
-        self._compare(series, options.max_series)
-
-    def _compare(self, series: int, limit: int) -> None:
-        above = 0 < limit < series
+        above, limit = 0 < options.max_series < series, options.max_series
         if above and not self._above_limit:
             log.warning("more series than metrics.max_series", series=series, max_series=limit)
         self._above_limit = above

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from typing import Self
 
 import structlog
@@ -41,32 +41,30 @@ class Listener:
         self._config = config
         self._most = most_connections()
         self._open: dict[Connection, socket.socket] = {}  # the oldest first
-        self._accepting: list[asyncio.Task[None]] = []
+        self._accepting: dict[socket.socket, asyncio.Task[None]] = {}
         self._logged: set[str] = set()
         self._tasks = asyncio.TaskGroup()
-        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self._tasks)
+        await self._tasks.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        for task in self._accepting:
+        for listening, task in self._accepting.items():
             task.cancel()
+            listening.close()
         for connection in [each for each in self._open if each.transport is None]:
             self._close(connection)
-        await self._stack.aclose()
+        await self._tasks.__aexit__(None, None, None)
 
     async def listen(self, host: str | None, port: int) -> list[str]:
         """Begin to accept connections; host None is every address of the machine.
 
         Return the addresses, as host:port. Raises ListenError where there is none.
         """
-        listening = await _bound(host, port)
-        for each in listening:
-            self._stack.callback(each.close)
-            self._accepting.append(self._tasks.create_task(self._accept(each)))
-        return [_address(each) for each in listening]
+        for listening in await _bound(host, port):
+            self._accepting[listening] = self._tasks.create_task(self._accept(listening))
+        return [_address(each) for each in self._accepting]
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -25,12 +25,11 @@ from exporter.web.status.words import moment
 log = structlog.get_logger()
 
 SNAPSHOTS_ON_A_PAGE = 20
+SHORTEST_SECRET = 8  # characters; a shorter one could be a part of any word on the page
 
-ASSESSED_EVERY = 0.25
-"""Seconds between two looks for clusters that have changed, whether or not somebody asks."""
-
-AFTER_A_FAULT = 60.0
-"""Seconds."""
+# Seconds.
+ASSESSED_EVERY = 0.25  # between two looks for clusters that have changed
+AFTER_A_FAULT = 60.0  # until the next look
 
 HEADERS = {
     hdrs.CACHE_CONTROL: "no-store",
@@ -45,9 +44,6 @@ HEADERS = {
 
 VM_PATH = "/vms/{cluster}/{namespace:[^/]*}/{vm:[^/]*}"
 NO_VM = "No such virtual machine is known here, and no snapshot of one."
-
-SHORTEST_SECRET = 8
-"""Characters. A shorter secret could be a part of any word on the page."""
 
 Answer = Callable[[web.Request, Facts], web.Response]
 """Returns the answer to a request; in a thread, from what was known when the request came."""

@@ -9,11 +9,8 @@ from urllib.parse import urlencode
 from exporter.verdict import PROBLEMS, Severity
 from exporter.web.status.assess import Assessed
 
-LONGEST = 300
-"""Characters of a value; the names of Kubernetes are shorter."""
-
-LARGEST_PAGE = 1000
-"""VMs on one page at most."""
+LONGEST = 300  # characters of a value; the names of Kubernetes are shorter
+LARGEST_PAGE = 1000  # VMs on one page
 
 WINDOWS = {"1h": 3600.0, "12h": 43_200.0}
 """Value of ``since`` -> seconds."""
