@@ -14,8 +14,7 @@ from exporter.web.handlers import Handlers
 from exporter.web.probe import PATH
 from exporter.web.status.handlers import StatusHandlers
 
-PROBES = 0.75
-"""The part of web.max_requests that probes can take: they wait for Palette, scrapes do not."""
+PROBES = 0.75  # of web.max_requests at most: probes wait for Palette, scrapes do not
 
 
 def create_app(

@@ -21,8 +21,7 @@ from exporter.web.negotiation import wants_gzip, wants_openmetrics
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-CHUNK = 128 * 1024
-"""Bytes sent at a time, at least."""
+CHUNK = 128 * 1024  # bytes sent at a time, at least
 
 log = structlog.get_logger()
 

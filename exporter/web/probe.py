@@ -18,12 +18,6 @@ from exporter.web.handlers import respond
 PATH = "/probe"
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 
-DISABLED = "Probes are disabled. Set probe.enabled to enable them.\n"
-FOREIGN = (
-    "Unknown cluster_uid. Add the cluster to the configuration, or set probe.allow_unconfigured.\n"
-)
-OTHER_PROJECT = "project_uid is not the project in which this exporter reads the cluster.\n"
-
 REQUIRED = ("cluster_uid", "namespace", "vm")
 PARAMETERS = (*REQUIRED, "snapshot", "project_uid", "debug")
 
@@ -130,7 +124,7 @@ class ProbeHandler:
         """
         began = time.perf_counter()
         if not self.enabled:
-            raise web.HTTPNotFound(text=DISABLED)
+            raise web.HTTPNotFound(text="Probes are disabled. Set probe.enabled to enable them.\n")
         try:
             query = parse([*request.query.items()])
         except QueryError as error:
@@ -154,11 +148,16 @@ class ProbeHandler:
         known = self.cluster(uid)
         if known is None:
             if not self.allow_unconfigured:
-                raise web.HTTPForbidden(text=FOREIGN)
+                raise web.HTTPForbidden(
+                    text="Unknown cluster_uid. Add the cluster to the configuration, or set "
+                    "probe.allow_unconfigured.\n"
+                )
             return Cluster(uid=uid, name=uid, project_uid=project_uid or self.project_uid)
         # It is read in its own project only, whatever else the credential would open.
         if project_uid not in ("", known.project_uid):
-            raise web.HTTPForbidden(text=OTHER_PROJECT)
+            raise web.HTTPForbidden(
+                text="project_uid is not the project in which this exporter reads the cluster.\n"
+            )
         return known
 
 

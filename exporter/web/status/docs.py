@@ -12,11 +12,8 @@ from typing import Any
 
 import exporter
 
-PACKAGED = Path(exporter.__file__).parent / "docs"
-"""Where a wheel has them, as HTML."""
-
-SOURCES = PACKAGED.parents[1] / "docs"
-"""Where a checkout has them, as Markdown."""
+PACKAGED = Path(exporter.__file__).parent / "docs"  # where a wheel has them, as HTML
+SOURCES = PACKAGED.parents[1] / "docs"  # where a checkout has them, as Markdown
 
 VARIABLES = {"cluster_uid": "CLUSTER", "namespace": "NAMESPACE", "vm": "VM", "snapshot": "SNAPSHOT"}
 """Label of an alert -> variable in the commands of the runbooks."""

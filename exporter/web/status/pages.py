@@ -48,7 +48,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    names = ("ago", "cut", "exact", "rfc3339", "seconds", "since", "span")
+    names = ("ago", "cut", "exact", "seconds", "since", "span")
     environment.filters |= {name: getattr(words, name) for name in names}
     environment.filters |= {
         "count": count,

@@ -46,11 +46,6 @@ def seconds(amount: float) -> str:
     return f"{amount:.2f} s" if amount < 10 else span(amount)
 
 
-def rfc3339(instant: datetime) -> str:
-    """Return an instant as programs read it: ``2026-11-20T02:00:00Z``."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def exact(instant: datetime) -> str:
     """Return an instant as people read it: ``2026-11-20 02:00:00 UTC``."""
     return instant.strftime("%Y-%m-%d %H:%M:%S UTC")
