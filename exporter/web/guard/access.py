@@ -17,8 +17,7 @@ from exporter.web.guard.web_config import WebConfig, normalized
 
 HEALTH_PATHS = frozenset({"/-/healthy", "/-/ready"})
 
-BODY_WITHIN = 5.0
-"""Seconds in which a body of unknown length must be complete."""
+BODY_WITHIN = 5.0  # seconds in which a body of unknown length must be complete
 
 
 def guard(

@@ -11,15 +11,14 @@ from aiohttp import web
 
 from exporter.web.guard.web_config import WebConfig
 
-# Of all connections.
 MOST_CONNECTIONS = 512  # open at the same time; fewer where the process can open only few files
 
-# Of one connection, in bytes.
-MOST_UNANSWERED = 64 * 1024  # that the client sends before the requests in them are answered
-LARGEST_BODY = 4096  # of a request; nothing here needs any
+# What a client can send on one connection.
+MOST_UNANSWERED = 64 * 1024  # bytes, before the requests in them are answered
+LARGEST_BODY = 4096  # bytes of a request's body; nothing here needs any
 MOST_HEADERS, LONGEST_LINE = 100, 8190  # lines of a request's head, and bytes of each; more is 400
 
-# Of one connection, in seconds.
+# Seconds of one connection.
 FIRST_REQUEST_WITHIN = 10.0  # in which the first request must be complete
 KEEP_ALIVE = 75.0  # in which the next request must be complete
 SENT_WITHIN = 30.0  # in which an answer must be sent, from its first byte to its last

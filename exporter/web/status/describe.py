@@ -173,7 +173,7 @@ def _snapshot(snapshot: Snapshot, each: Assessed) -> SnapshotView:
     return SnapshotView(
         name=snapshot.name,
         uid=snapshot.uid,
-        state=stage(snapshot, each.subject.vm, each.at),
+        state=_stage(snapshot, each.subject.vm, each.at),
         phase=snapshot.phase,
         ready=snapshot.ready_to_use,
         restorable=snapshot.restorable_for(each.subject.vm),
@@ -200,7 +200,7 @@ def _snapshot(snapshot: Snapshot, each: Assessed) -> SnapshotView:
     )
 
 
-def stage(snapshot: Snapshot, vm: VirtualMachine | None, now: float) -> str:
+def _stage(snapshot: Snapshot, vm: VirtualMachine | None, now: float) -> str:
     """Return a key of STAGES."""
     lost, hangs = lost_since(snapshot, Moment(now)), hangs_since(snapshot)
     applies = {
