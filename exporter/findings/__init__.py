@@ -1,40 +1,17 @@
 """The problems of a VM at a moment, and the verdict on it; pure. Times: seconds since the epoch."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from exporter.findings.failures import UNKNOWN, Found
-from exporter.findings.moment import Moment
-from exporter.findings.subject import Subject, subjects
-from exporter.findings.vm import FINDERS, SETTLED_FINDERS
-from exporter.rollup import Objective
+from exporter.findings.snapshots import LONG_PAST
+from exporter.findings.subject import Moment, Subject
+from exporter.findings.vm import FINDERS
 from exporter.snapshot import ClusterState
-from exporter.verdict import (
-    PROBLEMS,
-    RANKS,
-    STALE_AFTER,
-    UNREAD_FOR,
-    Problem,
-    Severity,
-    Verdict,
-)
-
-__all__ = [
-    "Finding",
-    "Judgement",
-    "Moment",
-    "Subject",
-    "findings",
-    "is_current",
-    "judge",
-    "promises_recovery",
-    "subjects",
-]
+from exporter.verdict import PROBLEMS, RANKS, STALE_AFTER, UNREAD_FOR, Problem, Severity, Verdict
 
 
-class Finding(Struct, frozen=True, gc=False, kw_only=True):
+class Finding(Struct, frozen=True, gc=False):
     """A problem that exists.
 
     since: seconds since the epoch; None if it is not known.
@@ -63,14 +40,16 @@ def findings(subject: Subject, now: Moment) -> tuple[Finding, ...]:
     """Return the problems of a VM, the worst first; an exempt or deleted VM has none."""
     if subject.row.objective.exempt or subject.being_deleted:
         return ()
-    promises = promises_recovery(subject.row.objective)
-    finders = FINDERS if subject.unsettled else SETTLED_FINDERS
-    found = [
-        _finding(PROBLEMS[name], each, objective=promises)
-        for name, find in finders.items()
-        if (each := find(subject, now)) is not None
-    ]
-    return _ranked(found) if found else ()
+    objective, found = subject.row.objective, []
+    promises_recovery = (
+        objective.max_age is not None or objective.min_snapshots is not None or objective.quiesced
+    )
+    for name, find in FINDERS.items():
+        if each := find(subject, now):
+            severity = PROBLEMS[name].severity_for(objective=promises_recovery)
+            since = None if each.since == LONG_PAST else each.since
+            found.append(Finding(PROBLEMS[name], severity, since, *each[1:]))
+    return tuple(sorted(found, key=_rank))
 
 
 def judge(subject: Subject, now: Moment, *, current: bool) -> Judgement:
@@ -102,12 +81,6 @@ def judge(subject: Subject, now: Moment, *, current: bool) -> Judgement:
     return Judgement(Verdict.UNKNOWN if reasons else Verdict.PROTECTED, reasons)
 
 
-def promises_recovery(objective: Objective) -> bool:
-    """Return True if an objective sets an age, a number or a kind of restorable snapshots."""
-    age_or_number = objective.max_age is not None or objective.min_snapshots is not None
-    return age_or_number or objective.quiesced
-
-
 def is_current(state: ClusterState, now: float) -> bool:
     """Return True if a cluster was read so recently that its data can be believed."""
     if state.last_success is None:
@@ -115,20 +88,5 @@ def is_current(state: ClusterState, now: float) -> bool:
     return now - state.last_success <= (STALE_AFTER if state.up else UNREAD_FOR)
 
 
-def _finding(problem: Problem, found: Found, *, objective: bool = False) -> Finding:
-    return Finding(
-        problem=problem,
-        severity=problem.severity_for(objective=objective),
-        since=None if found.since == UNKNOWN else found.since,
-        text=found.text,
-        quote=found.quote,
-        snapshots=found.snapshots,
-        volumes=found.volumes,
-    )
-
-
-def _ranked(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    order = list(Severity)
-    return tuple(
-        sorted(found, key=lambda each: (order.index(each.severity), RANKS[each.problem.name]))
-    )
+def _rank(found: Finding) -> tuple[int, int]:
+    return list(Severity).index(found.severity), RANKS[found.problem.name]

@@ -6,26 +6,27 @@ Times are seconds since the epoch. A time that is not known never makes a proble
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from exporter.findings.moment import Moment
 from exporter.findings.snapshots import (
+    LONG_PAST,
     deletion_hangs_since,
     hangs_since,
     lost_since,
     not_ready_since,
-    scheduled_until,
 )
-from exporter.findings.subject import Subject
+from exporter.findings.subject import Moment, Subject
 from exporter.rollup import data_time, newest_requests
 from exporter.snapshot import Snapshot
-from exporter.verdict import MOST_SNAPSHOTS, OLDEST_SNAPSHOT
+from exporter.verdict import (
+    MISSED_INTERVALS,
+    MOST_SNAPSHOTS,
+    OLDEST_SNAPSHOT,
+    SCHEDULE_STOPPED,
+)
 from exporter.wording import count, span
-
-UNKNOWN = float("-inf")
-"""Since when a problem exists if its start is not known."""
 
 
 class Found(NamedTuple):
-    """A problem that exists: since when, and the same fields as a Finding."""
+    """The fields of a Finding after its severity; since: LONG_PAST if it is not known."""
 
     since: float
     text: str
@@ -80,20 +81,24 @@ def _failures(failed: Sequence[Snapshot], text: str) -> Found | None:
     if not failed:
         return None
     quote = next((each.error.message for each in failed if each.error), "")
-    since = min(data_time(each) or UNKNOWN for each in failed)
+    since = min(data_time(each) or LONG_PAST for each in failed)
     return Found(since, text, quote, tuple(each.name for each in failed))
 
 
 def _schedule_stopped(subject: Subject, now: Moment) -> Found | None:
     if subject.vm is None or subject.row.objective.max_age is not None:
         return None
-    until = scheduled_until(subject.counted)
-    if until is None or not now.reached(until.due):
+    scheduled = [each for each in subject.counted if each.scheduled]
+    times = [at for each in scheduled if (at := each.requested_at or each.creation_time)]
+    if not times:
+        text = "The times of the scheduled snapshots are not known."
+        return Found(LONG_PAST, text) if scheduled else None
+    last = max(times)
+    interval = (last - min(times)) / max(1, len(times) - 1)
+    due = last + max(MISSED_INTERVALS * interval, SCHEDULE_STOPPED)
+    if not now.reached(due):
         return None
-    if until.last is None:
-        return Found(until.due, "The times of the scheduled snapshots are not known.")
-    ago = span(now - until.last)
-    return Found(until.due, f"The last scheduled snapshot was requested {ago} ago.")
+    return Found(due, f"The last scheduled snapshot was requested {span(now - last)} ago.")
 
 
 def _hanging(subject: Subject, now: Moment) -> Found | None:
@@ -116,7 +121,7 @@ def _deletion_hangs(subject: Subject, now: Moment) -> Found | None:
 def _piling_up(subject: Subject, now: Moment) -> Found | None:
     number, most = subject.row.snapshots, subject.row.objective.max_snapshots or MOST_SNAPSHOTS
     text = f"The VM has {count(number, 'snapshot')}; the limit is {most}."
-    return Found(UNKNOWN, text) if number > most else None
+    return Found(LONG_PAST, text) if number > most else None
 
 
 def _too_old(subject: Subject, now: Moment) -> Found | None:
@@ -144,6 +149,3 @@ FINDERS: dict[str, Finder] = {
     "too_old": _too_old,
 }
 """The name of a problem -> its function."""
-
-UNSETTLED = ("data_lost", "hanging", "not_ready_yet", "deletion_hangs")
-"""Those that a VM whose snapshots are all ready cannot have."""

@@ -3,23 +3,18 @@
 A time that is not known counts as long past: it never makes a problem disappear.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
-from exporter.findings.moment import Moment
+from exporter.findings.subject import Moment
 from exporter.rollup import data_time
 from exporter.snapshot import Snapshot, VirtualMachine
 from exporter.verdict import (
     CLOCK_SLACK,
     DELETED_WITHIN,
-    MISSED_INTERVALS,
     PAST_DEADLINE,
     READY_WITHIN,
-    SCHEDULE_STOPPED,
     WITHOUT_DEADLINE,
 )
 
-_LONG_PAST = float("-inf")
+LONG_PAST = float("-inf")
 _INDICATIONS = frozenset({"status.indications", "status.sourceIndications"})
 _NOT_QUIESCED = frozenset({"NoGuestAgent", "QuiesceTimeout", "QuiesceFailed", "Paused"})
 
@@ -41,7 +36,7 @@ def hangs_since(snapshot: Snapshot) -> float | None:
     if not unfinished(snapshot):
         return None
     if snapshot.requested_at is None:
-        return _LONG_PAST
+        return LONG_PAST
     deadline = snapshot.failure_deadline or 0.0
     return snapshot.requested_at + (deadline + PAST_DEADLINE if deadline > 0 else WITHOUT_DEADLINE)
 
@@ -59,7 +54,7 @@ def not_ready_since(snapshot: Snapshot) -> float | None:
     if not _unready(snapshot):
         return None
     taken = data_time(snapshot)
-    return _LONG_PAST if taken is None else taken + READY_WITHIN
+    return LONG_PAST if taken is None else taken + READY_WITHIN
 
 
 def lost_since(snapshot: Snapshot, now: Moment) -> float | None:
@@ -77,7 +72,7 @@ def lost_since(snapshot: Snapshot, now: Moment) -> float | None:
         return None
     error_time = snapshot.error.time if snapshot.error else None
     times = [at for at in (changed, error_time, data_time(snapshot)) if at is not None]
-    return min(times[0], now) if times else _LONG_PAST
+    return min(times[0], now) if times else LONG_PAST
 
 
 def _follows(changed: float | None, snapshot: Snapshot) -> bool:
@@ -99,7 +94,7 @@ def deletion_hangs_since(snapshot: Snapshot) -> float | None:
     if not snapshot.deleting:
         return None
     requested = snapshot.deletion_timestamp
-    return _LONG_PAST if requested is None else requested + DELETED_WITHIN
+    return LONG_PAST if requested is None else requested + DELETED_WITHIN
 
 
 def without_disks(snapshot: Snapshot, vm: VirtualMachine | None) -> bool:
@@ -116,23 +111,3 @@ def crash_consistent(snapshot: Snapshot) -> bool:
         return True
     found = set(snapshot.indications)
     return bool(_NOT_QUIESCED & found) or ("Online" in found and "GuestAgent" not in found)
-
-
-class Schedule(NamedTuple):
-    """When the last scheduled snapshot was requested, and by when the next is due."""
-
-    last: float | None
-    due: float
-
-
-def scheduled_until(snapshots: Iterable[Snapshot]) -> Schedule | None:
-    """Return the schedule that the scheduled snapshots show; None without any."""
-    scheduled = [each for each in snapshots if each.scheduled]
-    times = [at for each in scheduled if (at := each.requested_at or each.creation_time)]
-    if not scheduled:
-        return None
-    if not times:
-        return Schedule(None, _LONG_PAST)
-    last, first = max(times), min(times)
-    interval = (last - first) / (len(times) - 1) if len(times) > 1 else 0.0
-    return Schedule(last, last + max(MISSED_INTERVALS * interval, SCHEDULE_STOPPED))

@@ -1,4 +1,4 @@
-"""A virtual machine (VM) with everything that is known of its snapshots; pure."""
+"""What is judged: a virtual machine (VM) with its snapshots, at a moment; pure."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,29 @@ from exporter.rollup import (
     row_of,
 )
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
+
+
+class Moment(float):
+    """Seconds since the epoch. Problems compare times with it by its methods only.
+
+    changes_at: until this time the same comparisons give the same results.
+    """
+
+    __slots__ = ("changes_at",)
+
+    def __init__(self, _: float) -> None:
+        self.changes_at = float("inf")
+
+    def reached(self, time: float) -> bool:
+        """Return True at a time and after it."""
+        return time == self or self.passed(time)
+
+    def passed(self, time: float) -> bool:
+        """Return True after a time."""
+        if time < self:
+            return True
+        self.changes_at = min(self.changes_at, time)
+        return False
 
 
 class Subject(Struct, frozen=True, gc=False, kw_only=True):

@@ -4,10 +4,9 @@ Times are seconds since the epoch. A time that is not known never makes a proble
 """
 
 from exporter.findings import failures
-from exporter.findings.failures import UNKNOWN, Finder, Found
-from exporter.findings.moment import Moment
-from exporter.findings.snapshots import crash_consistent, without_disks
-from exporter.findings.subject import Subject
+from exporter.findings.failures import Finder, Found
+from exporter.findings.snapshots import LONG_PAST, crash_consistent, without_disks
+from exporter.findings.subject import Moment, Subject
 from exporter.rollup import data_time, newest_requests
 from exporter.verdict import NEW_VM
 from exporter.wording import count, span
@@ -29,11 +28,10 @@ def _objective_missed(subject: Subject, now: Moment) -> Found | None:
         text = f"The times of the restorable snapshots are not known; the objective is {allowed}."
     else:
         text = f"The VM has no restorable snapshot; the objective is {allowed}."
-    return Found(row.deadline or UNKNOWN, text)
+    return Found(row.deadline or LONG_PAST, text)
 
 
 def _unprotected_volumes(subject: Subject, now: Moment) -> Found | None:
-    del now
     volumes = subject.row.unprotected
     if volumes is None or not volumes.names:
         return None
@@ -43,15 +41,10 @@ def _unprotected_volumes(subject: Subject, now: Moment) -> Found | None:
         (volumes.newer, "not in the newest restorable snapshot"),
     )
     listed = "; ".join(f"{', '.join(names) or '?'}: {why}" for names, why in kinds if names)
-    quote = next(
-        (
-            each.reason
-            for each in subject.row.vm.volumes or ()
-            if each.reason and each.name in volumes.unsnapshottable
-        ),
-        "",
-    )
-    return Found(UNKNOWN, f"Unprotected volumes: {listed}.", quote, (), volumes.names)
+    refused = volumes.unsnapshottable
+    reasons = (each.reason for each in subject.row.vm.volumes or () if each.name in refused)
+    quote = next(filter(None, reasons), "")
+    return Found(LONG_PAST, f"Unprotected volumes: {listed}.", quote, volumes=volumes.names)
 
 
 def _no_restorable(subject: Subject, now: Moment) -> Found | None:
@@ -59,7 +52,7 @@ def _no_restorable(subject: Subject, now: Moment) -> Found | None:
     if vm is None or row.restorable:
         return None
     grace = NEW_VM if row.objective.max_age is None else min(NEW_VM, row.objective.max_age)
-    since = UNKNOWN if vm.created_at is None else vm.created_at + grace
+    since = LONG_PAST if vm.created_at is None else vm.created_at + grace
     if not now.reached(since):
         return None
     if not row.snapshots:
@@ -78,17 +71,15 @@ def _too_few(subject: Subject, now: Moment) -> Found | None:
         f"The VM has {count(row.restorable, 'restorable snapshot')}; the objective requires "
         f"{objective.min_snapshots}."
     )
-    return Found(UNKNOWN, text)
+    return Found(LONG_PAST, text)
 
 
 def _not_quiesced(subject: Subject, now: Moment) -> Found | None:
     row = subject.row
-    if not row.objective.quiesced or row.newest is None:
-        return None
-    if not crash_consistent(row.newest):
+    if not row.objective.quiesced or row.newest is None or not crash_consistent(row.newest):
         return None
     text = "The newest restorable snapshot was not taken quiesced."
-    return Found(row.recovery_point or UNKNOWN, text, "", (row.newest.name,))
+    return Found(row.recovery_point or LONG_PAST, text, snapshots=(row.newest.name,))
 
 
 def _without_disks(subject: Subject, now: Moment) -> Found | None:
@@ -98,31 +89,25 @@ def _without_disks(subject: Subject, now: Moment) -> Found | None:
     found = [each for each in newest_requests(ready) if without_disks(each, subject.vm)]
     if not found:
         return None
-    since = min(data_time(each) or UNKNOWN for each in found)
+    since = min(data_time(each) or LONG_PAST for each in found)
     text = "The newest ready snapshot holds no data volume."
-    return Found(since, text, "", tuple(each.name for each in found))
+    return Found(since, text, snapshots=tuple(each.name for each in found))
 
 
 def _state_left_out(subject: Subject, now: Moment) -> Found | None:
     names = subject.row.unprotected_state
     if not names:
         return None
-    return Found(
-        UNKNOWN,
-        f"The newest restorable snapshot lacks TPM or EFI state: {', '.join(names)}.",
-        "",
-        (),
-        names,
-    )
+    text = f"The newest restorable snapshot lacks TPM or EFI state: {', '.join(names)}."
+    return Found(LONG_PAST, text, volumes=names)
 
 
 def _named_missing(subject: Subject, now: Moment) -> Found | None:
     names = tuple(each.name for each in subject.named if each.missing)
     if not names:
         return None
-    return Found(
-        UNKNOWN, f"Targets name snapshots that do not exist: {', '.join(names)}.", "", names
-    )
+    text = f"Targets name snapshots that do not exist: {', '.join(names)}."
+    return Found(LONG_PAST, text, snapshots=names)
 
 
 def _volumes_unknown(subject: Subject, now: Moment) -> Found | None:
@@ -130,14 +115,14 @@ def _volumes_unknown(subject: Subject, now: Moment) -> Found | None:
     if vm is None:
         return None
     if vm.volumes is None:
-        return Found(UNKNOWN, "Palette does not say which volumes the VM has.")
+        return Found(LONG_PAST, "Palette does not say which volumes the VM has.")
     ignores = subject.row.objective.ignores
     names = tuple(each.name for each in vm.volumes if each.is_doubtful and not ignores(each.name))
     if names:
         text = f"These volumes have an unknown kind and might be host disks: {', '.join(names)}."
-        return Found(UNKNOWN, text, "", (), names)
+        return Found(LONG_PAST, text, volumes=names)
     if any(path.startswith(_OF_VOLUMES) or path in _AROUND_VOLUMES for path in vm.unreadable):
-        return Found(UNKNOWN, "Some values of the VM's volumes cannot be read.")
+        return Found(LONG_PAST, "Some values of the VM's volumes cannot be read.")
     return None
 
 
@@ -148,7 +133,7 @@ def _crash_consistent(subject: Subject, now: Moment) -> Found | None:
     found = [each for each in subject.counted if each.restorable_for(subject.vm)]
     if not all(map(crash_consistent, found)) or _not_quiesced(subject, now):
         return None
-    return Found(UNKNOWN, "No restorable snapshot was taken quiesced or while the VM was off.")
+    return Found(LONG_PAST, "No restorable snapshot was taken quiesced or while the VM was off.")
 
 
 def _predecessor(subject: Subject, now: Moment) -> Found | None:
@@ -164,7 +149,7 @@ def _orphaned(subject: Subject, now: Moment) -> Found | None:
         return None
     names = tuple(each.name for each in subject.snapshots)
     text = f"The VM was deleted and left {count(len(names), 'snapshot')}."
-    return Found(UNKNOWN, text, "", names)
+    return Found(LONG_PAST, text, snapshots=names)
 
 
 FINDERS: dict[str, Finder] = failures.FINDERS | {
@@ -182,6 +167,3 @@ FINDERS: dict[str, Finder] = failures.FINDERS | {
     "orphaned": _orphaned,
 }
 """The name of each problem of a VM -> its function."""
-
-SETTLED_FINDERS = {name: find for name, find in FINDERS.items() if name not in failures.UNSETTLED}
-"""Those of a VM whose snapshots are all ready: most VMs, of which a page shows many."""

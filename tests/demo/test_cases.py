@@ -6,7 +6,8 @@ import pytest
 
 from exporter.check.round import Round
 from exporter.demo.cases import CASES, CLUSTER_CASES
-from exporter.findings import Moment, Subject, findings, is_current, judge, subjects
+from exporter.findings import findings, is_current, judge
+from exporter.findings.subject import Moment, Subject, subjects
 from exporter.runtime.once import read_once
 from exporter.settings import load
 from exporter.verdict import PROBLEMS, Verdict

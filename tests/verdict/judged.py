@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
-from exporter.findings import (
-    Finding,
-    Judgement,
-    Moment,
-    Subject,
-    findings,
-    is_current,
-    judge,
-    subjects,
-)
+from exporter.findings import Finding, Judgement, findings, is_current, judge
+from exporter.findings.subject import Moment, Subject, subjects
 from exporter.palette import wire
 from exporter.snapshot import Cluster, ClusterState, Listing, NamedSnapshot
 

@@ -8,15 +8,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from exporter.findings import (
-    Finding,
-    Moment,
-    Subject,
-    findings,
-    is_current,
-    judge,
-    subjects,
-)
+from exporter.findings import Finding, findings, is_current, judge
+from exporter.findings.subject import Moment, Subject, subjects
 from exporter.rollup import Objective
 from exporter.store import Published
 from exporter.verdict import RANKS, Severity, Verdict

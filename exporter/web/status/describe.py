@@ -4,8 +4,9 @@ from urllib.parse import quote, urlencode
 
 from msgspec.structs import asdict
 
-from exporter.findings import Finding, Moment, Subject
+from exporter.findings import Finding
 from exporter.findings.snapshots import hangs_since, lost_since, unfinished, without_disks
+from exporter.findings.subject import Moment, Subject
 from exporter.rollup import NO_OBJECTIVE, Objective
 from exporter.snapshot import NamedSnapshot, Snapshot, Unread, VirtualMachine
 from exporter.web.status.assess import Assessed
