@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine
-from exporter.volumes import Volume
+from exporter.volumes import Volumes
 
 DAY = 86_400.0
 """Seconds. A time that is further off than this is a wrong clock, and not believed."""
@@ -143,11 +143,12 @@ def row_of(
     restorable = [each for each in counted if each.restorable_for(vm)]
     newest = max(restorable, key=_order, default=None)
     failed = sum(each.failed for each in counted)
-    ages = [at for each in counted if (at := _known_since(each)) is not None]
+    since = [
+        each.requested_at if each.creation_time is None else each.creation_time for each in counted
+    ]
     recovery_point = None if newest is None else data_time(newest)
     created = believed(vm.created_at, read_at)
-    missing = _missing(vm, newest, objective)
-    state = (each.name for each in missing if each.is_state and (newest or each.enabled is False))
+    unprotected, unprotected_state = _unprotected(vm, newest, objective)
     return VirtualMachineRow(
         vm=vm,
         objective=objective,
@@ -157,10 +158,10 @@ def row_of(
         failed=failed,
         newest=newest,
         recovery_point=recovery_point,
-        oldest=min(ages, default=None),
+        oldest=min((at for at in since if at is not None), default=None),
         last_failed=failed > 0 and any(each.failed for each in newest_requests(counted)),
-        unprotected=None if vm.volumes is None else _unprotected(missing, newest),
-        unprotected_state=None if vm.volumes is None else tuple(state),
+        unprotected=unprotected,
+        unprotected_state=unprotected_state,
         deadline=_deadline(objective, created if recovery_point is None else recovery_point),
     )
 
@@ -210,34 +211,32 @@ def newest_requests(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return [each for each in found if each.requested_at in (None, last)]
 
 
-def _missing(vm: VirtualMachine, newest: Snapshot | None, objective: Objective) -> list[Volume]:
-    """Return the VM's volumes that a snapshot does not hold, without the ignored ones."""
-    volumes = newest.volumes if newest else None
-    included = (volumes.included if volumes else None) or ()
-    return [
-        volume
-        for volume in vm.volumes or ()
-        if volume.name not in included and not objective.ignores(volume.name)
+def _unprotected(
+    vm: VirtualMachine, newest: Snapshot | None, objective: Objective
+) -> tuple[UnprotectedVolumes | None, tuple[str, ...] | None]:
+    """Return the volumes of data and those of state that a snapshot does not hold.
+
+    Without a snapshot, only what none could hold counts.
+    """
+    if vm.volumes is None:
+        return None, None
+    held = (newest.volumes if newest else None) or Volumes()
+    included, excluded = held.included or (), held.excluded or ()
+    missing = [
+        each
+        for each in vm.volumes
+        if each.name not in included and not objective.ignores(each.name)
     ]
-
-
-def _unprotected(missing: Iterable[Volume], newest: Snapshot | None) -> UnprotectedVolumes:
-    """Sort missing data volumes by reason; without a snapshot, only what none could hold counts."""
-    volumes = newest.volumes if newest else None
-    excluded = (volumes.excluded if volumes else None) or ()
-    data = [volume for volume in missing if volume.holds_data]
-    others = [volume.name for volume in data if newest and not volume.unsnapshottable]
-    return UnprotectedVolumes(
-        unsnapshottable=tuple(volume.name for volume in data if volume.unsnapshottable),
+    state = [each.name for each in missing if each.is_state and (newest or each.enabled is False)]
+    data = [each for each in missing if each.holds_data]
+    others = [each.name for each in data if newest and not each.unsnapshottable]
+    unprotected = UnprotectedVolumes(
+        unsnapshottable=tuple(each.name for each in data if each.unsnapshottable),
         excluded=tuple(name for name in others if name in excluded),
         newer=tuple(name for name in others if name not in excluded),
     )
+    return unprotected, tuple(state)
 
 
 def _order(snapshot: Snapshot) -> tuple[float, float, str]:
     return data_time(snapshot) or 0.0, snapshot.requested_at or 0.0, snapshot.name
-
-
-def _known_since(snapshot: Snapshot) -> float | None:
-    taken = snapshot.creation_time
-    return snapshot.requested_at if taken is None else taken

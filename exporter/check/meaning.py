@@ -8,7 +8,7 @@ from exporter.check.objectives import Place, places, unused
 from exporter.check.series import SNAPSHOTS, VMS, needed, series
 from exporter.check.text import printable, table
 from exporter.duration import format_duration
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import RenderOptions
 from exporter.refresh.plan import plan
 from exporter.refresh.targets import ClusterTargets, Share
 from exporter.settings import Settings

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.metrics.exposition import FAMILIES, Renderer
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import FAMILIES, Renderer, RenderOptions
 from exporter.snapshot import (
     Cluster,
     ClusterState,

@@ -1,5 +1,6 @@
 """The text of clusters, rendered when a listing changes."""
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
@@ -25,8 +26,7 @@ from exporter.metrics.family import (
     cluster_labels,
     escape_label,
 )
-from exporter.metrics.options import RenderOptions
-from exporter.rollup import believed, believed_snapshot, roll_up
+from exporter.rollup import Objective, believed, believed_snapshot, roll_up
 from exporter.snapshot import ClusterState, VirtualMachine
 
 T = TypeVar("T")
@@ -54,6 +54,34 @@ class FamilyText(Struct, frozen=True, gc=False):
 
 Texts = Mapping[str, FamilyText]
 """The name of a family -> its text in one cluster. A family without samples might be missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """How clusters are rendered, and what is exported.
+
+    objectives: the first that applies to a virtual machine counts.
+    owner_label: the Kubernetes label of a VM that becomes the label ``owner``; "" for none.
+    vm_labels: the Kubernetes labels in ``palette_vm_labels``; without any, it has no samples.
+    deny: a family is left out if one of these matches its whole name.
+    max_series: the number of series above which the exporter warns; 0 for no limit.
+    """
+
+    objectives: tuple[Objective, ...] = ()
+    owner_label: str = ""
+    vm_labels: tuple[str, ...] = ()
+    deny: tuple[re.Pattern[str], ...] = ()
+    max_series: int = 0
+
+    def allows(self, family: str) -> bool:
+        """Return whether the family of this name is exported."""
+        return not any(pattern.fullmatch(family) for pattern in self.deny)
+
+    def owner(self, vm: VirtualMachine) -> str:
+        """Return the owner of a virtual machine; "" where its label is missing."""
+        if not self.owner_label:
+            return ""
+        return next((value for name, value in vm.labels if name == self.owner_label), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

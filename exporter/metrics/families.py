@@ -9,8 +9,14 @@ from typing import NamedTuple
 
 from msgspec.structs import asdict
 
-from exporter.metrics.family import AgeFamily, AnyFamily, Family, LabelledFamily, Sample
-from exporter.metrics.label_names import prometheus_labels
+from exporter.metrics.family import (
+    AgeFamily,
+    AnyFamily,
+    Family,
+    LabelledFamily,
+    Sample,
+    prometheus_labels,
+)
 from exporter.rollup import VirtualMachineRow
 from exporter.snapshot import PHASES, ClusterState, NamedSnapshot, Snapshot, VirtualMachine
 

@@ -3,6 +3,7 @@
 The text of a sample is the same in both formats: ``name{identity,labels} value``.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,9 @@ T = TypeVar("T")
 CLUSTER_LABELS = ("cluster_uid", "cluster_name")
 VM_LABELS = (*CLUSTER_LABELS, "namespace", "vm")
 SNAPSHOT_LABELS = (*VM_LABELS, "snapshot")
+
+_INVALID = re.compile("[^a-zA-Z0-9_]")
+_CAMEL_CASE = re.compile("([a-z0-9])([A-Z])")
 
 
 class Sample(NamedTuple):
@@ -33,6 +37,37 @@ def cluster_labels(cluster: Cluster) -> str:
     """Return the identity labels of a cluster as text."""
     uid, name = escape_label(cluster.uid), escape_label(cluster.name)
     return f'cluster_uid="{uid}",cluster_name="{name}"'
+
+
+def prometheus_labels(labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the name and value of each label, in the order of the Kubernetes names."""
+    ordered = sorted(labels)
+    names = label_names(tuple(key for key, _ in ordered))
+    return tuple(zip(names, (value for _, value in ordered), strict=True))
+
+
+@lru_cache(maxsize=1024)
+def label_names(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the name of each label of one object; keys: of its Kubernetes labels, sorted.
+
+    Names that would be equal are numbered: ``label_a_b_conflict1``, ``label_a_b_conflict2``.
+    """
+    names: list[str] = []
+    conflicts: dict[str, int] = {}
+
+    def numbered(base: str) -> str:
+        while True:
+            conflicts[base] = conflicts.get(base, 0) + 1
+            name = f"{base}_conflict{conflicts[base]}"
+            if name not in names:
+                return name
+
+    for key in keys:
+        base = "label_" + _CAMEL_CASE.sub(r"\1_\2", _INVALID.sub("_", key)).lower()
+        if base not in conflicts and base in names:
+            names[names.index(base)] = numbered(base)
+        names.append(numbered(base) if base in conflicts else base)
+    return tuple(names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from exporter import settings as configuration
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import RenderOptions
 from exporter.refresh.targets import Target
 from exporter.rollup import Objective
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
-from exporter.metrics.exposition import RenderedCluster, Renderer
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import RenderedCluster, Renderer, RenderOptions
 from exporter.refresh.discovery import Search
 from exporter.refresh.fleet import Fleet
 from exporter.refresh.state import expired, rescheduled

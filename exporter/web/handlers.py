@@ -9,8 +9,7 @@ from aiohttp import hdrs, web
 
 from exporter.cooperative import TimeSlices
 from exporter.metrics.deflate import Block
-from exporter.metrics.exposition import RenderedCluster
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import RenderedCluster, RenderOptions
 from exporter.metrics.own_families import SERIES
 from exporter.metrics.scrape import exposition, gzipped, plain
 from exporter.metrics.telemetry import END_OF_FILE, Telemetry

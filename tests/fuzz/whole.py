@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
-from exporter.metrics.exposition import Renderer
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import Renderer, RenderOptions
 from exporter.metrics.scrape import exposition, plain
 from exporter.metrics.telemetry import END_OF_FILE
 from exporter.refresh.state import keep, listed, listing

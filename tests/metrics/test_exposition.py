@@ -19,10 +19,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
 
-from exporter.metrics.exposition import SUBJECTS, TABLES, RenderedCluster, Renderer
+from exporter.metrics.exposition import SUBJECTS, TABLES, RenderedCluster, Renderer, RenderOptions
 from exporter.metrics.families import SnapshotRow
 from exporter.metrics.family import AgeFamily, AnyFamily, Family
-from exporter.metrics.options import RenderOptions
 from exporter.metrics.scrape import exposition, gzipped, help_text, plain
 from exporter.rollup import Objective, roll_up
 from exporter.snapshot import (

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.metrics.exposition import FAMILIES, RenderedCluster, Renderer
-from exporter.metrics.label_names import prometheus_labels
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import FAMILIES, RenderedCluster, Renderer, RenderOptions
+from exporter.metrics.family import prometheus_labels
 from exporter.metrics.own_families import PROBE_FAMILIES
 from exporter.metrics.scrape import exposition, plain, probe_exposition
 from exporter.snapshot import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from exporter.metrics.exposition import Renderer
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import Renderer, RenderOptions
 from exporter.metrics.scrape import exposition, plain
 from exporter.store import Store
 from tests.deploy.situations import Expected, Situation, complaints

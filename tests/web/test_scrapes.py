@@ -9,8 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from structlog.testing import capture_logs
 
-from exporter.metrics.exposition import RenderedCluster, Renderer
-from exporter.metrics.options import RenderOptions
+from exporter.metrics.exposition import RenderedCluster, Renderer, RenderOptions
 from exporter.metrics.scrape import plain
 from exporter.metrics.telemetry import Telemetry
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot
