@@ -1,6 +1,7 @@
-"""Numbers, lists and durations as people say them."""
+"""Numbers, lists, durations and tables as people read them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 
 
 def count(number: int, one: str) -> str:
@@ -19,3 +20,16 @@ def span(seconds: float) -> str:
     if seconds < 3_600:
         return f"{max(0, round(seconds / 60))} min"
     return f"{seconds / 3_600:.0f} h" if seconds < 3 * 86_400 else f"{seconds / 86_400:.0f} d"
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows of equal length as lines, in columns; the first row is their heads."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(padded).rstrip()
+
+
+def printable(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines of which none can end early or move the cursor, whatever names are in it."""
+    return (line if line.isprintable() else json.dumps(line) for line in lines)

@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from exporter.check.round import Round
-from exporter.check.text import printable, table
 from exporter.snapshot import ClusterState, Unread
-from exporter.wording import count, some
+from exporter.wording import count, printable, some, table
 
 HINTS: Mapping[str, str] = {
     "unauthorized": "Palette refuses the credential. Check that the API key (or user name, "

@@ -1,24 +1,42 @@
 """What ``--config.check`` prints: what the settings mean, without asking Palette; pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from exporter.check.objectives import Place, places, unused
-from exporter.check.series import SNAPSHOTS, VMS, needed, series
-from exporter.check.text import printable, table
 from exporter.duration import format_duration
-from exporter.metrics.exposition import RenderOptions
+from exporter.metrics.exposition import FAMILIES, RenderOptions
+from exporter.metrics.families import (
+    CLUSTER_FAMILIES,
+    SNAPSHOT_FAMILIES,
+    VM_FAMILIES,
+    SnapshotRow,
+    vm_labels_family,
+)
+from exporter.metrics.family import AnyFamily
 from exporter.refresh.plan import plan
 from exporter.refresh.targets import ClusterTargets, Share
+from exporter.rollup import first_objective, row_of
 from exporter.settings import Settings
-from exporter.wording import count, some
+from exporter.snapshot import Cluster, ClusterState, Condition, Snapshot, VirtualMachine
+from exporter.volumes import Volumes
+from exporter.wording import count, printable, some, table
+
+T = TypeVar("T")
 
 REQUESTS_PER_CLUSTER = 2
 """Requests that a whole cluster takes at least: a page of snapshots and one of VMs."""
 
 ROWS = 8
 """Clusters that are listed; more would not fit a screen."""
+
+SNAPSHOTS, VMS = 1_000, 333
+"""The fleet whose series are counted: three snapshots for each virtual machine."""
+
+USED_BY_NOTHING = frozenset({"palette_cluster_info", "palette_vm_info"})
+"""Families that no shipped rule and no shipped dashboard needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +130,10 @@ class Meaning:
             yield f"  warning: {sentence}"
 
     def _series(self) -> Iterator[str]:
-        total = series(self.options)
+        total = _series(self.options)
         yield f"Series:      about {total:,} for each {SNAPSHOTS:,} snapshots of {VMS} VMs"
-        denied = sorted(needed(self.options))
+        needed = {family.name for family in FAMILIES} - USED_BY_NOTHING
+        denied = sorted(name for name in needed if not self.options.allows(name))
         if denied:
             yield (
                 f"  warning: metrics.deny leaves out {some(denied)}. Shipped alert rules or "
@@ -145,3 +164,31 @@ def _matching(include: Sequence[re.Pattern[str]], exclude: Sequence[re.Pattern[s
     wanted = " or ".join(each.pattern for each in include) or "nothing (the list is empty)"
     unwanted = " or ".join(each.pattern for each in exclude)
     return f"matching {wanted}" + (f" but not {unwanted}" if unwanted else "")
+
+
+def _series(options: RenderOptions) -> int:
+    """Return the series of a cluster with SNAPSHOTS good snapshots of VMS virtual machines."""
+    cluster = Cluster(uid="uid", name="name")
+    vm = VirtualMachine(namespace="n", name="0", created_at=0.0)
+    snapshot = Snapshot(
+        namespace=vm.namespace,
+        vm=vm.name,
+        name="0",
+        requested_at=0.0,
+        creation_time=0.0,
+        phase="Succeeded",
+        conditions=(Condition("Progressing", "false", 0.0), Condition("Ready", "true", 0.0)),
+        ready_to_use=True,
+        indications=("Online", "GuestAgent"),
+        volumes=Volumes(included=("rootdisk",)),
+    )
+    row = row_of(vm, [snapshot], first_objective(options.objectives, cluster, vm))
+    snapshots = _samples(options, SNAPSHOT_FAMILIES, SnapshotRow(snapshot, orphan=False, vm=vm))
+    vms = _samples(options, (*VM_FAMILIES, vm_labels_family(options.vm_labels)), row)
+    clusters = _samples(options, CLUSTER_FAMILIES, ClusterState(cluster=cluster, up=True))
+    return SNAPSHOTS * snapshots + VMS * vms + clusters
+
+
+def _samples(options: RenderOptions, families: Iterable[AnyFamily[T]], subject: T) -> int:
+    texts = [family.text("", subject) for family in families if options.allows(family.name)]
+    return "".join(texts).count("\n")

@@ -12,12 +12,11 @@ from typing import Any
 
 from exporter.check.live import unreadable_lines
 from exporter.check.round import Round
-from exporter.check.text import printable, table
 from exporter.findings import findings, is_current, judge
 from exporter.findings.subject import Moment, Subject, subjects
 from exporter.snapshot import ClusterState
 from exporter.verdict import Verdict
-from exporter.wording import count
+from exporter.wording import count, printable, table
 
 WORST_FIRST = (Verdict.NOT_PROTECTED, Verdict.UNKNOWN, Verdict.PROTECTED, Verdict.EXEMPT)
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.check.meaning import Meaning
-from exporter.check.series import USED_BY_NOTHING
+from exporter.check.meaning import USED_BY_NOTHING, Meaning
 from exporter.metrics.exposition import FAMILIES
 from exporter.refresh.targets import by_cluster
 from exporter.runtime import from_settings
