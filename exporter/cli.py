@@ -3,15 +3,13 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from exporter import __version__, revision
 from exporter.runtime.signals import GRACE, Signals, end_within, leave
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from exporter.check.round import Round
     from exporter.settings import Settings
     from exporter.settings.flags import Flags
@@ -69,7 +67,11 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
 
     flags = parse(arguments)
     if flags.health:
-        return _health(arguments)
+        from exporter.runtime.health import unhealthy
+
+        if reason := unhealthy(arguments):
+            print(reason, file=sys.stderr)  # noqa: T201
+        return FAILED if reason else OK
     try:
         source = command_line(
             flags=flags.settings,
@@ -84,20 +86,6 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return BAD_SETTINGS
     return leave(_serve(settings, source, signals, demo=flags.demo))
-
-
-def _health(arguments: Sequence[str]) -> int:
-    """Return 0 where the exporter that the arguments describe answers, 1 where it does not."""
-    from exporter.runtime.health import described, unhealthy
-    from exporter.settings import SettingsError
-
-    try:
-        reason = unhealthy(described(arguments))
-    except SettingsError as error:
-        reason = str(error)
-    if reason:
-        print(reason, file=sys.stderr)  # noqa: T201
-    return FAILED if reason else OK
 
 
 def _check(settings: "Settings", flags: "Flags") -> int:
@@ -120,21 +108,21 @@ def _check(settings: "Settings", flags: "Flags") -> int:
     return OK if found.complete else FAILED
 
 
-def _print(lines: "Iterable[str]") -> None:
+def _print(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)  # noqa: T201
     sys.stdout.flush()
 
 
-def _meaning(settings: "Settings", *, demo: bool) -> "Iterable[str]":
+def _meaning(settings: "Settings", *, demo: bool) -> Iterable[str]:
     from exporter.check.meaning import Meaning
     from exporter.refresh.targets import by_cluster
-    from exporter.runtime import from_settings
+    from exporter.runtime.parts import render_options, targets
 
     return Meaning(
         settings=settings,
-        configured=by_cluster(from_settings.targets(settings)),
-        options=from_settings.render_options(settings),
+        configured=by_cluster(targets(settings)),
+        options=render_options(settings),
         demo=demo,
     ).lines()
 

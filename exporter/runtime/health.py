@@ -23,12 +23,16 @@ ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 """An address that stands for all of the machine -> one that reaches it."""
 
 
-def unhealthy(settings: Settings) -> str:
-    """Return why the exporter does not answer; "" where it does.
+def unhealthy(arguments: Sequence[str]) -> str:
+    """Return why the exporter that the arguments describe does not answer; "" where it does.
 
     Any HTTP answer counts, 401 too: it shows that the event loop runs. The connection is direct,
     whatever proxy is configured, and no certificate is verified: the peer is this machine.
     """
+    try:
+        settings = _described(arguments)
+    except SettingsError as error:
+        return str(error)
     host, port = settings.web.address
     if not port:
         return "web.listen_address: port 0 is unknown from outside. Set a port."
@@ -43,7 +47,7 @@ def unhealthy(settings: Settings) -> str:
     return "; ".join(problems)
 
 
-def described(arguments: Sequence[str]) -> Settings:
+def _described(arguments: Sequence[str]) -> Settings:
     """Return settings that have the exporter's address, by the arguments of the command.
 
     A running exporter keeps its settings when their file becomes invalid, and stays healthy; then

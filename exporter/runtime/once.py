@@ -14,9 +14,8 @@ from exporter.palette.wire import Fault
 from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.refresh.fleet import Fleet
 from exporter.refresh.targets import ClusterTargets
-from exporter.runtime import from_settings
 from exporter.runtime.connection import Connection, simulated
-from exporter.runtime.parts import prepare_fleet
+from exporter.runtime.parts import objective, prepare_fleet, targets
 from exporter.settings import Settings
 from exporter.snapshot import ClusterState
 from exporter.store import Store
@@ -77,8 +76,8 @@ async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -
     wanted = fleet.wanted
     states = await _states(wanted, context, progress)
     return Round(
-        targets=from_settings.targets(settings),
-        objectives=tuple(map(from_settings.objective, settings.objectives)),
+        targets=targets(settings),
+        objectives=tuple(map(objective, settings.objectives)),
         clusters=tuple(zip(wanted, states, strict=True)),
         discovery=discovery.state if discovery else None,
         requests=tally.requests,

@@ -1,9 +1,13 @@
 """The smaller parts of a running exporter, each with what settings change about it."""
 
 import asyncio
+import ctypes
+import gc
+import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from exporter.clock import Clock
 from exporter.cooperative import TimeSlices
@@ -11,10 +15,11 @@ from exporter.metrics.exposition import RenderedCluster, Renderer, RenderOptions
 from exporter.refresh.discovery import Search
 from exporter.refresh.fleet import Fleet
 from exporter.refresh.state import expired, rescheduled
-from exporter.refresh.targets import Names, Share, by_cluster
-from exporter.runtime import from_settings
+from exporter.refresh.targets import Names, Share, Target, by_cluster
+from exporter.rollup import Objective
 from exporter.runtime.logs import configure
 from exporter.runtime.reload import Commit
+from exporter.settings import Objective as ObjectiveSetting
 from exporter.settings import Refresh, Settings, SettingsError
 from exporter.settings.file_modes import warn_world_readable
 from exporter.snapshot import ClusterState
@@ -56,6 +61,22 @@ class Process:
         return commit
 
 
+def shorten_pauses() -> None:
+    """Make threads and garbage collections interrupt the event loop for little time."""
+    # While a thread works out a page, the event loop waits for 1 ms at a time instead of 5.
+    sys.setswitchinterval(0.001)
+    # Modules, which no pass of the garbage collector has to visit.
+    gc.freeze()
+
+
+async def return_memory() -> None:
+    """Return freed memory to the system every 15 s: after a flood, glibc would keep it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    while trim:
+        trim(0)
+        await asyncio.sleep(15.0)
+
+
 class Publication:
     """How published clusters are rendered, and how long they are kept."""
 
@@ -75,7 +96,7 @@ class Publication:
 
     async def prepare(self, settings: Settings) -> Commit:
         """Render all clusters again where their options change; other tasks run meanwhile."""
-        wanted = Renderer(from_settings.render_options(settings))
+        wanted = Renderer(render_options(settings))
         render = self._renderer if wanted == self._renderer else wanted
         ready = await self._slices.run(self.store.rerendering(render))
 
@@ -101,10 +122,35 @@ class Publication:
         )
 
 
+def targets(settings: Settings) -> list[Target]:
+    """Return the targets."""
+    return [Target(**dict(target)) for target in settings.targets]
+
+
+def objective(setting: ObjectiveSetting) -> Objective:
+    """Return an objective as the roll-up of VMs takes it."""
+    # Plain numbers, without the text that the user wrote them as.
+    given: dict[str, Any] = {
+        key: float(value) if isinstance(value, float) else value for key, value in setting
+    }
+    return Objective(**{**given, "labels": tuple(setting.labels.items())})
+
+
+def render_options(settings: Settings) -> RenderOptions:
+    """Return what the settings say about series."""
+    return RenderOptions(
+        objectives=tuple(map(objective, settings.objectives)),
+        owner_label=settings.labels.owner or "",
+        vm_labels=settings.labels.vm,
+        deny=settings.metrics.deny,
+        max_series=settings.metrics.max_series,
+    )
+
+
 async def prepare_fleet(fleet: Fleet, settings: Settings) -> Commit:
     """Plan what to read; a cluster that stays keeps its loop."""
     # In a thread, because fleets of thousands of targets take their time.
-    configured = await asyncio.to_thread(lambda: by_cluster(from_settings.targets(settings)))
+    configured = await asyncio.to_thread(lambda: by_cluster(targets(settings)))
     context = replace(
         fleet.context,
         interval=settings.refresh.interval,

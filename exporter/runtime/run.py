@@ -16,8 +16,13 @@ from exporter.refresh.cluster import RefreshContext
 from exporter.refresh.fleet import Fleet
 from exporter.refresh.probe import Prober
 from exporter.runtime.connection import Connection, FaultLog, simulated
-from exporter.runtime.interpreter import return_memory, shorten_pauses
-from exporter.runtime.parts import Process, Publication, prepare_fleet
+from exporter.runtime.parts import (
+    Process,
+    Publication,
+    prepare_fleet,
+    return_memory,
+    shorten_pauses,
+)
 from exporter.runtime.reload import Reloader
 from exporter.runtime.signals import Signals
 from exporter.runtime.web_config import WebConfigLoader

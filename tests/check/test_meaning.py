@@ -10,8 +10,7 @@ import yaml
 from exporter.check.meaning import USED_BY_NOTHING, Meaning
 from exporter.metrics.exposition import FAMILIES
 from exporter.refresh.targets import by_cluster
-from exporter.runtime import from_settings
-from exporter.runtime.from_settings import render_options
+from exporter.runtime.parts import render_options, targets
 from exporter.settings import Settings
 from tests.process import ROOT, finished
 
@@ -25,7 +24,7 @@ def meaning(**sections: Any) -> list[str]:
     return list(
         Meaning(
             settings=settings,
-            configured=by_cluster(from_settings.targets(settings)),
+            configured=by_cluster(targets(settings)),
             options=render_options(settings),
         ).lines()
     )

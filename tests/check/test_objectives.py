@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from exporter.check.objectives import Place, places, unused
 from exporter.refresh.targets import Target, by_cluster
 from exporter.rollup import Objective as Applied
-from exporter.runtime import from_settings
+from exporter.runtime import parts
 from exporter.settings import Objective
 from exporter.snapshot import Cluster, VirtualMachine
 
@@ -67,7 +67,7 @@ def test_an_objective_that_applies_to_nothing_is_reported_with_the_reason(case: 
 
 
 def objective_of(keys: dict[str, object]) -> Applied:
-    return from_settings.objective(Objective.model_validate({"max_age": 60, **keys}))
+    return parts.objective(Objective.model_validate({"max_age": 60, **keys}))
 
 
 PATTERNS = (".*", ".+", "a", "b", "a|b", "a.*", ".b", "ab", r"a\.b", "[ab]", "x")
@@ -94,7 +94,7 @@ def covers(place: Place, cluster: str, namespace: str, vm: str) -> bool:
 def test_an_objective_that_applies_somewhere_is_never_reported(
     objectives: list[Objective], watched: list[Place]
 ) -> None:
-    applied = [from_settings.objective(each) for each in objectives]
+    applied = [parts.objective(each) for each in objectives]
     used = {
         first(applied, cluster, namespace, vm, labels)
         for cluster, namespace, vm in itertools.product(NAMES, repeat=3)
