@@ -3,8 +3,7 @@
 They mirror KubeVirt's ``VirtualMachineSnapshot`` and ``VirtualMachine`` as Palette serves them,
 decoded: what is missing or unreadable in a document is None or empty here.
 
-Of the many, the garbage collector visits none (``gc=False``; they are in no cycle): a full pass
-over a large fleet would hold the event loop.
+``gc=False``: they are in no cycle, and a collector's pass over all would hold the event loop.
 """
 
 import math
@@ -17,6 +16,7 @@ from exporter.volumes import Volume, Volumes
 DEFAULT_FAILURE_DEADLINE = 300.0
 """Seconds; KubeVirt's default for ``spec.failureDeadline``."""
 
+PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
 
 NamespacedName = tuple[str, str]
 """Identifies a snapshot or a VM in its cluster. Uids repeat, names do not."""
@@ -51,9 +51,6 @@ class SnapshotError(Struct, frozen=True, gc=False, kw_only=True):
 
     message: str = ""
     time: float | None = None
-
-
-PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
 
 
 class Snapshot(Struct, frozen=True, gc=False, kw_only=True):
@@ -115,12 +112,10 @@ class Snapshot(Struct, frozen=True, gc=False, kw_only=True):
         return self.phase == "Failed"
 
     def restorable_for(self, vm: "VirtualMachine | None") -> bool:
-        """Return True if a restore would bring back data.
+        """Return True if a restore would bring back data; vm: None if it is not known.
 
         KubeVirt also reports a snapshot as Succeeded and ready that holds only the configuration
         of the VM, its TPM and EFI state or a memory dump.
-
-        vm: the snapshot's VM; None if it is not known.
         """
         might_have_failed = self.failed or "status.phase" in self.unreadable
         if not self.ready_to_use or self.deleting or might_have_failed:
@@ -131,8 +126,7 @@ class Snapshot(Struct, frozen=True, gc=False, kw_only=True):
 class VirtualMachine(Struct, frozen=True, gc=False, kw_only=True):
     """One VirtualMachine.
 
-    status: ``status.printableStatus``; "" if there is none.
-    deletion_timestamp: ``metadata.deletionTimestamp``.
+    status: ``status.printableStatus``, or ""; deletion_timestamp: ``metadata.deletionTimestamp``.
     restoring: whether ``status.restoreInProgress`` names a restore.
     volumes: from ``spec`` and ``status.volumeSnapshotStatuses``; None if neither names any.
     unreadable: paths of the fields that are there and cannot be read.
@@ -164,8 +158,7 @@ class VirtualMachine(Struct, frozen=True, gc=False, kw_only=True):
 class Unread:
     """Why something could not be read.
 
-    reason: as in the metrics; message: in words; kind: the name of the error's class, which is
-    finer than the reason.
+    reason: as in the metrics; message: in words; kind: the error's class, finer than the reason.
     """
 
     reason: str
@@ -177,11 +170,10 @@ class Unread:
 class NamedSnapshot:
     """A snapshot that a target names.
 
-    up: whether the last refresh read it.
+    up: whether the last refresh read it; unread: why it could not.
     snapshot: its last good state; None if there is none, or if it expired.
     read_at: seconds on the monotonic clock of that state.
     missing: whether Palette says that it does not exist.
-    unread: why the last refresh could not read it.
     """
 
     namespace: str
@@ -201,8 +193,7 @@ class Listing:
     snapshots: those of the watched VMs.
     virtual_machines: the watched VMs, with or without snapshots.
     known_machines: all VMs of ``namespaces``; no namespaces are all of them.
-    read_at: seconds on the monotonic clock.
-    current: whether the last refresh read it; an older listing is kept for a while.
+    read_at: seconds on the monotonic clock; current: whether the last refresh read it.
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -231,8 +222,7 @@ class ClusterState:
     listing: the result of the last lists; None where targets only name snapshots.
     named: what became of the snapshots that targets name.
     due_within: seconds within which the next refresh should have replaced this one's data.
-    expires_at: seconds on the monotonic clock at which something in here has been kept too
-        long; None where that never comes.
+    expires_at: seconds on the monotonic clock at which a part of it is too old; None if never.
     """
 
     cluster: Cluster
