@@ -8,37 +8,31 @@ import math
 import re
 from decimal import Decimal
 
-MAX_SECONDS = (2**63 - 1) / 1e9
+_MOST_NANOSECONDS = 2**63 - 1
+MAX_SECONDS = _MOST_NANOSECONDS / 1e9
 """The longest duration either language can say."""
 
-_MILLISECONDS = {
-    "y": 365 * 24 * 3_600_000,
-    "w": 7 * 24 * 3_600_000,
-    "d": 24 * 3_600_000,
-    "h": 3_600_000,
-    "m": 60_000,
-    "s": 1_000,
-    "ms": 1,
+_NANOSECONDS = {
+    "y": 365 * 24 * 3_600 * 10**9,
+    "w": 7 * 24 * 3_600 * 10**9,
+    "d": 24 * 3_600 * 10**9,
+    "h": 3_600 * 10**9,
+    "m": 60 * 10**9,
+    "s": 10**9,
+    "ms": 10**6,
+    "us": 10**3,
+    "µs": 10**3,  # micro sign
+    "μs": 10**3,  # the Greek letter mu; Go takes both
+    "ns": 1,
 }
-_PROMETHEUS = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _MILLISECONDS))
+_PROMETHEUS_UNITS = ("y", "w", "d", "h", "m", "s", "ms")
+_PROMETHEUS = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _PROMETHEUS_UNITS))
 # As in Prometheus: 8d must not become 1w1d, so years and weeks stand only for a whole number.
 _ONLY_WHOLE = frozenset({"y", "w"})
-# Python refuses to convert endless digits; nothing this long is within the range anyway.
-_MOST_DIGITS = 4000
-
-_NANOSECONDS = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,  # micro sign
-    "μs": 1_000,  # the Greek letter mu; Go takes both
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-}
 _GO_TERM = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _GO = re.compile(rf"[-+]?(?:0|(?:{_GO_TERM.pattern})+)")
-_GO_LIMIT = 2**63
+# Python refuses to convert endless digits; nothing this long is within the range anyway.
+_MOST_DIGITS = 4000
 
 
 def parse_prometheus_duration(text: str) -> float:
@@ -51,12 +45,11 @@ def parse_prometheus_duration(text: str) -> float:
     found = _PROMETHEUS.fullmatch(text) if text and len(text) <= _MOST_DIGITS else None
     if found is None:
         raise ValueError("not a duration such as 90s, 1m30s, 26h or 8d")
-    milliseconds = sum(
-        int(count) * _MILLISECONDS[unit] for unit, count in found.groupdict().items() if count
-    )
-    if milliseconds * 1_000_000 >= _GO_LIMIT:
+    terms = found.groupdict().items()
+    total = sum(int(count) * _NANOSECONDS[unit] for unit, count in terms if count)
+    if total > _MOST_NANOSECONDS:
         raise ValueError("a duration longer than 292 years")
-    return milliseconds / 1000
+    return total / 10**9
 
 
 def format_duration(seconds: float) -> str:
@@ -66,11 +59,11 @@ def format_duration(seconds: float) -> str:
     """
     if not math.isfinite(seconds) or seconds < 0 or seconds > MAX_SECONDS:
         raise ValueError("not a duration from 0 to 292 years")
-    left = round(seconds * 1000)
+    left = round(seconds * 1000) * _NANOSECONDS["ms"]
     text = ""
-    for unit, size in _MILLISECONDS.items():
-        if left % size == 0 or unit not in _ONLY_WHOLE:
-            count, left = divmod(left, size)
+    for unit in _PROMETHEUS_UNITS:
+        if left % _NANOSECONDS[unit] == 0 or unit not in _ONLY_WHOLE:
+            count, left = divmod(left, _NANOSECONDS[unit])
             text += f"{count}{unit}" if count else ""
     return text or "0s"
 
@@ -85,6 +78,6 @@ def parse_go_duration(text: str) -> float:
     terms = _GO_TERM.findall(text)
     total = sum(int(Decimal(number) * _NANOSECONDS[unit]) for number, unit in terms)
     negative = text.startswith("-")
-    if total > _GO_LIMIT - (not negative):
+    if total > _MOST_NANOSECONDS + negative:
         raise ValueError("a Go duration longer than 292 years")
     return (-total if negative else total) / 1e9

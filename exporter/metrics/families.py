@@ -3,7 +3,7 @@
 Identity labels come from the table: a snapshot's, a virtual machine's, a cluster's.
 """
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -70,8 +70,8 @@ def _condition_times(row: SnapshotRow) -> list[Sample]:
     ]
 
 
-def _ones(label: str, values: Iterable[str]) -> list[Sample]:
-    return [Sample(1, ((label, value),)) for value in values]
+def _one(**labels: str) -> list[Sample]:
+    return [Sample(1, tuple(labels.items()))]
 
 
 def _number(found: Sized | None) -> int | None:
@@ -178,7 +178,9 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
         help="1 for each indication of how the snapshot was taken.",
         source="status.indications, status.sourceIndications",
         labels=("indication",),
-        samples=lambda row: _ones("indication", row.snapshot.indications),
+        samples=lambda row: (
+            Sample(1, (("indication", each),)) for each in row.snapshot.indications
+        ),
     ),
     Family(
         name="palette_vm_snapshot_included_volumes",
@@ -217,14 +219,14 @@ VM_FAMILIES: tuple[AnyFamily[VirtualMachineRow], ...] = (
         help="The VM's identifier. Always 1.",
         source="metadata.uid",
         labels=("uid",),
-        samples=lambda row: _ones("uid", [row.vm.uid]),
+        samples=lambda row: _one(uid=row.vm.uid),
     ),
     LabelledFamily(
         name="palette_vm_status",
         help="1 for the VM's status.",
         source="status.printableStatus",
         labels=("status",),
-        samples=lambda row: _ones("status", filter(None, [row.vm.status])),
+        samples=lambda row: _one(status=row.vm.status) if row.vm.status else (),
     ),
     Family(
         name="palette_vm_created_timestamp_seconds",
@@ -389,14 +391,8 @@ CLUSTER_FAMILIES: tuple[AnyFamily[ClusterState], ...] = (
         source="metadata.projectUid, spec.cloudType; of Palette's dashboard, otherwise the project "
         "of the target",
         labels=("project_uid", "cloud_type"),
-        samples=lambda state: (
-            Sample(
-                1,
-                (
-                    ("project_uid", state.cluster.project_uid),
-                    ("cloud_type", state.cluster.cloud_type),
-                ),
-            ),
+        samples=lambda state: _one(
+            project_uid=state.cluster.project_uid, cloud_type=state.cluster.cloud_type
         ),
     ),
     LabelledFamily(
@@ -404,7 +400,7 @@ CLUSTER_FAMILIES: tuple[AnyFamily[ClusterState], ...] = (
         help="1 for the cluster's state in Palette.",
         source="status.clusterState; of Palette's dashboard",
         labels=("state",),
-        samples=lambda state: _ones("state", filter(None, [state.cluster.state])),
+        samples=lambda state: _one(state=state.cluster.state) if state.cluster.state else (),
     ),
     Family(
         name="palette_cluster_up",

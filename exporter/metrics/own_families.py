@@ -13,7 +13,7 @@ class OwnFamily:
 
     name: str
     help: str
-    kind: type[Counter] | type[Gauge] | type[Histogram]
+    kind: type[Counter] | type[Gauge] | type[Histogram] = Gauge
     labels: tuple[str, ...] = ()
 
     @property
@@ -30,56 +30,44 @@ PROBE_FAMILIES = PROBE_SUCCESS, PROBE_DURATION = (
     OwnFamily(
         name="palette_probe_success",
         help="1 if what the probe requests exists and was read in time, 0 otherwise.",
-        kind=Gauge,
     ),
     OwnFamily(
         name="palette_probe_duration_seconds",
         help="Duration of the probe, including waits for the rate limit.",
-        kind=Gauge,
     ),
 )
 
-SERIES = OwnFamily(
-    name="palette_exporter_series",
-    help="Number of series in this scrape.",
-    kind=Gauge,
-)
+SERIES = OwnFamily(name="palette_exporter_series", help="Number of series in this scrape.")
 
 OWN_FAMILIES = (
     OwnFamily(
         name="palette_discovery_up",
         help="1 if the last discovery of clusters succeeded, 0 otherwise. Absent while discovery "
         "is off.",
-        kind=Gauge,
     ),
     OwnFamily(
         name="palette_discovery_last_success_timestamp_seconds",
         help="Time of the last successful discovery of clusters, in seconds since the epoch. "
         "Absent while discovery is off.",
-        kind=Gauge,
     ),
     OwnFamily(
         name="palette_discovery_clusters",
         help="Number of clusters in Palette's dashboard at the last successful discovery, by "
         "whether the settings select them. Absent while discovery is off.",
-        kind=Gauge,
         labels=("selected",),
     ),
     OwnFamily(
         name="palette_exporter_build_info",
         help="Version and revision of the exporter, and the version of Python. Always 1.",
-        kind=Gauge,
         labels=("version", "revision", "python_version"),
     ),
     OwnFamily(
         name="palette_exporter_config_last_reload_successful",
         help="1 if the last load of the configuration succeeded, 0 otherwise.",
-        kind=Gauge,
     ),
     OwnFamily(
         name="palette_exporter_config_last_reload_success_timestamp_seconds",
         help="Time of the last successful load of the configuration, in seconds since the epoch.",
-        kind=Gauge,
     ),
     OwnFamily(
         name="palette_exporter_api_requests_total",
@@ -119,23 +107,19 @@ OWN_FAMILIES = (
     OwnFamily(
         name="palette_exporter_refresh_interval_seconds",
         help="Configured interval between two refreshes of a cluster.",
-        kind=Gauge,
     ),
     OwnFamily(
         name="palette_exporter_round_seconds",
         help="Planned duration of one round over all clusters at the configured request rate. If "
         "it is above the refresh interval, rounds take longer than the interval.",
-        kind=Gauge,
     ),
     SERIES,
     OwnFamily(
         name="palette_exporter_shard_ordinal",
         help="Index of this exporter among those that share the clusters, from 0.",
-        kind=Gauge,
     ),
     OwnFamily(
         name="palette_exporter_total_shards",
         help="Number of exporters that share the clusters.",
-        kind=Gauge,
     ),
 )
