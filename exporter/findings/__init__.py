@@ -10,6 +10,8 @@ from exporter.findings.vm import FINDERS
 from exporter.snapshot import ClusterState
 from exporter.verdict import PROBLEMS, RANKS, STALE_AFTER, UNREAD_FOR, Problem, Severity, Verdict
 
+_SEVERITIES = tuple(Severity)
+
 
 class Finding(Struct, frozen=True, gc=False):
     """A problem that exists.
@@ -89,4 +91,4 @@ def is_current(state: ClusterState, now: float) -> bool:
 
 
 def _rank(found: Finding) -> tuple[int, int]:
-    return list(Severity).index(found.severity), RANKS[found.problem.name]
+    return _SEVERITIES.index(found.severity), RANKS[found.problem.name]

@@ -3,9 +3,8 @@
 Times are seconds since the epoch. A time that is not known never makes a problem disappear.
 """
 
-from exporter.findings import failures
-from exporter.findings.failures import Finder, Found
-from exporter.findings.snapshots import LONG_PAST, crash_consistent, without_disks
+from exporter.findings import snapshots
+from exporter.findings.snapshots import LONG_PAST, Finder, Found, crash_consistent, without_disks
 from exporter.findings.subject import Moment, Subject
 from exporter.rollup import data_time, newest_requests
 from exporter.verdict import NEW_VM
@@ -152,7 +151,7 @@ def _orphaned(subject: Subject, now: Moment) -> Found | None:
     return Found(LONG_PAST, text, snapshots=names)
 
 
-FINDERS: dict[str, Finder] = failures.FINDERS | {
+FINDERS: dict[str, Finder] = snapshots.FINDERS | {
     "objective_missed": _objective_missed,
     "unprotected_volumes": _unprotected_volumes,
     "no_restorable": _no_restorable,
