@@ -79,9 +79,7 @@ class RenderOptions:
 
     def owner(self, vm: VirtualMachine) -> str:
         """Return the owner of a virtual machine; "" where its label is missing."""
-        if not self.owner_label:
-            return ""
-        return next((value for name, value in vm.labels if name == self.owner_label), "")
+        return dict(vm.labels).get(self.owner_label, "") if self.owner_label else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -157,12 +157,9 @@ class Telemetry:
         """Record the planned duration of a round."""
         self._round.set(round_seconds)
 
-    def refreshing(self, interval: float) -> None:
-        """Record the configured interval in seconds."""
+    def refreshing(self, interval: float, ordinal: int, total: int) -> None:
+        """Record the configured interval in seconds, and the shard: its index, and how many."""
         self._interval.set(interval)
-
-    def sharing(self, ordinal: int, total: int) -> None:
-        """Record the index of this exporter and the number of exporters."""
         self._ordinal.set(ordinal)
         self._shards.set(total)
 

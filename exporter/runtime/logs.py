@@ -26,8 +26,8 @@ def configure(*, level: str, log_format: str) -> None:
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
     )
+    json_lines = structlog.processors.JSONRenderer()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -36,17 +36,13 @@ def configure(*, level: str, log_format: str) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 structlog.processors.EventRenamer("msg"),
-                _renderer(log_format),
+                json_lines if log_format == "json" else _logfmt,
             ],
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # At debug level it logs several lines for each paragraph of a document.
     logging.getLogger("markdown_it").setLevel(logging.INFO)
-
-
-def _renderer(log_format: str) -> Processor:
-    return structlog.processors.JSONRenderer() if log_format == "json" else _logfmt
 
 
 def _logfmt(logger: WrappedLogger, name: str, event: EventDict) -> str:

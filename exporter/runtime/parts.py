@@ -169,8 +169,8 @@ async def prepare_fleet(fleet: Fleet, settings: Settings) -> Commit:
     )
 
     def commit() -> None:
-        context.telemetry.sharing(context.share.ordinal, context.share.total)
-        context.telemetry.refreshing(context.interval)
+        share = context.share
+        context.telemetry.refreshing(context.interval, share.ordinal, share.total)
         fleet.adopt(context, configured, search if wanted.enabled else None)
 
     return commit
