@@ -91,7 +91,10 @@ def _run(arguments: Sequence[str], signals: Signals) -> int:
 def _check(settings: "Settings", flags: "Flags") -> int:
     """Print what was requested, and return the exit code. Raises SettingsError."""
     from exporter.check.live import live_lines
+    from exporter.check.meaning import Meaning
     from exporter.check.report import FORMATS, report
+    from exporter.refresh.targets import by_cluster
+    from exporter.runtime.parts import render_options, targets
 
     if flags.report:
         said = report(_read_once(settings, demo=flags.demo), settings.labels.owner)
@@ -100,7 +103,13 @@ def _check(settings: "Settings", flags: "Flags") -> int:
     if flags.config_print:
         _print(settings.effective_yaml().splitlines())
         return OK
-    _print(_meaning(settings, demo=flags.demo))
+    meaning = Meaning(
+        settings=settings,
+        configured=by_cluster(targets(settings)),
+        options=render_options(settings),
+        demo=flags.demo,
+    )
+    _print(meaning.lines())
     if not flags.config_check_live:
         return OK
     found = _read_once(settings, demo=flags.demo)
@@ -109,22 +118,7 @@ def _check(settings: "Settings", flags: "Flags") -> int:
 
 
 def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line)  # noqa: T201
-    sys.stdout.flush()
-
-
-def _meaning(settings: "Settings", *, demo: bool) -> Iterable[str]:
-    from exporter.check.meaning import Meaning
-    from exporter.refresh.targets import by_cluster
-    from exporter.runtime.parts import render_options, targets
-
-    return Meaning(
-        settings=settings,
-        configured=by_cluster(targets(settings)),
-        options=render_options(settings),
-        demo=demo,
-    ).lines()
+    print(*lines, sep="\n", flush=True)  # noqa: T201
 
 
 def _read_once(settings: "Settings", *, demo: bool) -> "Round":
@@ -138,13 +132,7 @@ def _read_once(settings: "Settings", *, demo: bool) -> "Round":
     # What is printed has every failure.
     configure(level="error", log_format=settings.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(read_once(settings, demo=demo, progress=_progress))
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\rRead {done:,} of {total:,} clusters", end=end, file=sys.stderr, flush=True)  # noqa: T201
+        return runner.run(read_once(settings, demo=demo))
 
 
 def _serve(settings: "Settings", source: "SettingsSource", signals: Signals, *, demo: bool) -> int:

@@ -133,9 +133,7 @@ class Renderer:
 
     def _subjects(self, state: ClusterState) -> Generator[None, None, Texts]:
         listing, cluster = state.listing, cluster_labels(state.cluster)
-        vms: dict[tuple[str, str], VirtualMachine] = {}
-        if listing:
-            vms = {vm.key: vm for vm in listing.virtual_machines}
+        vms = {vm.key: vm for vm in listing.virtual_machines} if listing else {}
 
         def identity(namespace: str, vm: str, snapshot: str | None = None) -> str:
             text = f'{cluster},namespace="{escape_label(namespace)}",vm="{escape_label(vm)}"'

@@ -1,8 +1,7 @@
 """THE tables of the families about the exporter and its probes. A new metric is one entry here."""
 
 from dataclasses import dataclass
-
-from prometheus_client import Counter, Gauge, Histogram
+from typing import Literal
 
 from exporter.metrics.family import CLUSTER_LABELS
 
@@ -13,13 +12,8 @@ class OwnFamily:
 
     name: str
     help: str
-    kind: type[Counter] | type[Gauge] | type[Histogram] = Gauge
+    type: Literal["counter", "gauge", "histogram"] = "gauge"
     labels: tuple[str, ...] = ()
-
-    @property
-    def type(self) -> str:
-        """The type as the text formats name it."""
-        return self.kind.__name__.lower()
 
     def text(self, value: float) -> str:
         """Return the text of a gauge without labels, the same in both formats."""
@@ -73,36 +67,36 @@ OWN_FAMILIES = (
         name="palette_exporter_api_requests_total",
         help="Number of requests to Palette, by the template of the path and the HTTP status. The "
         "code is error if no complete response arrived.",
-        kind=Counter,
+        type="counter",
         labels=("endpoint", "code"),
     ),
     OwnFamily(
         name="palette_exporter_api_request_duration_seconds",
         help="Duration of requests to Palette, to the last byte of the response.",
-        kind=Histogram,
+        type="histogram",
         labels=("endpoint",),
     ),
     OwnFamily(
         name="palette_exporter_api_throttle_seconds_total",
         help="Seconds that requests to Palette waited for the rate limit.",
-        kind=Counter,
+        type="counter",
     ),
     OwnFamily(
         name="palette_exporter_refresh_failures_total",
         help="Number of failed refreshes of a cluster, by reason.",
-        kind=Counter,
+        type="counter",
         labels=(*CLUSTER_LABELS, "reason"),
     ),
     OwnFamily(
         name="palette_exporter_decode_errors_total",
         help="Number of values in Palette's responses that could not be read, by the field's path.",
-        kind=Counter,
+        type="counter",
         labels=("field",),
     ),
     OwnFamily(
         name="palette_exporter_login_failures_total",
         help="Number of requests to the exporter with a wrong user or password.",
-        kind=Counter,
+        type="counter",
     ),
     OwnFamily(
         name="palette_exporter_refresh_interval_seconds",

@@ -4,7 +4,7 @@ import http.client
 import os
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -19,8 +19,12 @@ ALERT, HANDSHAKE = b"\x15", b"\x16"
 TIMEOUT = 2.0
 """Seconds to wait for each address and each protocol."""
 
-ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-"""An address that stands for all of the machine -> one that reaches it."""
+REACHED_BY = {
+    "": ("127.0.0.1", "::1"),
+    "0.0.0.0": ("127.0.0.1",),  # noqa: S104 - compared, not bound
+    "::": ("::1", "127.0.0.1"),
+}
+"""A listen address that stands for all of the machine -> those that reach it."""
 
 
 def unhealthy(arguments: Sequence[str]) -> str:
@@ -36,8 +40,8 @@ def unhealthy(arguments: Sequence[str]) -> str:
     host, port = settings.web.address
     if not port:
         return "web.listen_address: port 0 is unknown from outside. Set a port."
-    problems = []
-    for address in _addresses(host):
+    name, problems = host or "", []
+    for address in REACHED_BY.get(name, (name,)):
         # A web.config_file usually means TLS; it can also hold only users.
         for secure in (True, False) if settings.web.config_file else (False, True):
             problem = _problem(address, port, secure=secure)
@@ -82,15 +86,6 @@ def _of_container() -> Sequence[str]:
         if command[index : index + 2] == ["-m", "exporter"]:
             return command[index + 2 :]
     return ()
-
-
-def _addresses(host: str | None) -> Iterator[str]:
-    if host is None:
-        yield from ANY.values()
-    else:
-        yield ANY.get(host, host)
-        if host == "::":
-            yield "127.0.0.1"
 
 
 def _problem(host: str, port: int, *, secure: bool) -> str:

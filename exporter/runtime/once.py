@@ -1,8 +1,9 @@
 """One round of the real reader without a server, for the live check and the report."""
 
 import asyncio
+import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -23,9 +24,6 @@ from exporter.store import Store
 PATIENCE = 5.0
 """Seconds for which a request is retried: a user waits at a terminal."""
 
-Progress = Callable[[int, int], object]
-"""Called with the number of clusters that were read, and of all."""
-
 
 class _Tally(Telemetry):
     """Telemetry that is not scraped; it counts requests."""
@@ -36,10 +34,8 @@ class _Tally(Telemetry):
         self.requests += 1
 
 
-async def read_once(
-    settings: Settings, *, demo: bool = False, progress: Progress = lambda done, total: None
-) -> Round:
-    """Read every cluster of this shard once.
+async def read_once(settings: Settings, *, demo: bool = False) -> Round:
+    """Read every cluster of this shard once, and show the progress on a terminal.
 
     demo: read a simulated Palette inside this process.
     Raises nothing that Palette can cause; SettingsError where a file that settings name has
@@ -48,10 +44,10 @@ async def read_once(
     async with AsyncExitStack() as stack:
         if demo:
             settings = (await stack.enter_async_context(simulated()))(settings)
-        return await _read(settings, stack, progress)
+        return await _read(settings, stack)
 
 
-async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -> Round:
+async def _read(settings: Settings, stack: AsyncExitStack) -> Round:
     tally, faults = _Tally(version=__version__, revision=revision(), now=time.time()), set[Fault]()
     clock = Clock()
     connection = Connection(tally, faults.add, clock.monotonic)
@@ -74,7 +70,7 @@ async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -
     if discovery:
         await discovery.ask()
     wanted = fleet.wanted
-    states = await _states(wanted, context, progress)
+    states = await _states(wanted, context)
     return Round(
         targets=targets(settings),
         objectives=tuple(map(objective, settings.objectives)),
@@ -87,9 +83,7 @@ async def _read(settings: Settings, stack: AsyncExitStack, progress: Progress) -
     )
 
 
-async def _states(
-    wanted: Sequence[ClusterTargets], context: RefreshContext, progress: Progress
-) -> list[ClusterState]:
+async def _states(wanted: Sequence[ClusterTargets], context: RefreshContext) -> list[ClusterState]:
     done = 0
 
     async def read(targets: ClusterTargets) -> ClusterState:
@@ -97,12 +91,18 @@ async def _states(
         cluster = ClusterLoop(targets, context)
         await cluster.refresh()
         done += 1
-        progress(done, len(wanted))
+        _show_progress(done, len(wanted))
         return context.store.get(targets.uid) or ClusterState(cluster=cluster.cluster, up=False)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(read(targets)) for targets in wanted]
     return [task.result() for task in tasks]
+
+
+def _show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\rRead {done:,} of {total:,} clusters", end=end, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _unrendered(state: ClusterState, last: None) -> Generator[None, None, None]:

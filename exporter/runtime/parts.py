@@ -25,8 +25,8 @@ from exporter.settings.file_modes import warn_world_readable
 from exporter.snapshot import ClusterState
 from exporter.store import Store
 
-FIXED = (("web", "listen_address"), ("web", "telemetry_path"))
-"""Section and key of what stays as it was at the start."""
+FIXED = ("listen_address", "telemetry_path")
+"""The keys of the section web that stay as they were at the start."""
 
 
 @dataclass(slots=True)
@@ -43,11 +43,9 @@ class Process:
     async def prepare(self, settings: Settings) -> Commit:
         """Refuse changes that need a restart; warn, once a file, of secrets that all can read."""
         changed = [
-            f"{section}.{key}: cannot change while the exporter runs; it stays {before} until a "
-            "restart"
-            for section, key in FIXED
-            if (before := getattr(getattr(self.settings, section), key))
-            != getattr(getattr(settings, section), key)
+            f"web.{key}: cannot change while the exporter runs; it stays {before} until a restart"
+            for key in FIXED
+            if (before := getattr(self.settings.web, key)) != getattr(settings.web, key)
         ]
         if changed:
             raise SettingsError(changed)
