@@ -10,7 +10,6 @@ from exporter import __version__, revision
 from exporter.runtime.signals import GRACE, Signals, end_within, leave
 
 if TYPE_CHECKING:
-    from exporter.check.round import Round
     from exporter.settings import Settings
     from exporter.settings.flags import Flags
     from exporter.settings.source import SettingsSource
@@ -94,10 +93,11 @@ def _check(settings: "Settings", flags: "Flags") -> int:
     from exporter.check.meaning import Meaning
     from exporter.check.report import FORMATS, report
     from exporter.refresh.targets import by_cluster
+    from exporter.runtime.once import run_once
     from exporter.runtime.parts import render_options, targets
 
     if flags.report:
-        said = report(_read_once(settings, demo=flags.demo), settings.labels.owner)
+        said = report(run_once(settings, demo=flags.demo), settings.labels.owner)
         _print(FORMATS[flags.report](said))
         return OK if said.good else FAILED
     if flags.config_print:
@@ -112,27 +112,13 @@ def _check(settings: "Settings", flags: "Flags") -> int:
     _print(meaning.lines())
     if not flags.config_check_live:
         return OK
-    found = _read_once(settings, demo=flags.demo)
+    found = run_once(settings, demo=flags.demo)
     _print(live_lines(found))
     return OK if found.complete else FAILED
 
 
 def _print(lines: Iterable[str]) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201
-
-
-def _read_once(settings: "Settings", *, demo: bool) -> "Round":
-    import asyncio
-
-    import uvloop
-
-    from exporter.runtime.logs import configure
-    from exporter.runtime.once import read_once
-
-    # What is printed has every failure.
-    configure(level="error", log_format=settings.log.format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(read_once(settings, demo=demo))
 
 
 def _serve(settings: "Settings", source: "SettingsSource", signals: Signals, *, demo: bool) -> int:

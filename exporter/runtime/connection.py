@@ -113,11 +113,7 @@ class Connection:
         if given.username is None:
             return auth.ApiKey(secret)
         return auth.Login(
-            given.username,
-            secret,
-            given.org or "",
-            retry_after=retry_after,
-            clock=self._monotonic,
+            given.username, secret, given.org or "", retry_after=retry_after, clock=self._monotonic
         )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+import uvloop
+
 from exporter import __version__, revision
 from exporter.check.round import Round
 from exporter.clock import Clock
@@ -16,6 +18,7 @@ from exporter.refresh.cluster import ClusterLoop, RefreshContext
 from exporter.refresh.fleet import Fleet
 from exporter.refresh.targets import ClusterTargets
 from exporter.runtime.connection import Connection, simulated
+from exporter.runtime.logs import configure
 from exporter.runtime.parts import objective, prepare_fleet, targets
 from exporter.settings import Settings
 from exporter.snapshot import ClusterState
@@ -32,6 +35,14 @@ class _Tally(Telemetry):
 
     def request(self, endpoint: str, code: str, seconds: float) -> None:
         self.requests += 1
+
+
+def run_once(settings: Settings, *, demo: bool) -> Round:
+    """Do what ``read_once`` does, for a command without an event loop."""
+    # What is printed has every failure.
+    configure(level="error", log_format=settings.log.format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(read_once(settings, demo=demo))
 
 
 async def read_once(settings: Settings, *, demo: bool = False) -> Round:
