@@ -108,10 +108,8 @@ class Store(Generic[Text]):
         Series that were kept too long end here, so that no scrape shows them even while a refresh
         is running.
         """
-        now = self._monotonic()
         for published in tuple(self._published.values()):
-            expires_at = published.state.expires_at
-            if expires_at is not None and expires_at <= now:
+            if self._current(published.state) is not published.state:
                 self.publish(published.last_known)
         return tuple(self._published[uid] for uid in sorted(self._published))
 
