@@ -1,4 +1,4 @@
-"""The smaller parts of a running exporter, each with what settings change about it."""
+"""The smaller parts of a running exporter, and what settings mean to each of them."""
 
 import asyncio
 import ctypes
