@@ -3,8 +3,7 @@
 from sys import intern
 from typing import Any
 
-from exporter.palette.document import NO_METADATA, Document, Part
-from exporter.palette.values import Faults, encodable, seconds
+from exporter.palette.document import NO_METADATA, Document, Faults, Part, encodable, seconds
 from exporter.snapshot import VirtualMachine
 from exporter.volumes import Volume
 

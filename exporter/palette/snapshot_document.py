@@ -7,8 +7,15 @@ from sys import intern
 from msgspec import field
 
 from exporter.duration import parse_go_duration
-from exporter.palette.document import NO_METADATA, Document, Metadata, Part, Time
-from exporter.palette.values import Faults, seconds
+from exporter.palette.document import (
+    NO_METADATA,
+    Document,
+    Faults,
+    Metadata,
+    Part,
+    Time,
+    seconds,
+)
 from exporter.snapshot import DEFAULT_FAILURE_DEADLINE, Condition, Snapshot, SnapshotError
 from exporter.volumes import Volumes
 

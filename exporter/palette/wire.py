@@ -9,11 +9,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
-from exporter.palette.document import NO_METADATA, Document, Part, decode_document, decode_list
+from exporter.palette.decoding import decode_document, decode_list
+from exporter.palette.document import (
+    NO_METADATA,
+    Document,
+    Fault,
+    Faults,
+    Part,
+    Report,
+    encodable,
+)
 from exporter.palette.errors import InvalidResponse
 from exporter.palette.machine_document import VirtualMachineDocument, read_virtual_machine
 from exporter.palette.snapshot_document import SnapshotDocument, read_snapshot
-from exporter.palette.values import Fault, Faults, Report, encodable
 from exporter.snapshot import Cluster, Snapshot, VirtualMachine
 
 __all__ = ["Fault", "Page", "clusters", "snapshot", "snapshot_page", "virtual_machine_page"]
