@@ -1,14 +1,20 @@
-"""The calls to Palette that the exporter makes."""
+"""The calls to Palette that the exporter makes; of a list that comes in pages, all or nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import structlog
 
 from exporter.palette import wire
 from exporter.palette.budget import MAIN_QUEUE
-from exporter.palette.paging import Item, whole_list
+from exporter.palette.document import Report
+from exporter.palette.errors import Expired, InvalidResponse, PaletteError
 from exporter.palette.transport import RETRY_FOR, Transport
+from exporter.palette.wire import Page
+from exporter.single_flight import SingleFlight
 from exporter.snapshot import Cluster, Snapshot, VirtualMachine
 
 SNAPSHOT = "/v1/spectroclusters/{uid}/vms/{vmName}/snapshot/{snapshotName}"
@@ -19,8 +25,26 @@ CLUSTERS = "/v1/dashboard/spectroclusters/vms"
 PAGE_SIZE = 50
 """Items on a page; Palette sends no more, whatever the request says."""
 
+MOST_PAGES = 10_000
+
+MOST_ITEMS = 100_000
+"""Five times as many snapshots as the largest cluster has; so many take 250 MB."""
+
+log = structlog.get_logger()
+
+
+class Item(Protocol):
+    """What a list consists of."""
+
+    @property
+    def key(self) -> Hashable:
+        """Its identity within the list."""
+
+
 T = TypeVar("T", bound=Item)
 R = TypeVar("R")
+Fetch = Callable[[str | None], Awaitable[Page[T]]]
+"""Fetches the page that a continue token stands for; the first for None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +59,7 @@ class Palette:
     """
 
     transport: Transport
-    report: Callable[[wire.Fault], None]
+    report: Report
     project_uid: str = ""
     retry_for: float = RETRY_FOR
     queue: str = MAIN_QUEUE
@@ -57,15 +81,14 @@ class Palette:
         decode = partial(
             wire.snapshot_page, report=self.report, namespace=_only(namespaces), vm=_only(vms)
         )
-        filters = {"namespace": namespaces, "vmName": vms}
-        return await self._list(SNAPSHOTS, decode, cluster_uid, filters)
+        return await self._list(SNAPSHOTS, decode, cluster_uid, namespace=namespaces, vmName=vms)
 
     async def virtual_machines(
         self, cluster_uid: str, *, namespaces: Sequence[str] = ()
     ) -> tuple[VirtualMachine, ...]:
         """Return a cluster's virtual machines; of these namespaces only, if any are named."""
         decode = partial(wire.virtual_machine_page, report=self.report, namespace=_only(namespaces))
-        return await self._list(VIRTUAL_MACHINES, decode, cluster_uid, {"namespace": namespaces})
+        return await self._list(VIRTUAL_MACHINES, decode, cluster_uid, namespace=namespaces)
 
     async def clusters(self) -> tuple[Cluster, ...]:
         """Return the clusters that run virtual machines."""
@@ -74,14 +97,16 @@ class Palette:
     async def _list(
         self,
         endpoint: str,
-        decode: Callable[[bytes], wire.Page[T]],
+        decode: Callable[[bytes], Page[T]],
         cluster_uid: str,
-        filters: Mapping[str, Sequence[str]],
+        **filters: Sequence[str],
     ) -> tuple[T, ...]:
-        async def fetch(token: str | None) -> wire.Page[T]:
-            return await self._get(
-                endpoint, decode, path={"uid": cluster_uid}, query=_query(token, filters)
-            )
+        query = [(name, ",".join(values)) for name, values in filters.items() if values]
+        query.append(("limit", str(PAGE_SIZE)))
+
+        async def fetch(token: str | None) -> Page[T]:
+            rest = [("continue", token)] if token else []
+            return await self._get(endpoint, decode, path={"uid": cluster_uid}, query=query + rest)
 
         return await whole_list(fetch)
 
@@ -89,19 +114,95 @@ class Palette:
         return await self.transport.get(
             endpoint,
             decode,
-            project_uid=self.project_uid or None,
+            project_uid=self.project_uid,
             retry_for=self.retry_for,
             queue=self.queue,
             **options,
         )
 
 
-def _query(token: str | None, filters: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    query = [(name, ",".join(values)) for name, values in filters.items() if values]
-    query.append(("limit", str(PAGE_SIZE)))
-    return [*query, ("continue", token)] if token else query
-
-
 def _only(values: Sequence[str]) -> str:
     """Return the one value of a filter, which an item that lacks it must have; "" for more."""
     return values[0] if len(values) == 1 else ""
+
+
+async def whole_list(fetch: Fetch[T]) -> tuple[T, ...]:
+    """Return each item once, as the last page that holds it shows it.
+
+    A list whose continue token expires is read once more from its beginning.
+    Raises PaletteError; InvalidResponse if the pages would not come to an end.
+    """
+    items: dict[Hashable, T] = {}
+    try:
+        try:
+            await _read_pages(fetch, items)
+        except Expired:
+            if not items:
+                raise
+            items.clear()
+            await _read_pages(fetch, items)
+        return tuple(items.values())
+    finally:
+        # A traceback can keep this frame until the next pass of the garbage collector.
+        items.clear()
+
+
+async def _read_pages(fetch: Fetch[T], items: dict[Hashable, T]) -> None:
+    tokens: set[str] = set()
+    token: str | None = None
+    for _ in range(MOST_PAGES):
+        page = await fetch(token)
+        known, token = len(items), page.continue_token
+        items.update((item.key, item) for item in page.items)
+        del page
+        if len(items) > MOST_ITEMS:
+            raise InvalidResponse(f"the list has more than {MOST_ITEMS} items")
+        if token is None:
+            return
+        if token in tokens:
+            raise InvalidResponse("a continue token was repeated")
+        if len(items) == known:
+            raise InvalidResponse("a page of a list, not its last, has no new item")
+        tokens.add(token)
+    raise InvalidResponse(f"the list has more than {MOST_PAGES} pages")
+
+
+class ClusterDirectory:
+    """Reads the dashboard once for all loops that need it at the same time; clock: seconds."""
+
+    def __init__(self, palette: Palette, clock: Callable[[], float]) -> None:
+        self._palette = palette
+        self._clock = clock
+        self._known: dict[str, dict[str, Cluster]] = {}
+        self._asked_at: dict[str, float] = {}
+        self._single_flight: SingleFlight[str, dict[str, Cluster]] = SingleFlight()
+
+    async def ask(self, project_uid: str, *, retry_for: float) -> dict[str, Cluster]:
+        """Return all clusters of a project ("": the tenant) as they are now, by their uids.
+
+        Raises PaletteError.
+        """
+        return await self._single_flight.do(project_uid, lambda: self._ask(project_uid, retry_for))
+
+    async def find(self, uid: str, project_uid: str, *, not_within: float) -> Cluster | None:
+        """Return a cluster; None if it is not listed, or the dashboard cannot be read.
+
+        not_within: seconds after a request in which an unknown name causes no other one.
+        """
+        known = self._known.get(project_uid, {})
+        asked_at = self._asked_at.get(project_uid, -math.inf)
+        if uid not in known and self._clock() >= asked_at + not_within:
+            try:
+                known = await self.ask(project_uid, retry_for=0)
+            except PaletteError as error:
+                log.debug("cluster names unknown", reason=error.reason, error=str(error))
+        return known.get(uid)
+
+    async def _ask(self, project_uid: str, retry_for: float) -> dict[str, Cluster]:
+        palette = replace(self._palette, project_uid=project_uid, retry_for=retry_for)
+        try:
+            found = await palette.clusters()
+        finally:
+            self._asked_at[project_uid] = self._clock()
+        self._known[project_uid] = {cluster.uid: cluster for cluster in found}
+        return self._known[project_uid]

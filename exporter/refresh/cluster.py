@@ -10,8 +10,7 @@ from typing import Any
 from exporter.clock import Alarm, Clock
 from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
-from exporter.palette.client import Palette
-from exporter.palette.cluster_directory import ClusterDirectory
+from exporter.palette.client import ClusterDirectory, Palette
 from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.log import ClusterLog
 from exporter.refresh.plan import plan

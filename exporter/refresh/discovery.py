@@ -96,13 +96,14 @@ class Discovery:
         """Ask the dashboard once; on a failure, the clusters of the last answer stay."""
         search, context = self._search, self._search.context
         try:
-            found = await context.directory.ask(context.project_uid, retry_for=context.retry_for)
+            known = await context.directory.ask(context.project_uid, retry_for=context.retry_for)
         except PaletteError as error:
             failure = unread(error)
             self._log.log(failure)
             context.telemetry.discovery_failed()
             self.state = replace(self.state, up=False, last_failure=(failure, context.clock.wall()))
             return False
+        found = tuple(known.values())
         now, selected = context.clock.wall(), len(search.selected(found))
         self._log.log(None)
         context.telemetry.discovered(now, selected=selected, others=len(found) - selected)

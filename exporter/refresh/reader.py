@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from exporter.palette.client import Palette
+from exporter.palette.client import Item, Palette
 from exporter.palette.errors import NotFound, PaletteError, ServerError
-from exporter.palette.paging import Item
 from exporter.refresh.plan import Filter, Plan, pages
 from exporter.refresh.state import MISSING, Outcome, Outcomes, listed, listing
 from exporter.refresh.targets import Coverage, SnapshotTarget

@@ -12,8 +12,7 @@ from exporter import __version__
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette import auth
 from exporter.palette.budget import Budget
-from exporter.palette.client import Palette
-from exporter.palette.cluster_directory import ClusterDirectory
+from exporter.palette.client import ClusterDirectory, Palette
 from exporter.palette.request import Access
 from exporter.palette.session import Session
 from exporter.palette.transport import Observer, Transport

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from exporter.palette import paging
+from exporter.palette import client
 from tests.faults.watch import LAST_SUCCESS, WAYS, Course, fleet, request_timeout, watching
 from tests.harness import EAST, INTERVAL
 from tests.palette_server import faults
@@ -85,7 +85,7 @@ CASES = [pytest.param(way, row, id=f"{row.name}, {way}") for row in MATRIX for w
 
 @pytest.fixture(autouse=True)
 def _fewer_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MOST_PAGES", MANY_PAGES)
+    monkeypatch.setattr(client, "MOST_PAGES", MANY_PAGES)
 
 
 @pytest.mark.parametrize(("way", "row"), CASES)

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from exporter.palette.client import Palette
+from exporter.palette.client import Palette, whole_list
 from exporter.palette.decoding import MOST_VALUES
 from exporter.palette.errors import Expired, InvalidResponse, NotFound, ServerError
-from exporter.palette.paging import whole_list
 from exporter.palette.wire import Fault, Page
 from tests.palette.conftest import MakeTransport, Serve, answers, ok, status
 

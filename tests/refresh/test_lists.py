@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.palette import paging
+from exporter.palette import client
 from tests.harness import (
     EAST,
     INTERVAL,
@@ -154,8 +154,8 @@ async def test_the_wall_clock_does_not_change_which_state_is_kept(world: World) 
 async def test_endless_pages_of_ever_new_items_end_with_an_error(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert paging.MOST_PAGES == 10_000
-    monkeypatch.setattr(paging, "MOST_PAGES", 25)
+    assert client.MOST_PAGES == 10_000
+    monkeypatch.setattr(client, "MOST_PAGES", 25)
     async with exporting(world, targets=EVERYTHING) as exporter:
         before = await exporter.refresh()
         exporter.palette.forget_requests()
