@@ -128,8 +128,11 @@ class Login:
         return (self._password, self._token, self._previous)
 
     async def _log_in(self, send: Send) -> str:
+        form = {"emailId": self._username, "password": self._password}
+        form |= {"org": self._org} if self._org else {}
         try:
-            token = _token(await send(ENDPOINT, (("setCookie", "false"),), self._form()))
+            answer = await send(ENDPOINT, (("setCookie", "false"),), msgspec.json.encode(form))
+            token = _token(answer)
         except PaletteError as error:
             self._failure = copy(error)
             self._retry_at = 0.0 if error.retryable else self._clock() + self.retry_after
@@ -138,10 +141,6 @@ class Login:
         self._previous, self._token = self._token or self._previous, token
         self._renew_at = self._clock() + TOKEN_LIFETIME * RENEW_AT
         return token
-
-    def _form(self) -> bytes:
-        form = {"emailId": self._username, "password": self._password}
-        return msgspec.json.encode(form | ({"org": self._org} if self._org else {}))
 
 
 Credential = ApiKey | Login

@@ -153,13 +153,10 @@ def status_error(
     secrets: what must not be in the message, whatever the body says.
     """
     complaint = _complaint(body)
-    code, ref = (
-        _harmless(value, pattern, secrets)
-        for value, pattern in ((complaint.code, _CODE), (complaint.ref, _REF))
-    )
-    kind = _kind(status, code)
+    code = _harmless(complaint.code, _CODE, secrets)
+    ref = _harmless(complaint.ref, _REF, secrets)
     details = ", ".join(filter(None, (code, ref and f"ref {ref}")))
-    return kind(
+    return _kind(status, code)(
         f"{call} was answered with {status}" + (f" ({details})" if details else ""),
         retryable=status in RETRYABLE_STATUSES,
         retry_after=retry_after,

@@ -95,8 +95,8 @@ def tail_of(endpoint: str, path: Mapping[str, str], query: Sequence[tuple[str, s
     return endpoint.format_map(names) + (f"?{pairs}" if pairs else "")
 
 
-def common_headers(project_uid: str | None) -> Headers:
-    """Return the headers of every request; project_uid: its scope, None for the tenant."""
+def common_headers(project_uid: str = "") -> Headers:
+    """Return the headers of every request; project_uid: its scope, "" for the tenant."""
     headers = Headers({"Accept": "application/json", "Accept-Encoding": "gzip"})
     if project_uid:
         if not _UID.fullmatch(project_uid):

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any
 
 import aiohttp
 from aiohttp import http_exceptions
@@ -24,6 +23,7 @@ from exporter.palette.errors import (
     PaletteError,
     ProxyFailed,
     Refused,
+    Timeout,
     TlsFailed,
     Unresolved,
     Untrusted,
@@ -148,12 +148,64 @@ async def _inflated(body: bytes) -> AsyncIterator[bytes]:
         raise EOFError
 
 
-def error_of(error: Exception, host: str) -> PaletteError:
-    """Return what an exception of aiohttp means, in plain words.
+def error_of(error: Exception, request: Request) -> PaletteError:
+    """Return what an exception that a request raised means, in plain words."""
+    host = request.host
+    match error:
+        case PaletteError():
+            return error
+        case TimeoutError():
+            waited = f"{request.access.timeout:g} s"
+            return Timeout(f"{request} had no complete answer in {waited}", retryable=True)
+        case aiohttp.ClientConnectorError():
+            return _unreachable(error)
+        case aiohttp.ClientHttpProxyError():
+            return ProxyFailed(
+                f"the proxy refused to connect to {host}: it answered {error.status}",
+                retryable=error.status in RETRYABLE_STATUSES,
+            )
+        case aiohttp.ClientPayloadError():
+            return ConnectionFailed(f"{host} broke off in the middle of an answer", retryable=True)
+        case aiohttp.ClientResponseError():
+            return InvalidResponse(f"an answer of {host} {_flaw(_root(error))}")
+        # RuntimeError: uvloop raises it for a connection that is closed already.
+        case aiohttp.ClientConnectionError() | OSError() | RuntimeError():
+            root = _root(error)
+            return ConnectionFailed(
+                f"the connection to {host} was lost: {_why(root)}",
+                retryable=not isinstance(root, ssl.SSLError),
+            )
+    # Nothing that Palette sends can end the process.
+    return InvalidResponse(f"an answer of {host} cannot be read ({type(error).__name__})")
 
-    host: the host and port of the request.
-    """
-    return next(words(error, host) for kind, words in _TRANSLATIONS if isinstance(error, kind))
+
+def _unreachable(error: aiohttp.ClientConnectorError) -> PaletteError:
+    where = address(error.host, error.port)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
+        return Untrusted(f"the certificate of {where} is not accepted: {why}")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Unresolved(f"the host name {error.host} cannot be resolved", retryable=True)
+    kind: type[PaletteError] = ConnectionFailed
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        kind, where = ProxyFailed, f"the proxy {where}"
+    elif isinstance(error.os_error, ssl.SSLError):
+        kind = TlsFailed
+    elif isinstance(error.os_error, ConnectionRefusedError):
+        kind = Refused
+    return kind(
+        f"no connection to {where}: {_why(error.os_error)}",
+        retryable=not isinstance(error.os_error, ssl.SSLError),
+    )
+
+
+def _flaw(root: BaseException) -> str:
+    """Return why aiohttp cannot read an answer."""
+    if isinstance(root, http_exceptions.LineTooLong):
+        return f"has a header longer than {HEADER_LIMIT} bytes"
+    if "Too many headers" in str(root):
+        return f"has more than {MOST_HEADERS} headers"
+    return "is not HTTP"
 
 
 def _root(error: BaseException) -> BaseException:
@@ -162,7 +214,7 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _why(error: BaseException | None) -> str:
+def _why(error: BaseException) -> str:
     """Return the system's words; an exception's own text can contain anything."""
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or 'no reason given'})"
@@ -171,76 +223,3 @@ def _why(error: BaseException | None) -> str:
         return os.strerror(number).lower()
     closed = isinstance(error, ConnectionError | aiohttp.ServerDisconnectedError)
     return "closed by the other side" if closed else "no reason given"
-
-
-def _untrusted(error: Any, _host: str) -> PaletteError:
-    why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
-    return Untrusted(f"the certificate of {address(error.host, error.port)} is not accepted: {why}")
-
-
-def _unresolved(error: Any, _host: str) -> PaletteError:
-    return Unresolved(f"the host name {error.host} cannot be resolved", retryable=True)
-
-
-def _proxy_refused(error: Any, host: str) -> PaletteError:
-    return ProxyFailed(
-        f"the proxy refused to connect to {host}: it answered {error.status}",
-        retryable=error.status in RETRYABLE_STATUSES,
-    )
-
-
-def _unreachable(error: Any, _host: str) -> PaletteError:
-    is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
-    kind = ProxyFailed if is_proxy else _kind_of_failure(error.os_error)
-    proxy = "the proxy " if is_proxy else ""
-    return kind(
-        f"no connection to {proxy}{address(error.host, error.port)}: {_why(error.os_error)}",
-        retryable=not isinstance(error.os_error, ssl.SSLError),
-    )
-
-
-def _kind_of_failure(error: BaseException) -> type[ConnectionFailed]:
-    kinds = ((ssl.SSLError, TlsFailed), (ConnectionRefusedError, Refused))
-    return next((kind for cause, kind in kinds if isinstance(error, cause)), ConnectionFailed)
-
-
-def _cut_short(_error: Any, host: str) -> PaletteError:
-    return ConnectionFailed(f"{host} broke off in the middle of an answer", retryable=True)
-
-
-def _unreadable(error: BaseException, host: str) -> PaletteError:
-    why, root = "is not HTTP", _root(error)
-    if isinstance(root, http_exceptions.LineTooLong):
-        why = f"has a header longer than {HEADER_LIMIT} bytes"
-    elif "Too many headers" in str(root):
-        why = f"has more than {MOST_HEADERS} headers"
-    return InvalidResponse(f"an answer of {host} {why}")
-
-
-def _lost(error: BaseException, host: str) -> PaletteError:
-    root = _root(error)
-    return ConnectionFailed(
-        f"the connection to {host} was lost: {_why(root)}",
-        retryable=not isinstance(root, ssl.SSLError),
-    )
-
-
-def _unexpected(error: BaseException, host: str) -> PaletteError:
-    # Nothing that Palette sends can end the process.
-    return InvalidResponse(f"an answer of {host} cannot be read ({type(error).__name__})")
-
-
-_TRANSLATIONS: tuple[tuple[type[BaseException], Callable[[Any, str], PaletteError]], ...] = (
-    (aiohttp.ClientConnectorCertificateError, _untrusted),
-    (aiohttp.ClientConnectorDNSError, _unresolved),
-    (aiohttp.ClientHttpProxyError, _proxy_refused),
-    (aiohttp.ClientConnectorError, _unreachable),
-    (aiohttp.ClientPayloadError, _cut_short),
-    (aiohttp.ClientResponseError, _unreadable),
-    (aiohttp.ClientConnectionError, _lost),
-    (OSError, _lost),
-    # uvloop raises it for a connection that is closed already.
-    (RuntimeError, _lost),
-    (Exception, _unexpected),
-)
-"""The first that matches applies."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 
@@ -33,7 +33,7 @@ class _Pool:
 
 
 class Session:
-    """Sends requests over pooled connections; an asynchronous context manager.
+    """Sends requests over pooled connections.
 
     A failure that might be that of an address, and the end of a period, open a new pool: the next
     request asks DNS again and uses a fresh connection. clock: seconds.
@@ -44,12 +44,6 @@ class Session:
         self._clock = clock
         self._pool: _Pool | None = None
         self._pools: set[_Pool] = set()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -81,7 +75,9 @@ class Session:
             raise
         finally:
             pool.users -= 1
-            await self._close_unused()
+            for unused in [p for p in self._pools if p is not self._pool and not p.users]:
+                self._pools.discard(unused)
+                await unused.client.close()
 
     def _current(self) -> _Pool:
         now = self._clock()
@@ -93,11 +89,6 @@ class Session:
     def _retire(self, pool: _Pool) -> None:
         if self._pool is pool:
             self._pool = None
-
-    async def _close_unused(self) -> None:
-        for pool in [p for p in self._pools if p is not self._pool and not p.users]:
-            self._pools.discard(pool)
-            await pool.client.close()
 
 
 def _client(user_agent: str) -> aiohttp.ClientSession:
@@ -142,10 +133,6 @@ class _Response(aiohttp.ClientResponse):
             del protocol.read
 
 
-class _LostError(aiohttp.ClientConnectionError):
-    """A connection that broke before the answer began."""
-
-
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -155,4 +142,5 @@ async def _send_once(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _LostError from error
+        # The general class, after which aiohttp does not send again.
+        raise aiohttp.ClientConnectionError from error

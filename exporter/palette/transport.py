@@ -11,18 +11,11 @@ from typing import Protocol, TypeVar
 import stamina
 
 from exporter.palette.auth import Headers
-from exporter.palette.budget import MAIN_QUEUE, Budget
+from exporter.palette.budget import MAIN_QUEUE, Budget, Patience, retry_after
 from exporter.palette.decoding import Decoder
-from exporter.palette.errors import (
-    InvalidResponse,
-    PaletteError,
-    Timeout,
-    Unauthorized,
-    status_error,
-)
+from exporter.palette.errors import InvalidResponse, Unauthorized, status_error
 from exporter.palette.request import Access, Request, common_headers, redirected, tail_of
 from exporter.palette.response import Response, body_of, error_of
-from exporter.palette.retry import Patience, retry_after
 from exporter.palette.session import Session
 
 ATTEMPTS = 4
@@ -83,7 +76,7 @@ class Transport:
         *,
         path: Mapping[str, str] = MappingProxyType({}),
         query: Sequence[tuple[str, str]] = (),
-        project_uid: str | None = None,
+        project_uid: str = "",
         retry_for: float = RETRY_FOR,
         queue: str = MAIN_QUEUE,
     ) -> T:
@@ -95,6 +88,7 @@ class Transport:
         """
         tail, headers = tail_of(endpoint, path, query), common_headers(project_uid)
         patience = Patience(min(retry_for, RETRY_FOR), self._clock, self._observer.throttled)
+        exchange = partial(self._exchange, patience, queue)
         async for retry in stamina.retry_context(
             on=patience.retry,
             attempts=ATTEMPTS,
@@ -105,7 +99,6 @@ class Transport:
         ):
             with retry:
                 async with AsyncExitStack() as memory:
-                    exchange = partial(self._exchange, patience, queue)
                     # Without a name for the body, because a traceback can keep this frame.
                     return await self._decoder(
                         await self._signed(endpoint, tail, headers, exchange, memory), decode
@@ -168,15 +161,8 @@ class Transport:
                 reserve = partial(memory.enter_async_context, self._large_answers)
                 body = await body_of(response, request, reserve)
                 return Response(response.status, response.headers, body)
-        except PaletteError:
-            raise
-        except TimeoutError:
-            waited = f"{access.timeout:g} s"
-            failure: PaletteError = Timeout(
-                f"{request} had no complete answer in {waited}", retryable=True
-            )
         except Exception as error:
-            failure = error_of(error, request.host)
+            failure = error_of(error, request)
         # Out here, so that it does not carry aiohttp's exception as its context.
         raise failure
 
@@ -193,7 +179,7 @@ async def _post(
         endpoint=endpoint,
         url=access.url(tail_of(endpoint, {}, query)),
         access=access,
-        headers=Headers(common_headers(None) | {"Content-Type": "application/json"}),
+        headers=Headers(common_headers() | {"Content-Type": "application/json"}),
         body=body,
     )
     # A log-in is shared, and can take longer than the call that began it.

@@ -81,8 +81,9 @@ async def serve() -> AsyncIterator[Serve]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[Session]:
-    async with Session("tests/1.0") as session:
-        yield session
+    session = Session("tests/1.0")
+    yield session
+    await session.close()
 
 
 @pytest.fixture

@@ -6,14 +6,17 @@ import socket
 import pytest
 from aiohttp import web
 
+from exporter.palette.auth import ApiKey, Headers
 from exporter.palette.errors import (
     ConnectionFailed,
     InvalidResponse,
     NotFound,
     Timeout,
 )
+from exporter.palette.request import Access, Request
 from exporter.palette.response import error_of
 from tests.palette.conftest import (
+    KEY,
     UID,
     VMS,
     MakeTransport,
@@ -136,6 +139,10 @@ async def test_a_cancelled_call_ends_at_once_and_leaves_no_connection(
 
 async def test_a_transport_that_is_closed_already_is_a_lost_connection() -> None:
     # uvloop raises a plain OSError here, where asyncio raises a subclass.
-    error = error_of(RuntimeError("unable to perform operation on <TCPTransport>"), "palette:443")
+    access = Access(base_url="https://palette", credential=ApiKey(KEY), timeout=1.0)
+    request = Request(
+        method="GET", endpoint=VMS, url=access.url(VMS), access=access, headers=Headers()
+    )
+    error = error_of(RuntimeError("unable to perform operation on <TCPTransport>"), request)
     assert isinstance(error, ConnectionFailed)
     assert error.retryable

@@ -33,8 +33,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def aging(clock: Clock) -> AsyncIterator[Session]:
-    async with Session("tests/1.0", clock=clock) as session:
-        yield session
+    session = Session("tests/1.0", clock=clock)
+    yield session
+    await session.close()
 
 
 @pytest.fixture
