@@ -165,8 +165,7 @@ def _overall(plan: Plan, named: Reading) -> Unread | None:
     if plan.snapshots or not unread or len(unread) < len(named.outcomes):
         return None
     reasons = Counter(outcome.reason for outcome in unread)
-    most = reasons.most_common(1)[0][0]
-    return next(outcome for outcome in unread if outcome.reason == most)
+    return max(unread, key=lambda outcome: reasons[outcome.reason])
 
 
 def unread(error: PaletteError) -> Unread:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Literal
 
 from msgspec import structs
@@ -47,20 +48,11 @@ def listing(
     namespaces: those whose machines were listed; none where all were.
     now: seconds on the monotonic clock.
     """
-    # Once for each machine, because regular expressions are slow.
-    known_machines = frozenset(vm.key for vm in virtual_machines)
-    covered: dict[NamespacedName, bool] = {key: key in coverage for key in known_machines}
-
-    def wanted(snapshot: Snapshot) -> bool:
-        vm = snapshot.vm_key
-        if vm not in covered:
-            covered[vm] = vm in coverage
-        return covered[vm]
-
+    covered = cache(coverage.__contains__)  # regular expressions are slow
     return Listing(
-        snapshots=tuple(filter(wanted, snapshots)),
-        virtual_machines=tuple(vm for vm in virtual_machines if covered[vm.key]),
-        known_machines=known_machines,
+        snapshots=tuple(each for each in snapshots if covered(each.vm_key)),
+        virtual_machines=tuple(vm for vm in virtual_machines if covered(vm.key)),
+        known_machines=frozenset(vm.key for vm in virtual_machines),
         namespaces=frozenset(namespaces),
         read_at=now,
     )
