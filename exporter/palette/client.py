@@ -53,7 +53,7 @@ class Palette:
 
     report: called with each value that could not be read.
     project_uid: the scope of each call; "" is the tenant.
-    retry_for: seconds in which each request can be retried.
+    retry_for: seconds in which each request can be sent again; at most 30.
     queue: where requests wait for the budget.
     Every call raises PaletteError.
     """

@@ -17,15 +17,7 @@ from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter.palette.document import (
-    NO_METADATA,
-    Document,
-    Faults,
-    Part,
-    Report,
-    Time,
-    encodable,
-)
+from exporter.palette.document import NO_METADATA, Document, Faults, Part, Report, Time, encodable
 from exporter.palette.errors import InvalidResponse, PaletteError
 
 AT_ONCE = 256 * 1024

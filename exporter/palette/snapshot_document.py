@@ -7,15 +7,7 @@ from sys import intern
 from msgspec import field
 
 from exporter.duration import parse_go_duration
-from exporter.palette.document import (
-    NO_METADATA,
-    Document,
-    Faults,
-    Metadata,
-    Part,
-    Time,
-    seconds,
-)
+from exporter.palette.document import NO_METADATA, Document, Faults, Metadata, Part, Time, seconds
 from exporter.snapshot import DEFAULT_FAILURE_DEADLINE, Condition, Snapshot, SnapshotError
 from exporter.volumes import Volumes
 

@@ -95,7 +95,7 @@ class Transport:
             timeout=None,
             wait_initial=0.25,
             wait_jitter=0.75,
-            wait_max=max(min(2.0, retry_for / ATTEMPTS), 0.0),
+            wait_max=min(2.0, retry_for / ATTEMPTS),
         ):
             with retry:
                 async with AsyncExitStack() as memory:
@@ -168,11 +168,7 @@ class Transport:
 
 
 async def _post(
-    access: Access,
-    exchange: Exchange,
-    endpoint: str,
-    query: Sequence[tuple[str, str]],
-    body: bytes,
+    access: Access, exchange: Exchange, endpoint: str, query: Sequence[tuple[str, str]], body: bytes
 ) -> bytes:
     request = Request(
         method="POST",

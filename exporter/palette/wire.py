@@ -10,15 +10,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from exporter.palette.decoding import decode_document, decode_list
-from exporter.palette.document import (
-    NO_METADATA,
-    Document,
-    Fault,
-    Faults,
-    Part,
-    Report,
-    encodable,
-)
+from exporter.palette.document import NO_METADATA, Document, Fault, Faults, Part, Report, encodable
 from exporter.palette.errors import InvalidResponse
 from exporter.palette.machine_document import VirtualMachineDocument, read_virtual_machine
 from exporter.palette.snapshot_document import SnapshotDocument, read_snapshot

@@ -11,7 +11,6 @@ from exporter.clock import Alarm, Clock
 from exporter.cooperative import TimeSlices
 from exporter.metrics.telemetry import Telemetry
 from exporter.palette.client import ClusterDirectory, Palette
-from exporter.palette.transport import RETRY_FOR
 from exporter.refresh.log import ClusterLog
 from exporter.refresh.plan import plan
 from exporter.refresh.reader import ClusterReader, Reading
@@ -44,11 +43,6 @@ class RefreshContext:
     rate: float = 40.0
     project_uid: str = ""
     share: Share = field(default_factory=Share)
-
-    @property
-    def retry_for(self) -> float:
-        """Seconds for which a request is retried: after the interval, the next refresh sends it."""
-        return min(RETRY_FOR, self.interval)
 
 
 class ClusterLoop:
@@ -135,7 +129,7 @@ class ClusterLoop:
             palette=replace(
                 self._context.palette,
                 project_uid=cluster.project_uid,
-                retry_for=self._context.retry_for,
+                retry_for=self._context.interval,  # then the next refresh sends it
             ),
             uid=cluster.uid,
             now=self._context.clock.monotonic,
@@ -200,10 +194,7 @@ class ClusterLoop:
         )
 
     def _named(
-        self,
-        last: ClusterState,
-        targets: ClusterTargets,
-        outcomes: Outcomes,
+        self, last: ClusterState, targets: ClusterTargets, outcomes: Outcomes
     ) -> tuple[NamedSnapshot, ...]:
         known = {SnapshotTarget(n.namespace, n.vm, n.name): n for n in last.named}
         now = self._context.clock.monotonic()

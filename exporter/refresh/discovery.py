@@ -96,7 +96,7 @@ class Discovery:
         """Ask the dashboard once; on a failure, the clusters of the last answer stay."""
         search, context = self._search, self._search.context
         try:
-            known = await context.directory.ask(context.project_uid, retry_for=context.retry_for)
+            known = await context.directory.ask(context.project_uid, retry_for=context.interval)
         except PaletteError as error:
             failure = unread(error)
             self._log.log(failure)

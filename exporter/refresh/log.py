@@ -3,7 +3,6 @@
 import structlog
 
 from exporter.refresh.reader import Reading
-from exporter.refresh.state import ABSENT, MISSING, Outcome
 from exporter.snapshot import Cluster, Unread
 
 log = structlog.get_logger()
@@ -47,10 +46,4 @@ class ClusterLog:
             changes = before.get(target) or Transitions("snapshot not read", "snapshot read again")
             self._named[target] = changes
             path = {"namespace": target.namespace, "vm": target.vm, "snapshot": target.name}
-            changes.log(_failure(outcome), **names, **path)
-
-
-def _failure(outcome: Outcome) -> Unread | None:
-    if isinstance(outcome, Unread):
-        return outcome
-    return ABSENT if outcome == MISSING else None
+            changes.log(outcome if isinstance(outcome, Unread) else None, **names, **path)

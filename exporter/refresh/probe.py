@@ -9,7 +9,7 @@ import structlog
 from exporter.palette.client import Palette
 from exporter.refresh.plan import plan
 from exporter.refresh.reader import ClusterReader, Reading
-from exporter.refresh.state import ABSENT, keep
+from exporter.refresh.state import MISSING, keep
 from exporter.refresh.targets import ClusterTargets, Coverage, SnapshotTarget
 from exporter.single_flight import SingleFlight
 from exporter.snapshot import Cluster, ClusterState, Unread
@@ -118,6 +118,6 @@ def _missing(state: ClusterState) -> Unread | None:
     A virtual machine that is deleted is there as long as snapshots of it are: these are orphans.
     """
     if state.named:
-        return next((named.unread or ABSENT for named in state.named if not named.up), None)
+        return next((named.unread or MISSING for named in state.named if not named.up), None)
     listing = state.listing
-    return None if listing and (listing.virtual_machines or listing.snapshots) else ABSENT
+    return None if listing and (listing.virtual_machines or listing.snapshots) else MISSING

@@ -11,7 +11,7 @@ from exporter.palette.errors import NotFound, PaletteError, ServerError
 from exporter.refresh.plan import Filter, Plan, pages
 from exporter.refresh.state import MISSING, Outcome, Outcomes, listed, listing
 from exporter.refresh.targets import Coverage, SnapshotTarget
-from exporter.snapshot import Listing, Unread
+from exporter.snapshot import Listing, Snapshot, Unread
 
 T = TypeVar("T", bound=Item)
 
@@ -123,7 +123,8 @@ class ClusterReader:
             if tasks:
                 await asyncio.wait(tasks.values(), timeout=PATIENCE)
             done = {target: task.result() for target, task in tasks.items() if task.done()}
-            if len(done) < len(tasks) and any(not isinstance(o, Unread) for o in done.values()):
+            answered = any(isinstance(o, Snapshot) or o == MISSING for o in done.values())
+            if answered and len(done) < len(tasks):
                 self.early(done)
         outcomes = {target: task.result() for target, task in tasks.items()}
         return Reading(outcomes=outcomes, requests=len(outcomes))
@@ -161,7 +162,7 @@ def _overall(plan: Plan, named: Reading) -> Unread | None:
     """
     if named.failure:
         return named.failure
-    unread = [outcome for outcome in named.outcomes.values() if isinstance(outcome, Unread)]
+    unread = [o for o in named.outcomes.values() if isinstance(o, Unread) and o != MISSING]
     if plan.snapshots or not unread or len(unread) < len(named.outcomes):
         return None
     reasons = Counter(outcome.reason for outcome in unread)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Literal
 
 from msgspec import structs
 
@@ -19,15 +18,11 @@ from exporter.snapshot import (
     VirtualMachine,
 )
 
-Missing = Literal["missing"]
-MISSING: Missing = "missing"
-"""The outcome of a snapshot that Palette says does not exist."""
+MISSING = Unread("not_found", "it does not exist")
+"""Why nothing was read of a snapshot or virtual machine that Palette says does not exist."""
 
-ABSENT = Unread("not_found", "it does not exist")
-"""The failure to read a snapshot or virtual machine that Palette does not have."""
-
-Outcome = Snapshot | Missing | Unread
-"""What one refresh read of a named snapshot."""
+Outcome = Snapshot | Unread
+"""What one refresh read of a named snapshot, or why it read nothing."""
 
 Outcomes = Mapping[SnapshotTarget, Outcome]
 """The outcomes of one refresh; a snapshot that is missing here is still being read."""
