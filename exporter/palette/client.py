@@ -1,10 +1,10 @@
 """The calls to Palette that the exporter makes; of a list that comes in pages, all or nothing."""
 
 import math
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,7 +15,7 @@ from exporter.palette.errors import Expired, InvalidResponse, PaletteError
 from exporter.palette.transport import RETRY_FOR, Transport
 from exporter.palette.wire import Page
 from exporter.single_flight import SingleFlight
-from exporter.snapshot import Cluster, Snapshot, VirtualMachine
+from exporter.snapshot import Cluster, NamespacedName, Snapshot, VirtualMachine
 
 SNAPSHOT = "/v1/spectroclusters/{uid}/vms/{vmName}/snapshot/{snapshotName}"
 SNAPSHOTS = "/v1/spectroclusters/{uid}/vms/snapshot"
@@ -32,16 +32,7 @@ MOST_ITEMS = 100_000
 
 log = structlog.get_logger()
 
-
-class Item(Protocol):
-    """What a list consists of."""
-
-    @property
-    def key(self) -> Hashable:
-        """Its identity within the list."""
-
-
-T = TypeVar("T", bound=Item)
+T = TypeVar("T", Snapshot, VirtualMachine)
 R = TypeVar("R")
 Fetch = Callable[[str | None], Awaitable[Page[T]]]
 """Fetches the page that a continue token stands for; the first for None."""
@@ -132,7 +123,7 @@ async def whole_list(fetch: Fetch[T]) -> tuple[T, ...]:
     A list whose continue token expires is read once more from its beginning.
     Raises PaletteError; InvalidResponse if the pages would not come to an end.
     """
-    items: dict[Hashable, T] = {}
+    items: dict[NamespacedName, T] = {}
     try:
         try:
             await _read_pages(fetch, items)
@@ -147,7 +138,7 @@ async def whole_list(fetch: Fetch[T]) -> tuple[T, ...]:
         items.clear()
 
 
-async def _read_pages(fetch: Fetch[T], items: dict[Hashable, T]) -> None:
+async def _read_pages(fetch: Fetch[T], items: dict[NamespacedName, T]) -> None:
     tokens: set[str] = set()
     token: str | None = None
     for _ in range(MOST_PAGES):

@@ -48,7 +48,6 @@ class RefreshContext:
 class ClusterLoop:
     """Refreshes one cluster every interval.
 
-    cluster: what is known of it so far.
     ended: whether the first refresh has ended, well or badly.
     requests: how many requests a refresh takes, by the last one.
     task: runs it; None where nothing does. refreshed: called after each refresh.
@@ -61,7 +60,6 @@ class ClusterLoop:
         refreshed: Callable[[], None] = lambda: None,
     ) -> None:
         self.targets = targets
-        self.cluster = identity(targets, context.project_uid, None)
         self.ended = False
         self.task: asyncio.Task[None] | None = None
         self.requests = plan(targets).requests
@@ -74,6 +72,11 @@ class ClusterLoop:
         self._started = 0.0
         context.telemetry.watching(self.cluster)
 
+    @property
+    def cluster(self) -> Cluster:
+        """What is known of the cluster so far."""
+        return identity(self.targets, self._context.project_uid, self._found)
+
     def adopt(self, targets: ClusterTargets, context: RefreshContext) -> None:
         """Use other targets of the same cluster and another context from the next request on.
 
@@ -82,7 +85,6 @@ class ClusterLoop:
         before = _requested(self.targets, self.cluster)
         self.targets, self._context = targets, context
         self._found = targets.dashboard or self._found
-        self.cluster = self._identity()
         if _requested(targets, self.cluster) != before:
             self._named_pages = 0  # they were of other lists
             self._started = -math.inf
@@ -93,11 +95,8 @@ class ClusterLoop:
         if self.task:
             # Cancelled, it publishes nothing, not even what has just arrived.
             self.task.cancel()
-        self._context.store.remove(self.cluster.uid)
-        self._context.telemetry.forget(self.cluster.uid)
-
-    def _identity(self) -> Cluster:
-        return identity(self.targets, self._context.project_uid, self._found)
+        self._context.store.remove(self.targets.uid)
+        self._context.telemetry.forget(self.targets.uid)
 
     async def run(self, delay: float) -> None:
         """Refresh every interval, after a first delay in seconds; ends only when cancelled."""
@@ -164,7 +163,6 @@ class ClusterLoop:
                 self._found = await self._context.directory.find(
                     self.targets.uid, scope, not_within=self._context.interval / 2
                 )
-        self.cluster = self._identity()
 
     def _last_state(self) -> ClusterState:
         never = ClusterState(

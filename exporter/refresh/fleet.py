@@ -128,8 +128,8 @@ class Fleet:
         spread = min(self.context.interval, SPREAD * len(added))
         for loop in added:
             delay = random.uniform(0, spread)  # noqa: S311 - hides nothing
-            self._loops[loop.cluster.uid] = loop
-            loop.task = self._start(loop.run(delay), f"refresh {loop.cluster.uid}")
+            self._loops[loop.targets.uid] = loop
+            loop.task = self._start(loop.run(delay), f"refresh {loop.targets.uid}")
         self._report_changes(removed, added)
         self._report_round()
 

@@ -4,16 +4,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from exporter.palette.client import Item, Palette
+from exporter.palette.client import Palette
 from exporter.palette.errors import NotFound, PaletteError, ServerError
 from exporter.refresh.plan import Filter, Plan, pages
 from exporter.refresh.state import MISSING, Outcome, Outcomes, listed, listing
 from exporter.refresh.targets import Coverage, SnapshotTarget
-from exporter.snapshot import Listing, Snapshot, Unread
+from exporter.snapshot import Listing, NamespacedName, Snapshot, Unread, VirtualMachine
 
-T = TypeVar("T", bound=Item)
+T = TypeVar("T", Snapshot, VirtualMachine)
 
 PATIENCE = 1.0
 """Seconds after which what was read is handed out while other snapshots still hang."""
@@ -139,12 +139,12 @@ class ClusterReader:
 
     async def _lists(
         self, call: Callable[..., Awaitable[Collection[T]]], filters: Iterable[Filter]
-    ) -> tuple[dict[Any, T], int]:
+    ) -> tuple[dict[NamespacedName, T], int]:
         """Return the items of several lists by their keys, and how many pages these had.
 
         call: of Palette's client.
         """
-        found: dict[Any, T] = {}
+        found: dict[NamespacedName, T] = {}
         count = 0
         for each in filters:
             names = {"namespaces": each.namespaces, "vms": each.vms}

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from exporter.palette.client import Palette, whole_list
 from exporter.palette.decoding import MOST_VALUES
 from exporter.palette.errors import Expired, InvalidResponse, NotFound, ServerError
 from exporter.palette.wire import Fault, Page
+from exporter.snapshot import VirtualMachine
 from tests.palette.conftest import MakeTransport, Serve, answers, ok, status
 
 
@@ -120,11 +121,6 @@ async def test_a_list_that_would_not_end_is_an_error(
     assert len(seen) == requests
 
 
-@dataclass(frozen=True)
-class Numbered:
-    key: int
-
-
 @pytest.mark.parametrize(
     ("items_on_a_page", "pages", "words"),
     [(1, 10_000, "more than 10000 pages"), (30_000, 4, "more than 100000 items")],
@@ -134,10 +130,13 @@ async def test_an_endless_list_is_ended_at_the_limit(
 ) -> None:
     fetched = 0
 
-    async def fetch(token: str | None) -> Page[Numbered]:
+    async def fetch(token: str | None) -> Page[VirtualMachine]:
         nonlocal fetched
         first, fetched = fetched * items_on_a_page, fetched + 1
-        items = tuple(Numbered(first + number) for number in range(items_on_a_page))
+        items = tuple(
+            VirtualMachine(namespace="vms", name=str(first + number))
+            for number in range(items_on_a_page)
+        )
         return Page(items=items, continue_token=str(fetched))
 
     with pytest.raises(InvalidResponse, match=words):
