@@ -10,8 +10,8 @@ import msgspec
 from exporter.palette.errors import InvalidResponse, PaletteError, Unauthorized
 from exporter.single_flight import SingleFlight
 
-Send = Callable[[str, tuple[tuple[str, str], ...], bytes], Awaitable[bytes]]
-"""Posts a JSON body to an endpoint, with a query, without a credential; returns the answer."""
+Send = Callable[[bytes], Awaitable[bytes]]
+"""Posts the JSON of a log-in to LOG_IN, without a credential; returns the answer."""
 
 TOKEN_LIFETIME = 15 * 60.0
 """Seconds; the least that an administrator can set, and the default."""
@@ -19,7 +19,7 @@ TOKEN_LIFETIME = 15 * 60.0
 RENEW_AT = 0.8
 """The part of the lifetime after which a token is renewed."""
 
-ENDPOINT = "/v1/auth/authenticate"
+LOG_IN = "/v1/auth/authenticate"
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
@@ -131,8 +131,7 @@ class Login:
         form = {"emailId": self._username, "password": self._password}
         form |= {"org": self._org} if self._org else {}
         try:
-            answer = await send(ENDPOINT, (("setCookie", "false"),), msgspec.json.encode(form))
-            token = _token(answer)
+            token = _token(await send(msgspec.json.encode(form)))
         except PaletteError as error:
             self._failure = copy(error)
             self._retry_at = 0.0 if error.retryable else self._clock() + self.retry_after

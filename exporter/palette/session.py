@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from exporter.palette.errors import RETRYABLE_STATUSES, InvalidResponse
+from exporter.palette.request import Request
 from exporter.palette.response import HEADER_LIMIT, MOST_HEADERS
 
 KEEPALIVE = 30.0
@@ -52,20 +53,26 @@ class Session:
             await pool.client.close()
 
     @asynccontextmanager
-    async def request(
-        self, method: str, url: object, *, seconds: float, **options: Any
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send one request; seconds: the timeout, until the caller has read the answer.
+    async def send(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request; its timeout ends when the caller has read the answer.
 
         Raises TimeoutError, aiohttp.ClientError and OSError. Follows no redirect.
         """
-        pool = self._current()
+        access, pool = request.access, self._current()
         pool.users += 1
         try:
             # aiohttp's own timeout rounds longer ones up to whole seconds.
             async with (
-                asyncio.timeout(seconds),
-                pool.client.request(method, url, allow_redirects=False, **options) as response,  # type: ignore[arg-type]
+                asyncio.timeout(access.timeout),
+                pool.client.request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    data=request.body,
+                    ssl=access.ssl,
+                    proxy=access.proxy,
+                    allow_redirects=False,
+                ) as response,
             ):
                 yield response
                 if response.status in RETRYABLE_STATUSES or response.status >= 500:

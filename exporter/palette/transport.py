@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import stamina
 
-from exporter.palette.auth import Headers
+from exporter.palette.auth import LOG_IN, Headers
 from exporter.palette.budget import MAIN_QUEUE, Budget, Patience, retry_after
 from exporter.palette.decoding import Decoder
 from exporter.palette.errors import InvalidResponse, Unauthorized, status_error
@@ -111,7 +111,7 @@ class Transport:
         for last in (False, True):
             access = self.access
             credential = access.credential
-            signature = await credential.headers(partial(_post, access, exchange))
+            signature = await credential.headers(partial(_log_in, access, exchange))
             request = Request(
                 method="GET",
                 endpoint=endpoint,
@@ -147,17 +147,8 @@ class Transport:
         return response
 
     async def _send(self, request: Request, memory: AsyncExitStack) -> Response:
-        access = request.access
         try:
-            async with self._session.request(
-                request.method,
-                request.url,
-                seconds=access.timeout,
-                headers=request.headers,
-                data=request.body,
-                ssl=access.ssl,
-                proxy=access.proxy,
-            ) as response:
+            async with self._session.send(request) as response:
                 reserve = partial(memory.enter_async_context, self._large_answers)
                 body = await body_of(response, request, reserve)
                 return Response(response.status, response.headers, body)
@@ -167,16 +158,14 @@ class Transport:
         raise failure
 
 
-async def _post(
-    access: Access, exchange: Exchange, endpoint: str, query: Sequence[tuple[str, str]], body: bytes
-) -> bytes:
+async def _log_in(access: Access, exchange: Exchange, form: bytes) -> bytes:
     request = Request(
         method="POST",
-        endpoint=endpoint,
-        url=access.url(tail_of(endpoint, {}, query)),
+        endpoint=LOG_IN,
+        url=access.url(f"{LOG_IN}?setCookie=false"),
         access=access,
         headers=Headers(common_headers() | {"Content-Type": "application/json"}),
-        body=body,
+        body=form,
     )
     # A log-in is shared, and can take longer than the call that began it.
     async with AsyncExitStack() as memory:
