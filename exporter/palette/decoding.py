@@ -17,7 +17,16 @@ from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter.palette.document import NO_METADATA, Document, Faults, Part, Report, Time, encodable
+from exporter.palette.document import (
+    NO_METADATA,
+    Document,
+    Faults,
+    Page,
+    Part,
+    Report,
+    Time,
+    encodable,
+)
 from exporter.palette.errors import InvalidResponse, PaletteError
 
 AT_ONCE = 256 * 1024
@@ -94,13 +103,9 @@ class _List(Part, Generic[T]):
     status: Any = None
 
 
+_decoder = cache(msgspec.json.Decoder)
 _fields = cache(msgspec.structs.fields)
 _UNDECODABLE = (msgspec.MsgspecError, RecursionError, ValueError)
-
-
-@cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
 
 
 def decode_document(kind: type[D], body: bytes, report: Report) -> tuple[D, Faults]:
@@ -122,13 +127,14 @@ def _is_other(document: Document) -> bool:
     return document.items is not UNSET or str(document.kind).endswith(("List", "Status"))
 
 
-def decode_list(
-    kind: type[D], body: bytes, report: Report
-) -> tuple[list[tuple[D, Faults]], str | None]:
-    """Return the documents of a page, as ``decode_document`` does, and the continue token.
+def decode_page(
+    kind: type[D], body: bytes, report: Report, read: Callable[[D, Faults], T | None]
+) -> Page[T]:
+    """Return what ``read`` makes of the documents of a page; what it returns None for is left out.
 
     An item that is no JSON object is reported and left out.
-    Raises InvalidResponse if the answer is no list, or has more items than any page.
+    Raises InvalidResponse if the answer is no list, has more items than any page, or does not say
+    whether it is complete.
     """
     try:
         page: _List[Any] = _decoder(_List[kind]).decode(body)  # type: ignore[valid-type]
@@ -137,7 +143,12 @@ def decode_list(
         page = _loose_list(body)
         salvaged = (_salvaged(kind, item, report) for item in _items(page))
         documents = [each for each in salvaged if each]
-    return documents, page.metadata.continue_token if page.metadata else None
+    token = page.metadata.continue_token if page.metadata else None
+    if token and not encodable(token):
+        raise InvalidResponse("the list has a continue token that cannot be sent back")
+    values = [read(document, faults) for document, faults in documents]
+    readable = tuple([value for value in values if value is not None])
+    return Page(items=readable, continue_token=token or None)
 
 
 def _items(page: _List[Any]) -> list[Any]:

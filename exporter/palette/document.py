@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -48,6 +48,17 @@ class Document(Part):
     kind: Any = None
     metadata: Metadata | None = None
     items: Any = UNSET
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a list; ``continue_token`` is None on the last."""
+
+    items: tuple[T, ...]
+    continue_token: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

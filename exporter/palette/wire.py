@@ -4,30 +4,16 @@ One bad child spoils nothing: an unreadable value is reported and left out, an u
 is reported and skipped. Only what puts a whole answer in doubt raises InvalidResponse.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, TypeVar
 
-from exporter.palette.decoding import decode_document, decode_list
-from exporter.palette.document import NO_METADATA, Document, Fault, Faults, Part, Report, encodable
+from exporter.palette.decoding import decode_document, decode_page
+from exporter.palette.document import NO_METADATA, Document, Fault, Faults, Page, Part, Report
 from exporter.palette.errors import InvalidResponse
 from exporter.palette.machine_document import VirtualMachineDocument, read_virtual_machine
 from exporter.palette.snapshot_document import SnapshotDocument, read_snapshot
 from exporter.snapshot import Cluster, Snapshot, VirtualMachine
 
 __all__ = ["Fault", "Page", "clusters", "snapshot", "snapshot_page", "virtual_machine_page"]
-
-T = TypeVar("T")
-D = TypeVar("D", bound=Document)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """One page of a list; ``continue_token`` is None on the last."""
-
-    items: tuple[T, ...]
-    continue_token: str | None = field(repr=False)
 
 
 def snapshot(body: bytes, report: Report, *, namespace: str, vm: str, name: str) -> Snapshot:
@@ -54,7 +40,7 @@ def snapshot_page(
     Raises InvalidResponse if the body is no list, or does not say whether it is complete.
     """
     read = partial(read_snapshot, namespace=namespace, vm=vm)
-    return _page(SnapshotDocument, body, report, read)
+    return decode_page(SnapshotDocument, body, report, read)
 
 
 def virtual_machine_page(
@@ -65,7 +51,7 @@ def virtual_machine_page(
     Raises InvalidResponse if the body is no list, or does not say whether it is complete.
     """
     read = partial(read_virtual_machine, namespace=namespace)
-    return _page(VirtualMachineDocument, body, report, read)
+    return decode_page(VirtualMachineDocument, body, report, read)
 
 
 def clusters(body: bytes, report: Report) -> tuple[Cluster, ...]:
@@ -73,18 +59,7 @@ def clusters(body: bytes, report: Report) -> tuple[Cluster, ...]:
 
     Raises InvalidResponse if the body is no list.
     """
-    return _page(_ClusterDocument, body, report, _read_cluster).items
-
-
-def _page(
-    kind: type[D], body: bytes, report: Report, read: Callable[[D, Faults], T | None]
-) -> Page[T]:
-    documents, token = decode_list(kind, body, report)
-    if token and not encodable(token):
-        raise InvalidResponse("the list has a continue token that cannot be sent back")
-    values = [read(document, faults) for document, faults in documents]
-    readable = tuple([value for value in values if value is not None])
-    return Page(items=readable, continue_token=token or None)
+    return decode_page(_ClusterDocument, body, report, _read_cluster).items
 
 
 class _ClusterSpec(Part):

@@ -76,7 +76,9 @@ class ClusterReader:
                     self._lists(self.palette.virtual_machines, plan.virtual_machines)
                 )
         except* PaletteError as errors:
-            failure = unread(_first(errors))
+            first = errors.exceptions[0]
+            assert isinstance(first, PaletteError)  # neither task raises a group
+            failure = unread(first)
         if failure:
             return Reading(
                 outcomes=dict.fromkeys(plan.listed, failure),
@@ -172,9 +174,3 @@ def _overall(plan: Plan, named: Reading) -> Unread | None:
 def unread(error: PaletteError) -> Unread:
     """Return why something could not be read."""
     return Unread(error.reason, str(error), type(error).__name__)
-
-
-def _first(errors: BaseExceptionGroup[PaletteError]) -> PaletteError:
-    for error in errors.exceptions:
-        return _first(error) if isinstance(error, BaseExceptionGroup) else error
-    raise AssertionError("an exception group is never empty")

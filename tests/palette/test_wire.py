@@ -209,6 +209,15 @@ def test_half_a_surrogate_pair_in_one_item_spoils_neither_the_page_nor_the_text(
     assert [fault.field for fault in faults] == ["status.error.message"]
 
 
+def test_endless_digits_in_one_item_spoil_neither_the_page_nor_the_item() -> None:
+    broken = json.dumps(changed("status.readyToUse", "digits")).replace('"digits"', "9" * 5_000)
+    body = f'{{"items":[{broken},{json.dumps(payload("in-progress"))}]}}'
+    faults: list[wire.Fault] = []
+    page = wire.snapshot_page(body.encode(), faults.append)
+    assert [item.name for item in page.items] == ["db-01-nightly", "web-02-nightly"]
+    assert [fault.field for fault in faults] == ["status.readyToUse"]
+
+
 NOT_A_LIST = [
     b"",
     b"<html>Bad gateway</html>",
