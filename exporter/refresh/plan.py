@@ -2,13 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import quote
 
 from exporter.palette.client import PAGE_SIZE
 from exporter.refresh.targets import ClusterTargets, SnapshotTarget
-
-Names = TypeVar("Names", bound=tuple[str, ...])
+from exporter.snapshot import NamespacedName
 
 FILTER_CHARACTERS = 4096
 """How long the names in one list call can be together, as a URL writes them; proxies refuse
@@ -57,17 +55,15 @@ def plan(targets: ClusterTargets, named_pages: int = 0) -> Plan:
         whole = (Filter(),)
         return Plan(snapshots=whole, virtual_machines=whole, listed=targets.named)
     others = tuple(target for target in targets.named if target.vm_key not in coverage)
-    # Where VMs are listed by name anyway, a few more names cost nothing.
-    if coverage.vms and _can_be_listed(others):
-        vms, others = {*coverage.vms, *(target.vm_key for target in others)}, ()
-    else:
-        vms = {*coverage.vms}
+    vms, namespaces = {*coverage.vms}, {(name, "") for name in coverage.namespaces}
+    if vms and _can_be_listed(others):
+        # VMs are listed by name anyway: a few more names cost nothing.
+        vms.update(target.vm_key for target in others)
+        others = ()
     apart = frozenset(others)
     return Plan(
-        snapshots=(*_by_namespace(coverage.namespaces), *_by_vm(vms)),
-        virtual_machines=_by_namespace(
-            {*coverage.namespaces, *(namespace for namespace, _ in coverage.vms)}
-        ),
+        snapshots=_filters(namespaces) + _filters(vms),
+        virtual_machines=_filters(namespaces | {(name, "") for name, _ in coverage.vms}),
         listed=tuple(target for target in targets.named if target not in apart),
         named=_named_filters(others, named_pages),
         one_by_one=others,
@@ -83,7 +79,7 @@ def _named_filters(named: Sequence[SnapshotTarget], named_pages: int) -> tuple[F
     """Return list calls for named snapshots, none where one by one is no worse."""
     if not _can_be_listed(named):
         return ()
-    filters = _by_vm({target.vm_key for target in named})
+    filters = _filters({target.vm_key for target in named})
     return filters if max(len(filters), named_pages) < len(named) else ()
 
 
@@ -92,40 +88,34 @@ def _can_be_listed(named: Iterable[SnapshotTarget]) -> bool:
     return not any("," in name for target in named for name in target.vm_key)
 
 
-def _by_namespace(namespaces: Collection[str]) -> tuple[Filter, ...]:
-    return tuple(
-        Filter(namespaces=tuple(name for (name,) in group))
-        for group in _batches((name,) for name in sorted(namespaces))
-    )
-
-
-def _by_vm(vms: Collection[tuple[str, str]]) -> tuple[Filter, ...]:
+def _filters(vms: Collection[NamespacedName]) -> tuple[Filter, ...]:
+    """Return the list calls for VMs; "" instead of a VM's name means its whole namespace."""
     return tuple(
         Filter(
             namespaces=tuple(sorted({namespace for namespace, _ in group})),
-            vms=tuple(sorted({vm for _, vm in group})),
+            vms=tuple(sorted({vm for _, vm in group if vm})),
         )
         for group in _batches(sorted(vms))
     )
 
 
-def _batches(rows: Iterable[Names]) -> Iterator[list[Names]]:
-    """Yield rows in groups whose names, each counted once, fit into one list call."""
-    batch: list[Names] = []
+def _batches(vms: Iterable[NamespacedName]) -> Iterator[list[NamespacedName]]:
+    """Yield groups whose names, each counted once, fit into one list call."""
+    batch: list[NamespacedName] = []
     names: set[str] = set()
     size = 0
-    for row in rows:
-        fresh = _length(set(row) - names)
+    for vm in vms:
+        fresh = _length(set(vm) - names)
         if batch and size + fresh > FILTER_CHARACTERS:
             yield batch
             batch, names, size = [], set(), 0
-            fresh = _length(set(row))
-        batch.append(row)
-        names.update(row)
+            fresh = _length(set(vm))
+        batch.append(vm)
+        names.update(vm)
         size += fresh
     if batch:
         yield batch
 
 
 def _length(names: Iterable[str]) -> int:
-    return sum(len(quote(f"{name},", safe="")) for name in names)
+    return sum(len(quote(f"{name},", safe="")) for name in names if name)
