@@ -29,9 +29,6 @@ from exporter.palette.document import (
 )
 from exporter.palette.errors import InvalidResponse, PaletteError
 
-AT_ONCE = 256 * 1024
-"""Bytes; fifty snapshots have a quarter of that. A longer body is decoded in a thread."""
-
 MOST_VALUES = 250_000
 """Fifty virtual machines have a tenth of that; each value becomes an object, which takes about
 thirty times its bytes."""
@@ -44,7 +41,7 @@ D = TypeVar("D", bound=Document)
 
 
 class Decoder:
-    """Decodes one body at a time, and lets all other tasks run in between.
+    """Decodes one body at a time in a thread, and lets all other tasks run in between.
 
     Many answers arrive together after a pause, and would otherwise hold the event loop for as
     long as all of them take.
@@ -65,12 +62,8 @@ class Decoder:
             if body.count(b",") >= MOST_VALUES:
                 raise InvalidResponse(f"the answer holds more than {MOST_VALUES} values")
             async with self._queue:
-                await asyncio.sleep(0)
-                if len(body) <= AT_ONCE:
-                    outcome = _outcome(body, decode)
-                else:
-                    loop = asyncio.get_running_loop()
-                    outcome = await loop.run_in_executor(self._thread, _outcome, body, decode)
+                loop = asyncio.get_running_loop()
+                outcome = await loop.run_in_executor(self._thread, _outcome, body, decode)
         finally:
             # A traceback can keep this frame until the next pass of the garbage collector.
             del body
