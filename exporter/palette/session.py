@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,13 @@ import aiohttp
 
 from exporter.palette.errors import RETRYABLE_STATUSES, InvalidResponse
 from exporter.palette.request import Request
-from exporter.palette.response import HEADER_LIMIT, MOST_HEADERS
+from exporter.palette.response import (
+    HEADER_LIMIT,
+    MOST_HEADERS,
+    Response,
+    body_of,
+    error_of,
+)
 
 KEEPALIVE = 30.0
 """Seconds; shorter than what servers and balancers use, so that the exporter closes first."""
@@ -52,11 +57,11 @@ class Session:
         for pool in tuple(self._pools):
             await pool.client.close()
 
-    @asynccontextmanager
-    async def send(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request; its timeout ends when the caller has read the answer.
+    async def send(self, request: Request, reserve: Callable[[], Awaitable[object]]) -> Response:
+        """Return the answer to a request, which has to be complete within the timeout.
 
-        Raises TimeoutError, aiohttp.ClientError and OSError. Follows no redirect.
+        reserve: waits, once, until memory for a large body is available.
+        Raises PaletteError; any status is an answer. Follows no redirect.
         """
         access, pool = request.access, self._current()
         pool.users += 1
@@ -74,17 +79,21 @@ class Session:
                     allow_redirects=False,
                 ) as response,
             ):
-                yield response
+                body = await body_of(response, request, reserve)
                 if response.status in RETRYABLE_STATUSES or response.status >= 500:
                     self._retire(pool)
-        except (aiohttp.ClientError, OSError, RuntimeError):
-            self._retire(pool)
-            raise
+                return Response(response.status, response.headers, body)
+        except Exception as error:
+            failure = error_of(error, request)
+            if failure is not error:  # an answer that is refused is no fault of the connection
+                self._retire(pool)
         finally:
             pool.users -= 1
             for unused in [p for p in self._pools if p is not self._pool and not p.users]:
                 self._pools.discard(unused)
                 await unused.client.close()
+        # Out here, so that it does not carry aiohttp's exception as its context.
+        raise failure
 
     def _current(self) -> _Pool:
         now = self._clock()

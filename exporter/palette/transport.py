@@ -15,7 +15,7 @@ from exporter.palette.budget import MAIN_QUEUE, Budget, Patience, retry_after
 from exporter.palette.decoding import Decoder
 from exporter.palette.errors import InvalidResponse, Unauthorized, status_error
 from exporter.palette.request import Access, Request, common_headers, redirected, tail_of
-from exporter.palette.response import Response, body_of, error_of
+from exporter.palette.response import Response
 from exporter.palette.session import Session
 
 ATTEMPTS = 4
@@ -138,24 +138,14 @@ class Transport:
         )
         started, code = self._clock(), "error"
         try:
-            response = await self._send(request, memory)
+            reserve = partial(memory.enter_async_context, self._large_answers)
+            response = await self._session.send(request, reserve)
             code = str(response.status)
         finally:
             self._observer.request(request.endpoint, code, self._clock() - started)
         if response.status == 429:
             self._budget.refused(request.endpoint, permitted, retry_after(response.headers))
         return response
-
-    async def _send(self, request: Request, memory: AsyncExitStack) -> Response:
-        try:
-            async with self._session.send(request) as response:
-                reserve = partial(memory.enter_async_context, self._large_answers)
-                body = await body_of(response, request, reserve)
-                return Response(response.status, response.headers, body)
-        except Exception as error:
-            failure = error_of(error, request)
-        # Out here, so that it does not carry aiohttp's exception as its context.
-        raise failure
 
 
 async def _log_in(access: Access, exchange: Exchange, form: bytes) -> bytes:
