@@ -69,11 +69,6 @@ class Discovery:
         self._asked_at = -math.inf
 
     @property
-    def ended(self) -> bool:
-        """Whether the first attempt has ended, with or without success."""
-        return self.state.up is not None
-
-    @property
     def wanted(self) -> tuple[ClusterTargets, ...]:
         """The clusters that are wanted, by the last answer of the dashboard."""
         return self._search.wanted(self._found)

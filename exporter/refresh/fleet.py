@@ -53,7 +53,7 @@ class Fleet:
     @property
     def ready(self) -> bool:
         """Whether discovery was tried, and each cluster's first refresh has ended."""
-        discovered = self.discovery is None or self.discovery.ended
+        discovered = self.discovery is None or self.discovery.state.up is not None
         return discovered and all(loop.ended for loop in self._loops.values())
 
     @property

@@ -122,10 +122,10 @@ def _coverage(targets: Sequence[Target]) -> Coverage:
     if any(not each.namespace for each in targets):
         return Coverage(everywhere=ALL_NAMES)
     namespaces = frozenset(each.namespace for each in targets if not each.vm)
-    vms = frozenset((each.namespace, each.vm) for each in targets if each.vm)
-    return Coverage(
-        namespaces=namespaces, vms=frozenset(vm for vm in vms if vm[0] not in namespaces)
+    vms = frozenset(
+        (each.namespace, each.vm) for each in targets if each.namespace not in namespaces
     )
+    return Coverage(namespaces=namespaces, vms=vms)
 
 
 def with_discovered(
