@@ -14,7 +14,7 @@ from exporter.palette.client import ClusterDirectory, Palette
 from exporter.refresh.log import ClusterLog
 from exporter.refresh.plan import plan
 from exporter.refresh.reader import ClusterReader, Reading
-from exporter.refresh.state import Outcomes, expiring, keep, next_read_within, still_wanted
+from exporter.refresh.state import Outcomes, expiring, keep, narrowed, next_read_within
 from exporter.refresh.targets import ClusterTargets, Share, SnapshotTarget, identity
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot
 from exporter.store import Store
@@ -177,7 +177,7 @@ class ClusterLoop:
         last, failure, listing = self._last_state(), reading.failure, reading.listing
         if listing is None and last.listing and targets.coverage:
             # The targets can cover less than when it was read.
-            listing = replace(still_wanted(last.listing, targets.coverage), current=False)
+            listing = replace(narrowed(last.listing, targets.coverage), current=False)
         return ClusterState(
             cluster=cluster,
             up=failure is None,

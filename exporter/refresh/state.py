@@ -43,26 +43,24 @@ def listing(
     namespaces: those whose machines were listed; none where all were.
     now: seconds on the monotonic clock.
     """
-    covered = cache(coverage.__contains__)  # regular expressions are slow
-    return Listing(
-        snapshots=tuple(each for each in snapshots if covered(each.vm_key)),
-        virtual_machines=tuple(vm for vm in virtual_machines if covered(vm.key)),
+    whole = Listing(
+        snapshots=tuple(snapshots),
+        virtual_machines=tuple(virtual_machines),
         known_machines=frozenset(vm.key for vm in virtual_machines),
         namespaces=frozenset(namespaces),
         read_at=now,
     )
+    return narrowed(whole, coverage)
 
 
-def still_wanted(kept: Listing, coverage: Coverage) -> Listing:
-    """Return an older listing, of the virtual machines that are covered now."""
-    narrowed = listing(
-        coverage,
-        kept.snapshots,
-        kept.virtual_machines,
-        namespaces=kept.namespaces,
-        now=kept.read_at,
+def narrowed(whole: Listing, coverage: Coverage) -> Listing:
+    """Return a listing without the virtual machines that are not covered."""
+    covered = cache(coverage.__contains__)  # regular expressions are slow
+    return replace(
+        whole,
+        snapshots=tuple(each for each in whole.snapshots if covered(each.vm_key)),
+        virtual_machines=tuple(vm for vm in whole.virtual_machines if covered(vm.key)),
     )
-    return replace(narrowed, known_machines=kept.known_machines, current=kept.current)
 
 
 def listed(
