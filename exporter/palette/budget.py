@@ -76,12 +76,11 @@ class Budget:
         within: seconds that the caller accepts of a pause that Palette requested; a longer pause
             raises RateLimited at once. The wait for the caller's turn is not limited.
         """
-        now = asyncio.get_running_loop().time
-        started = now()
+        started = _now()
         try:
             await self._bucket(endpoint).acquire(within, queue)
         finally:
-            permitted = now()
+            permitted = _now()
             if permitted - started > NOTICEABLE:
                 throttled(permitted - started)
         return permitted
@@ -166,8 +165,6 @@ class _Bucket:
 
     def share_at(self, now: float) -> float:
         """Return the part of the configured rate that applies."""
-        if self._share == 1.0:
-            return 1.0
         return min(self._share + RECOVERY * (now - self._cut_at), 1.0)
 
 
