@@ -76,8 +76,9 @@ def lost_since(snapshot: Snapshot, now: Moment) -> float | None:
     if not had_been_ready and not _live_error(snapshot):
         return None
     error_time = snapshot.error.time if snapshot.error else None
-    times = [at for at in (changed, error_time, data_time(snapshot)) if at is not None]
-    return min(times[0], now) if times else LONG_PAST
+    times = (changed, error_time, data_time(snapshot))
+    # A time of the future comes from a wrong clock, and says nothing.
+    return next((at for at in times if at is not None and now.reached(at)), due)
 
 
 def _follows(changed: float | None, snapshot: Snapshot) -> bool:

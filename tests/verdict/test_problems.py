@@ -206,6 +206,13 @@ def test_lost_data_is_dated_by_the_transition_of_the_ready_condition() -> None:
     assert (finding.quote, finding.snapshots) == ("gone", ("bad",))
 
 
+def test_an_error_of_the_future_does_not_date_lost_data() -> None:
+    """Or a page would show another time at each look."""
+    lost = unready(5 * DAY, error={"message": "gone", "time": rfc3339(NOW + HOUR)})
+    (finding, *_) = judge(VM, [GOOD, lost], None).findings
+    assert (finding.problem.name, finding.since) == ("data_lost", NOW - 5 * DAY)
+
+
 def test_unprotected_volumes_are_critical_only_where_recovery_is_promised() -> None:
     vm = vm_document([*ROOT, {"name": "data", "hostDisk": {}}])
     severities = {
