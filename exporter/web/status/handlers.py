@@ -108,8 +108,11 @@ class StatusHandlers:
     def _index(self, request: web.Request, facts: Facts) -> web.Response:
         query, notes = parse([*request.query.items()])
         if "" in request.query.values() and not notes:
-            # A form sends its empty fields too; the address that people share has none.
-            raise web.HTTPSeeOther(query.url() if query != Query() else "./", headers=HEADERS)
+            # A form sends its empty fields too; the address that people share has none. Nothing
+            # is raised: a traceback would keep the facts until a pass of the garbage collector.
+            answer = _answer(b"303: See Other", "text/plain", 303)
+            answer.headers[hdrs.LOCATION] = query.url() if query != Query() else "./"
+            return answer
         status = self._project(facts, query)
         unread, clusters, cluster_page = shown_clusters(status, query)
         return self._page(

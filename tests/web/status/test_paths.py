@@ -1,5 +1,6 @@
 """The paths of the status page and of its JSON, over HTTP."""
 
+import gc
 import re
 import shlex
 from html import unescape
@@ -12,6 +13,7 @@ from yarl import URL
 from exporter.demo.documents import requested
 from exporter.demo.stages import failed, started
 from exporter.verdict import PROBLEMS
+from exporter.web.status.project import Facts
 from tests.harness import EAST, INTERVAL, NOW, WEST, Running, exporting, put, target, tenant
 from tests.palette_server import faults
 from tests.palette_server.server import API_KEY
@@ -203,6 +205,22 @@ async def test_empty_fields_of_a_form_are_not_in_the_address() -> None:
             assert response.url.query_string == "q=db"
         async with running.session.get(f"{running.url}/?q=&state=") as response:
             assert response.url.query_string == ""
+
+
+async def test_the_address_without_empty_fields_keeps_no_fleet_in_memory() -> None:
+    async with exporting(world(), targets=[target(EAST)]) as running:
+        await running.refresh()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                url = f"{running.url}/?q="
+                async with running.session.get(url, allow_redirects=False) as answer:
+                    assert (answer.status, answer.headers["Location"]) == (303, "./")
+            # The last request, and the loop that assesses ahead, can have one each.
+            assert sum(isinstance(each, Facts) for each in gc.get_objects()) <= 2
+        finally:
+            gc.enable()
 
 
 async def test_the_last_known_state_stays_until_the_cluster_leaves_the_configuration() -> None:
