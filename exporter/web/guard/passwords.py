@@ -68,7 +68,10 @@ class Passwords:
         except ValueError:
             return False
         if right:
-            self._used[digest] = self._clock()
+            # Forget the old ones: some deployments hash the same password anew every few minutes.
+            now = self._clock()
+            known = {each: at for each, at in self._used.items() if now < at + REMEMBERED_FOR}
+            self._used = {**known, digest: now}
         return right
 
     def _is_remembered(self, digest: bytes) -> bool:

@@ -181,6 +181,15 @@ async def test_a_right_password_is_checked_again_only_when_it_was_not_used_for_l
         assert await checks(b"wrong")
 
 
+async def test_what_is_remembered_does_not_grow_with_new_hashes_of_a_password() -> None:
+    clock = Clock()
+    passwords = Passwords(clock)
+    for _ in range(5):
+        clock.now += REMEMBERED_FOR / 2
+        assert await passwords.is_right({"a": hashed("pw").encode()}, "a", b"pw")
+    assert len(passwords._used) == 2
+
+
 async def test_no_more_passwords_wait_than_are_checked_in_some_seconds() -> None:
     passwords, stored = Passwords(), hashed("pw", 8).encode()
 
