@@ -56,7 +56,7 @@ class StatusHandlers:
     facts: what is known now; wall: seconds since the epoch.
     secrets: of the credential, which Palette could repeat in the error of a snapshot.
     configuration: the active settings as text, without secrets.
-    Answers are worked out on request, in a thread, for one request at a time.
+    Answers are worked out on request, in a thread; those about the fleet one after the other.
     """
 
     facts: Callable[[], Facts]
@@ -85,21 +85,25 @@ class StatusHandlers:
 
     def add_to(self, router: web.UrlDispatcher, counted: Callable[[Handler], Handler]) -> None:
         """Add all paths. counted: limits how many answers are worked out at the same time."""
-        answers: dict[str, Answer] = {
+        about_fleet: dict[str, Answer] = {
             "/": self._index,
             "/api/v1/status": self._status,
             VM_PATH: self._vm,
             f"/api/v1{VM_PATH}": self._vm_document,
-            "/api/v1/openapi.json": lambda *_: _json(openapi(self.version)),
+        }
+        others: dict[str, Callable[[web.Request], web.Response]] = {
+            "/api/v1/openapi.json": lambda _: _json(openapi(self.version)),
             "/config": self._configuration,
             "/docs": self._docs,
             "/docs/{name}": self._document,
         }
-        for path, answer in answers.items():
-            router.add_get(path, counted(partial(self._in_thread, answer)))
+        for path, answer in about_fleet.items():
+            router.add_get(path, counted(partial(self._about_fleet, answer)))
+        for path, other in others.items():
+            router.add_get(path, counted(partial(_in_thread, other)))
         router.add_get("/status.css", _style)
 
-    async def _in_thread(self, answer: Answer, request: web.Request) -> web.Response:
+    async def _about_fleet(self, answer: Answer, request: web.Request) -> web.Response:
         facts = self.facts()
         secrets = [secret for secret in self.secrets() if len(secret) >= SHORTEST_SECRET]
         async with self._one_at_a_time:
@@ -152,18 +156,18 @@ class StatusHandlers:
         found = find(facts, **request.match_info)
         return _json(found) if found else _json({"error": NO_VM}, code=404)
 
-    def _configuration(self, *_: object) -> web.Response:
+    def _configuration(self, _: web.Request) -> web.Response:
         text = "The active settings, with defaults. Secrets are not shown."
         verbatim = self.configuration()
         return self._page(
             "message", here="config", title="Configuration", text=text, verbatim=verbatim
         )
 
-    def _docs(self, *_: object) -> web.Response:
+    def _docs(self, _: web.Request) -> web.Response:
         titles = {name: docs.title(html) for name, html in docs.documents().items()}
         return self._page("docs", here="docs", title="Docs", document="", titles=titles)
 
-    def _document(self, request: web.Request, _: Facts) -> web.Response:
+    def _document(self, request: web.Request) -> web.Response:
         found, base = docs.documents().get(request.match_info["name"]), "../"
         if found is None:
             return self._not_found("There is no such document.", base)
@@ -190,6 +194,12 @@ class StatusHandlers:
             **values,
         )
         return _answer(page, "text/html", code)
+
+
+async def _in_thread(
+    answer: Callable[[web.Request], web.Response], request: web.Request
+) -> web.Response:
+    return await asyncio.to_thread(answer, request)
 
 
 async def _style(_: web.Request) -> web.Response:
