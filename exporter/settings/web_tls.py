@@ -161,7 +161,8 @@ class TlsServer(Section):
         text: SecretStr | None = getattr(self, part)
         if text is not None:
             return text.get_secret_value().encode()
-        return read_pem(getattr(self, f"{part}_file"))
+        with blaming(f"{part}_file"):
+            return read_pem(getattr(self, f"{part}_file"))
 
     def _key_of(self, part: str) -> str:
         return part if getattr(self, part) is not None else f"{part}_file"
