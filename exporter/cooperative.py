@@ -7,8 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SLICE = 0.002
-"""Seconds of work after which other tasks run."""
+SLICE = 0.002  # seconds of work after which other tasks run
 
 
 class TimeSlices:

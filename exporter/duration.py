@@ -9,8 +9,7 @@ import re
 from decimal import Decimal
 
 _MOST_NANOSECONDS = 2**63 - 1
-MAX_SECONDS = _MOST_NANOSECONDS / 1e9
-"""The longest duration either language can say."""
+MAX_SECONDS = _MOST_NANOSECONDS / 1e9  # the longest duration either language can say
 
 _NANOSECONDS = {
     "y": 365 * 24 * 3_600 * 10**9,

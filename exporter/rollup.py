@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from exporter.snapshot import Cluster, ClusterState, Snapshot, VirtualMachine
 from exporter.volumes import Volumes
 
-DAY = 86_400.0
-"""Seconds. A time that is further off than this is a wrong clock, and not believed."""
+DAY = 86_400.0  # seconds; a time that is further off than this is a wrong clock, and not believed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +56,7 @@ class Objective:
         return any(pattern.fullmatch(volume) for pattern in self.ignore_volumes)
 
 
-NO_OBJECTIVE = Objective()
-"""Promises nothing."""
+NO_OBJECTIVE = Objective()  # promises nothing
 
 
 class UnprotectedVolumes(Struct, frozen=True, gc=False):

@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from exporter.volumes import Volume, Volumes
 
-DEFAULT_FAILURE_DEADLINE = 300.0
-"""Seconds; KubeVirt's default for ``spec.failureDeadline``."""
+DEFAULT_FAILURE_DEADLINE = 300.0  # seconds; KubeVirt's default for ``spec.failureDeadline``
 
 PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
 

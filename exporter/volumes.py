@@ -30,8 +30,7 @@ KINDS_WITHOUT_DATA = frozenset(
     }
 )
 
-STATE_PREFIX = "persistent-state-for-"
-"""KubeVirt 1.4.1 and later keep the TPM and EFI state of a VM in a volume of this name."""
+STATE_PREFIX = "persistent-state-for-"  # of the volume with TPM and EFI state, since KubeVirt 1.4.1
 
 
 class Volume(Struct, frozen=True, gc=False):

@@ -26,14 +26,9 @@ from exporter.wording import count, printable, some, table
 
 T = TypeVar("T")
 
-REQUESTS_PER_CLUSTER = 2
-"""Requests that a whole cluster takes at least: a page of snapshots and one of VMs."""
-
-ROWS = 8
-"""Clusters that are listed; more would not fit a screen."""
-
-SNAPSHOTS, VMS = 1_000, 333
-"""The fleet whose series are counted: three snapshots for each virtual machine."""
+REQUESTS_PER_CLUSTER = 2  # at least, for a whole cluster: a page of snapshots and one of VMs
+ROWS = 8  # clusters that are listed; more would not fit a screen
+SNAPSHOTS, VMS = 1_000, 333  # the fleet whose series are counted: three snapshots for each VM
 
 USED_BY_NOTHING = frozenset({"palette_cluster_info", "palette_vm_info"})
 """Families that no shipped rule and no shipped dashboard needs."""

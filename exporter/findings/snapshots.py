@@ -23,8 +23,7 @@ from exporter.verdict import (
 )
 from exporter.wording import count, span
 
-LONG_PAST = float("-inf")
-"""In the place of a time that is not known."""
+LONG_PAST = float("-inf")  # in the place of a time that is not known
 
 _INDICATIONS = frozenset({"status.indications", "status.sourceIndications"})
 _NOT_QUIESCED = frozenset({"NoGuestAgent", "QuiesceTimeout", "QuiesceFailed", "Paused"})

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from isal import isal_zlib
 from msgspec import Struct
 
-LEVEL = 1
-"""Of isal, which at 1 is about as fast as at 0, and makes the text a third smaller."""
+LEVEL = 1  # of isal, which at 1 is about as fast as at 0, and makes the text a third smaller
 
 RAW = -isal_zlib.MAX_WBITS
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"

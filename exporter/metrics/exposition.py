@@ -41,8 +41,7 @@ TABLES: tuple[tuple[str, Sequence[str], Sequence[AnyFamily[Any]]], ...] = (
 
 FAMILIES = tuple(family for _, _, families in TABLES for family in families)
 
-SUBJECTS = 250
-"""Subjects whose text becomes one block for each family. Making one takes some milliseconds."""
+SUBJECTS = 250  # whose text becomes one block for each family; making one takes some milliseconds
 
 
 class FamilyText(Struct, frozen=True, gc=False):

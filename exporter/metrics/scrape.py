@@ -10,8 +10,7 @@ from exporter.metrics.family import AnyFamily
 from exporter.metrics.own_families import PROBE_DURATION, PROBE_SUCCESS
 from exporter.metrics.telemetry import END_OF_FILE
 
-BLOCK_SIZE = 256 * 1024
-"""Bytes of text that a scrape deflates in one step, at least."""
+BLOCK_SIZE = 256 * 1024  # bytes of text that a scrape deflates in one step, at least
 
 
 def help_text(family: AnyFamily[Any]) -> str:

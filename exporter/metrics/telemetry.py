@@ -31,8 +31,7 @@ FAILURES = OWN["palette_exporter_refresh_failures_total"]
 
 # Requests to Palette take from milliseconds to its timeout; a page of 50 takes some hundred.
 REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-END_OF_FILE = b"# EOF\n"
-"""The last line of a text in the OpenMetrics format."""
+END_OF_FILE = b"# EOF\n"  # the last line of a text in the OpenMetrics format
 
 _text_format: Callable[[Collector], bytes] = generate_latest
 _openmetrics_format: Callable[[Collector], bytes] = openmetrics_exposition.generate_latest

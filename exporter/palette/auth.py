@@ -13,11 +13,8 @@ from exporter.single_flight import SingleFlight
 Send = Callable[[bytes], Awaitable[bytes]]
 """Posts the JSON of a log-in to LOG_IN, without a credential; returns the answer."""
 
-TOKEN_LIFETIME = 15 * 60.0
-"""Seconds; the least that an administrator can set, and the default."""
-
-RENEW_AT = 0.8
-"""The part of the lifetime after which a token is renewed."""
+TOKEN_LIFETIME = 15 * 60.0  # seconds; the least that an administrator can set, and the default
+RENEW_AT = 0.8  # the part of the lifetime after which a token is renewed
 
 LOG_IN = "/v1/auth/authenticate"
 

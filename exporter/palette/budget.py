@@ -18,26 +18,13 @@ OTHER_PARENT = 0.2
 """The part of the configured rate and burst that each other parent resource gets. Palette permits
 50 requests a second (250 at once) for clusters, and 10 (50) for the others."""
 
-LONGEST_PAUSE = 300.0
-"""Seconds; a longer Retry-After is cut to this."""
-
-CUT = 0.75
-"""The factor by which a 429 reduces the current rate."""
-
-CUT_EVERY = 1.0
-"""Seconds in which several 429s reduce the rate only once."""
-
-FLOOR = 0.05
-"""The least part of the configured rate that remains after many 429s."""
-
-RECOVERY = 0.0075
-"""The part of the configured rate that is restored per second."""
-
-NOTICEABLE = 0.001
-"""Seconds; a shorter wait is not reported."""
-
-MAIN_QUEUE = "main"
-"""The queue of requests that name no other one."""
+LONGEST_PAUSE = 300.0  # seconds; a longer Retry-After is cut to this
+CUT = 0.75  # the factor by which a 429 reduces the current rate
+CUT_EVERY = 1.0  # seconds in which several 429s reduce the rate only once
+FLOOR = 0.05  # the least part of the configured rate that remains after many 429s
+RECOVERY = 0.0075  # the part of the configured rate that is restored per second
+NOTICEABLE = 0.001  # seconds; a shorter wait is not reported
+MAIN_QUEUE = "main"  # the queue of requests that name no other one
 
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 

@@ -22,13 +22,9 @@ SNAPSHOTS = "/v1/spectroclusters/{uid}/vms/snapshot"
 VIRTUAL_MACHINES = "/v1/spectroclusters/{uid}/vms"
 CLUSTERS = "/v1/dashboard/spectroclusters/vms"
 
-PAGE_SIZE = 50
-"""Items on a page; Palette sends no more, whatever the request says."""
-
+PAGE_SIZE = 50  # items on a page; Palette sends no more, whatever the request says
 MOST_PAGES = 10_000
-
-MOST_ITEMS = 100_000
-"""Five times as many snapshots as the largest cluster has; so many take 250 MB."""
+MOST_ITEMS = 100_000  # five times as many snapshots as the largest cluster has; so many take 250 MB
 
 log = structlog.get_logger()
 

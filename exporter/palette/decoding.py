@@ -33,8 +33,7 @@ MOST_VALUES = 250_000
 """Fifty virtual machines have a tenth of that; each value becomes an object, which takes about
 thirty times its bytes."""
 
-MOST_ON_A_PAGE = 10_000
-"""Palette sends at most fifty, and all clusters of the dashboard at once."""
+MOST_ON_A_PAGE = 10_000  # Palette sends at most fifty, and all clusters of the dashboard at once
 
 T = TypeVar("T")
 D = TypeVar("D", bound=Document)

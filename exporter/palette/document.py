@@ -10,8 +10,7 @@ from msgspec import UNSET
 
 UNSET_BEFORE = datetime(1971, 1, 1, tzinfo=UTC).timestamp()
 
-LONGEST_NAME = 253
-"""Characters; the limit of Kubernetes."""
+LONGEST_NAME = 253  # characters; the limit of Kubernetes
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 

@@ -132,8 +132,7 @@ class _Complaint(msgspec.Struct):
     ref: Any = None
 
 
-PIECE = 8
-"""Characters in a row of a secret that are too many to be shown."""
+PIECE = 8  # characters in a row of a secret that are too many to be shown
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,63}")
 _REF = re.compile(r"[A-Za-z0-9-]{4,64}")

@@ -31,17 +31,10 @@ from exporter.palette.errors import (
 )
 from exporter.palette.request import Request
 
-BODY_LIMIT = 32 * 1024 * 1024
-"""Bytes, after decompression."""
-
-LARGE = 1024 * 1024
-"""Bytes; a larger body waits until few others are in memory. Fifty snapshots have 64 KiB."""
-
-STEP = 256 * 1024
-"""Bytes that are decompressed before other tasks run."""
-
-ERROR_BODY_LIMIT = 64 * 1024
-"""Bytes; a longer body of an error is not read."""
+BODY_LIMIT = 32 * 1024 * 1024  # bytes, after decompression
+LARGE = 1024 * 1024  # bytes; a larger body waits until few are in memory; 50 snapshots have 64 KiB
+STEP = 256 * 1024  # bytes that are decompressed before other tasks run
+ERROR_BODY_LIMIT = 64 * 1024  # bytes; a longer body of an error is not read
 
 HEADER_LIMIT = 64 * 1024
 """Bytes of one header; security proxies in front of Palette send policies of many kilobytes."""
@@ -49,8 +42,7 @@ HEADER_LIMIT = 64 * 1024
 MOST_HEADERS = 1024
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-"""zlib recognizes the header of either."""
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # zlib recognizes the header of either
 
 _ENCODING = re.compile(r"[a-z0-9-]{1,16}")
 

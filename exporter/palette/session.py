@@ -10,13 +10,7 @@ import aiohttp
 
 from exporter.palette.errors import RETRYABLE_STATUSES, InvalidResponse
 from exporter.palette.request import Request
-from exporter.palette.response import (
-    HEADER_LIMIT,
-    MOST_HEADERS,
-    Response,
-    body_of,
-    error_of,
-)
+from exporter.palette.response import HEADER_LIMIT, MOST_HEADERS, Response, body_of, error_of
 
 KEEPALIVE = 30.0
 """Seconds; shorter than what servers and balancers use, so that the exporter closes first."""
@@ -25,8 +19,7 @@ LIFETIME = 240.0
 """Seconds in which connections are opened and used; with the last request no connection gets
 five minutes old."""
 
-MOST_INFORMATIONAL = 32
-"""Answers with a status of 1xx that can precede an answer."""
+MOST_INFORMATIONAL = 32  # answers with a status of 1xx that can precede an answer
 
 
 @dataclass(slots=True, eq=False)

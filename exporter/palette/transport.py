@@ -22,8 +22,7 @@ ATTEMPTS = 4
 RETRY_FOR = 30.0
 """Seconds from the first request in which another one can begin, without waits for the budget."""
 
-LARGE_ANSWERS = 2
-"""Answers above 1 MiB that can be in memory and not decoded at the same time."""
+LARGE_ANSWERS = 2  # answers above 1 MiB that can be in memory and not decoded at the same time
 
 REDIRECTS = 3
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})

@@ -19,8 +19,7 @@ from exporter.refresh.targets import ClusterTargets, Share, SnapshotTarget, iden
 from exporter.snapshot import Cluster, ClusterState, NamedSnapshot
 from exporter.store import Store
 
-NAME_WITHIN = 1.0
-"""Seconds for which a refresh waits for the cluster's name, except for the first one."""
+NAME_WITHIN = 1.0  # seconds for which a refresh, except the first, waits for the cluster's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

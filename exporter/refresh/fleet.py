@@ -13,14 +13,9 @@ from exporter.refresh.targets import ClusterTargets
 from exporter.snapshot import Cluster
 from exporter.wording import some
 
-SPREAD = 0.1
-"""Seconds between the first refreshes of two clusters, on average."""
-
-PROGRESS_EVERY = 10.0
-"""Seconds between two lines on the progress of the first round."""
-
-NAMED = 10
-"""How many clusters a line names before it only counts them."""
+SPREAD = 0.1  # seconds between the first refreshes of two clusters, on average
+PROGRESS_EVERY = 10.0  # seconds between two lines on the progress of the first round
+NAMED = 10  # how many clusters a line names before it only counts them
 
 log = structlog.get_logger()
 

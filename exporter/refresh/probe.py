@@ -14,8 +14,7 @@ from exporter.refresh.targets import ClusterTargets, Coverage, SnapshotTarget
 from exporter.single_flight import SingleFlight
 from exporter.snapshot import Cluster, ClusterState, Unread
 
-QUEUE = "probes"
-"""The queue of probes for the budget. It alternates with that of refreshes: neither starves."""
+QUEUE = "probes"  # for the budget; it alternates with that of refreshes: neither starves
 
 log = structlog.get_logger()
 

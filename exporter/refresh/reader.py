@@ -15,8 +15,7 @@ from exporter.snapshot import Listing, NamespacedName, Snapshot, Unread, Virtual
 
 T = TypeVar("T", Snapshot, VirtualMachine)
 
-PATIENCE = 1.0
-"""Seconds after which what was read is handed out while other snapshots still hang."""
+PATIENCE = 1.0  # seconds after which what was read is handed out while other snapshots still hang
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,8 @@ USER_AGENT = f"palette-snapshot-exporter/{__version__}"
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-LOGIN_RETRY = 0.9
-"""The part of the refresh interval that passes before a refused log-in is tried again."""
-
-REMEMBERED_FAULTS = 10_000
-"""How many unreadable values are logged; further ones are only counted."""
+LOGIN_RETRY = 0.9  # part of the refresh interval after which a refused log-in is tried again
+REMEMBERED_FAULTS = 10_000  # how many unreadable values are logged; further ones are only counted
 
 log = structlog.get_logger()
 

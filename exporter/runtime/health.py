@@ -13,11 +13,9 @@ from exporter.settings.flags import parse
 
 LISTEN_ADDRESS = "PALETTE_EXPORTER_WEB__LISTEN_ADDRESS"
 
-ALERT, HANDSHAKE = b"\x15", b"\x16"
-"""The first byte of a TLS record, by its type."""
+ALERT, HANDSHAKE = b"\x15", b"\x16"  # the first byte of a TLS record, by its type
 
-TIMEOUT = 2.0
-"""Seconds to wait for each address and each protocol."""
+TIMEOUT = 2.0  # seconds to wait for each address and each protocol
 
 REACHED_BY = {
     "": ("127.0.0.1", "::1"),

@@ -24,8 +24,7 @@ from exporter.settings import Settings
 from exporter.snapshot import ClusterState
 from exporter.store import Store
 
-PATIENCE = 5.0
-"""Seconds for which a request is retried: a user waits at a terminal."""
+PATIENCE = 5.0  # seconds for which a request is retried: a user waits at a terminal
 
 
 class _Tally(Telemetry):

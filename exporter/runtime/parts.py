@@ -25,8 +25,7 @@ from exporter.settings.file_modes import warn_world_readable
 from exporter.snapshot import ClusterState
 from exporter.store import Store
 
-FIXED = ("listen_address", "telemetry_path")
-"""The keys of the section web that stay as they were at the start."""
+FIXED = ("listen_address", "telemetry_path")  # keys of the section web that only a restart changes
 
 
 @dataclass(slots=True)

@@ -15,11 +15,8 @@ from exporter.settings import Settings, SettingsError
 
 STOPPING = "the exporter is stopping"
 
-NO_THREAD = "can't start new thread"
-"""What Python's RuntimeError says where the system allows no more threads."""
-
-PAUSE = 1.0
-"""Seconds between two reloads: each of them asks Palette for the clusters."""
+NO_THREAD = "can't start new thread"  # Python's RuntimeError where no more threads are allowed
+PAUSE = 1.0  # seconds between two reloads: each of them asks Palette for the clusters
 
 Commit = Callable[[], None]
 """Applies what was prepared. It cannot fail, and does not take long."""

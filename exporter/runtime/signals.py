@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
-GRACE = 4.5
-"""Seconds from the first signal to the end, whatever still hangs by then."""
+GRACE = 4.5  # seconds from the first signal to the end, whatever still hangs by then
 
 
 class Signals:

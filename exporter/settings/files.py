@@ -12,10 +12,10 @@ from pathlib import Path
 
 from exporter.clock import Clock
 
+# Bytes.
 _LARGEST = 16 * 1024 * 1024
 _LARGEST_PEM = 1024 * 1024
 _LARGEST_SECRET = 64 * 1024
-"""Bytes."""
 
 
 def contents(path: Path, limit: int = _LARGEST) -> bytes:
@@ -121,11 +121,8 @@ def _one_line(text: str) -> str:
     return line
 
 
-LOOK_EVERY = 2.0
-"""Seconds."""
-
-SETTLED_AFTER = 1.0
-"""Seconds without another change after which one counts: half a file can be valid too."""
+LOOK_EVERY = 2.0  # seconds
+SETTLED_AFTER = 1.0  # seconds without another change: half a file can be valid too
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,8 +13,7 @@ from pydantic_core import PydanticUndefined
 from exporter.duration import format_duration
 from exporter.settings.values import SECRET, Kind
 
-PREFIX = "PALETTE_EXPORTER_"
-"""Of the environment variables that are settings."""
+PREFIX = "PALETTE_EXPORTER_"  # of the environment variables that are settings
 
 _FLAGS: dict[tuple[str, ...], str] = {("web", "config_file"): "--web.config.file"}
 """Flags that are not the path of their key: this one is the exporter-toolkit's."""

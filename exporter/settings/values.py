@@ -20,13 +20,7 @@ from pydantic import (
 )
 
 from exporter.duration import MAX_SECONDS, format_duration, parse_prometheus_duration
-from exporter.settings.files import (
-    check_api_key,
-    read_api_key,
-    read_password,
-    read_pem,
-    unquoted,
-)
+from exporter.settings.files import check_api_key, read_api_key, read_password, read_pem, unquoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +83,8 @@ def as_written(seconds: float) -> object:
 
 Duration = Annotated[float, PlainValidator(_seconds), PlainSerializer(as_written), DURATION]
 """Seconds; written as Prometheus does or as a number."""
-
 Interval = Annotated[Duration, should("be at least 1s", lambda seconds: seconds >= 1)]
-"""Seconds, at least one."""
-
 PositiveDuration = Annotated[Duration, Field(gt=0)]
-"""Seconds, above 0."""
 
 
 def _compiled(value: object) -> re.Pattern[str]:
@@ -129,7 +119,6 @@ def _ordinal(value: object) -> int | str:
 
 
 Ordinal = Annotated[int | str, PlainValidator(_ordinal), Kind("number|auto")]
-"""A number from 0, or ``auto``."""
 
 
 def _not_boolean(value: object) -> object:
@@ -140,14 +129,9 @@ def _not_boolean(value: object) -> object:
 
 
 Rate = Annotated[float, BeforeValidator(_not_boolean), Field(gt=0, allow_inf_nan=False)]
-"""Per second, above 0."""
-
+"""Per second."""
 Count = Annotated[int, BeforeValidator(_not_boolean), Field(ge=1, le=1_000_000)]
-"""From 1 to a million."""
-
-Limit = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=1_000_000_000)]
-"""From 0, which sets no limit, to a thousand million."""
-
+Limit = Annotated[int, BeforeValidator(_not_boolean), Field(ge=0, le=1_000_000_000)]  # 0: no limit
 
 _LABEL_NAME = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?"  # the prefix

@@ -5,13 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from exporter.settings.faults import SectionError, SettingsError, validated
 from exporter.settings.given import given_by, tree_of
@@ -29,8 +23,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 """The headers that can be set -> the values they can have; () is any."""
 
-GREATEST_COST = 16
-"""Of a bcrypt hash; to check one then takes some ten seconds."""
+GREATEST_COST = 16  # of a bcrypt hash; to check one then takes some ten seconds
 
 # The last character of the salt and that of the hash have bits to spare, which must be 0.
 _BCRYPT = re.compile(r"\$2[abxy]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")

@@ -8,8 +8,7 @@ TEXT = "text/plain"
 VERSIONS = {OPENMETRICS: "1.0.0", TEXT: "0.0.4"}
 """Media type -> the version that the exporter writes."""
 
-MOST_MEMBERS = 100
-"""Members of a header that are read; thousands of them would hold the event loop."""
+MOST_MEMBERS = 100  # members of a header that are read; thousands of them would hold the event loop
 
 
 class Preference(NamedTuple):

@@ -21,8 +21,7 @@ TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 REQUIRED = ("cluster_uid", "namespace", "vm")
 PARAMETERS = (*REQUIRED, "snapshot", "project_uid", "debug")
 
-LONGEST_NAME = 253
-"""Characters; Kubernetes' longest names have as many."""
+LONGEST_NAME = 253  # characters; Kubernetes' longest names have as many
 
 # Seconds.
 RESERVE = 0.5  # of a scrape's timeout, left for the network

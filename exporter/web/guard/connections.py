@@ -23,9 +23,7 @@ FIRST_REQUEST_WITHIN = 10.0  # in which the first request must be complete
 KEEP_ALIVE = 75.0  # in which the next request must be complete
 SENT_WITHIN = 30.0  # in which an answer must be sent, from its first byte to its last
 LINGER = 2.0  # in which the rest of what a client sends is discarded before the end
-
-NOT_HTTP = b"\0"
-"""Characters that a request's head must not contain."""
+NOT_HTTP = b"\0"  # characters that a request's head must not contain
 
 log = structlog.get_logger()
 
