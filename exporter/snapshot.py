@@ -14,11 +14,9 @@ from msgspec import Struct
 from exporter.volumes import Volume, Volumes
 
 DEFAULT_FAILURE_DEADLINE = 300.0  # seconds; KubeVirt's default for ``spec.failureDeadline``
-
 PHASES = ("InProgress", "Succeeded", "Failed", "Deleting", "Unknown")
 
-NamespacedName = tuple[str, str]
-"""Identifies a snapshot or a VM in its cluster. Uids repeat, names do not."""
+NamespacedName = tuple[str, str]  # of a snapshot or a VM in its cluster: uids repeat, names do not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +140,10 @@ class VirtualMachine(Struct, frozen=True, gc=False, kw_only=True):
     volumes: tuple[Volume, ...] | None = None
     unreadable: tuple[str, ...] = ()
 
+    def owner(self, label: str | None) -> str | None:
+        """Return the owner that a label of the VM names; None without one."""
+        return dict(self.labels).get(label) if label else None
+
     @property
     def unsnapshottable_volumes(self) -> tuple[str, ...]:
         """The names of the data volumes that cannot be snapshotted."""
@@ -214,14 +216,13 @@ class ClusterState:
     """All that is published of one cluster; replaced whole by every refresh.
 
     up: whether the last refresh succeeded.
-    last_success, refreshed_at: seconds since the epoch at which the last refresh that succeeded,
-        and the last of all, ended; None before the first.
+    last_success, refreshed_at: when the last good refresh, and the last of all, ended; None before.
     refresh_duration: seconds; requests: how many a refresh takes.
     last_failure: why a refresh failed last, however long ago, and the seconds since the epoch.
     listing: the result of the last lists; None where targets only name snapshots.
     named: what became of the snapshots that targets name.
     due_within: seconds within which the next refresh should have replaced this one's data.
-    expires_at: seconds on the monotonic clock at which a part of it is too old; None if never.
+    expires_at: seconds on the monotonic clock at which a part of it is too old.
     """
 
     cluster: Cluster
@@ -234,7 +235,7 @@ class ClusterState:
     listing: Listing | None = None
     named: tuple[NamedSnapshot, ...] = ()
     due_within: float = math.inf
-    expires_at: float | None = None
+    expires_at: float = math.inf
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:

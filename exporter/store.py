@@ -116,5 +116,4 @@ class Store(Generic[Text]):
     def _current(self, state: ClusterState) -> ClusterState:
         """Return the state without what has expired."""
         now = self._monotonic()
-        expired = state.expires_at is not None and state.expires_at <= now
-        return self._expire(state, now) if expired else state
+        return self._expire(state, now) if state.expires_at <= now else state

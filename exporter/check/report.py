@@ -122,13 +122,12 @@ def _rows(state: ClusterState, found: Round, owner_label: str | None) -> Iterato
 def _row(subject: Subject, owner_label: str | None, now: Moment, *, current: bool) -> Row:
     verdict, reasons = judge(subject, now, current=current)
     row, point, objective = subject.row, subject.row.recovery_point, subject.row.objective.max_age
-    labels = dict(subject.vm.labels) if subject.vm else {}
     return Row(
         cluster=subject.cluster.name,
         cluster_uid=subject.cluster.uid,
         namespace=subject.namespace,
         vm=subject.name,
-        owner=labels.get(owner_label, "") if owner_label else "",
+        owner=row.vm.owner(owner_label) or "",
         verdict=verdict,
         reasons=reasons,
         recovery_point=None if point is None else _time(point),

@@ -27,7 +27,7 @@ from exporter.metrics.family import (
     escape_label,
 )
 from exporter.rollup import Objective, believed, believed_snapshot, roll_up
-from exporter.snapshot import ClusterState, VirtualMachine
+from exporter.snapshot import ClusterState
 
 T = TypeVar("T")
 
@@ -75,10 +75,6 @@ class RenderOptions:
     def allows(self, family: str) -> bool:
         """Return whether the family of this name is exported."""
         return not any(pattern.fullmatch(family) for pattern in self.deny)
-
-    def owner(self, vm: VirtualMachine) -> str:
-        """Return the owner of a virtual machine; "" where its label is missing."""
-        return dict(vm.labels).get(self.owner_label, "") if self.owner_label else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,7 +135,7 @@ class Renderer:
             if snapshot is not None:
                 text += f',snapshot="{escape_label(snapshot)}"'
             found = vms.get((namespace, vm))
-            owner = self.options.owner(found) if found else ""
+            owner = found.owner(self.options.owner_label) if found else None
             return f'{text},owner="{escape_label(owner)}"' if owner else text
 
         snapshots = (

@@ -128,8 +128,7 @@ def expiring(state: ClusterState, stale_after: float) -> ClusterState:
     due = [_expires_at(one, one.up, state, stale_after) for one in state.named if one.snapshot]
     if state.listing:
         due.append(_expires_at(state.listing, state.listing.current, state, stale_after))
-    first = min(due, default=math.inf)
-    return replace(state, expires_at=None if math.isinf(first) else first)
+    return replace(state, expires_at=min(due, default=math.inf))
 
 
 def expired(state: ClusterState, now: float, stale_after: float) -> ClusterState:

@@ -34,6 +34,8 @@ from exporter.web.probe import ProbeHandler
 from exporter.web.status.handlers import StatusHandlers
 from exporter.web.status.pages import compile_templates
 from exporter.web.status.project import Facts
+from exporter.web.status.views import ExporterView
+from exporter.web.status.words import moment
 
 log = structlog.get_logger()
 
@@ -66,7 +68,7 @@ class Exporter:
         )
         self.web_config = WebConfigLoader()
         self.page = ""
-        self._started = clock.wall()
+        self._started = moment(clock.wall())
         self.reloader = Reloader(
             read=source.read,
             telemetry=self.telemetry,
@@ -147,13 +149,16 @@ class Exporter:
             owner_label=render.owner_label,
             discovery=fleet.discovery.state if fleet.discovery else None,
             ready=fleet.ready,
-            version=__version__,
-            shard=(context.share.ordinal, context.share.total),
-            reload_error=self.reloader.refused,
-            round_seconds=fleet.round_seconds,
-            interval=context.interval,
-            rate_in_use=self.connection.budget.rate_in_use(),
-            started=self._started,
+            exporter=ExporterView(
+                version=__version__,
+                started=self._started,
+                shard=context.share.ordinal,
+                shards=context.share.total,
+                reload_error=self.reloader.refused or None,
+                round_seconds=fleet.round_seconds,
+                interval_seconds=context.interval,
+                rate_in_use=self.connection.budget.rate_in_use(),
+            ),
             now=self.clock.wall(),
         )
 

@@ -1,5 +1,6 @@
 """The state of a cluster that is kept, and for how long."""
 
+import math
 from itertools import pairwise
 
 from hypothesis import given
@@ -113,7 +114,7 @@ def test_a_state_changes_when_it_says_and_not_before(
     instants = []
     for _ in range(len(kept) + 1):
         due = state.expires_at
-        if due is None:
+        if due == math.inf:
             break
         instants.append(due)
         assert expired(state, due - 0.5, stale_after) == state
@@ -121,6 +122,6 @@ def test_a_state_changes_when_it_says_and_not_before(
         assert after != state
         assert expired(after, due, stale_after) == after
         state = after
-    assert state.expires_at is None
+    assert state.expires_at == math.inf
     assert all(before < after for before, after in pairwise(instants))
     assert set(instants) == {at + stale_after for up, has, at in kept if has and not up}

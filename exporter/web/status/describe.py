@@ -71,7 +71,7 @@ def vm_view(each: Assessed, owner_label: str) -> VmView:
         cluster_name=subject.cluster.name,
         namespace=subject.namespace,
         vm=subject.name,
-        owner=owner_of(each, owner_label),
+        owner=row.vm.owner(owner_label),
         path=_path(subject),
         listed=vm is not None,
         orphaned=subject.orphan,
@@ -112,12 +112,6 @@ def vm_detail(each: Assessed, owner_label: str, now: float) -> VmDetailView:
         named_snapshots=[_named(one) for one in each.subject.named],
         snapshot_list=[_snapshot(one, each) for one in newest_first],
     )
-
-
-def owner_of(each: Assessed, owner_label: str) -> str | None:
-    """Return the owner that a VM's label names; None if there is none."""
-    vm = each.subject.vm
-    return dict(vm.labels).get(owner_label) if vm and owner_label else None
 
 
 def _path(subject: Subject) -> str | None:

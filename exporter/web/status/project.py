@@ -12,7 +12,7 @@ from exporter.snapshot import Cluster
 from exporter.store import Published
 from exporter.verdict import Severity
 from exporter.web.status.assess import Assessed, assess, standing_of
-from exporter.web.status.describe import error_view, owner_of, vm_detail, vm_view
+from exporter.web.status.describe import error_view, vm_detail, vm_view
 from exporter.web.status.fleet import cluster_views, count_vms, fleet_view, headline
 from exporter.web.status.query import FILTERS, TILES, WINDOWS, Query
 from exporter.web.status.views import (
@@ -35,8 +35,7 @@ class Facts:
 
     known: the clusters that are refreshed, also those that were never read.
     owner_label: the label of a VM that names its owner; "" if owners are not read.
-    rate_in_use: part of the configured rate of requests; below 1 after a 429.
-    now, started: seconds since the epoch.
+    now: seconds since the epoch.
     """
 
     published: Sequence[Published[Any]]
@@ -45,13 +44,7 @@ class Facts:
     owner_label: str
     discovery: DiscoveryState | None
     ready: bool
-    version: str
-    shard: tuple[int, int]
-    reload_error: str
-    round_seconds: float
-    interval: float
-    rate_in_use: float
-    started: float
+    exporter: ExporterView
     now: float
 
 
@@ -61,25 +54,14 @@ def project(facts: Facts, query: Query, vms: Sequence[Assessed]) -> StatusView:
     clusters = cluster_views(facts.published, facts.known, counts, facts.now)
     found = Counter(found.problem.name for each in vms for found in each.findings)
     fleet = fleet_view(clusters, counts, {key: found[key] for key in TILES if key in found})
-    discovery = _discovery(facts.discovery)
-    exporter = ExporterView(
-        version=facts.version,
-        started=moment(facts.started),
-        shard=facts.shard[0],
-        shards=facts.shard[1],
-        reload_error=facts.reload_error or None,
-        round_seconds=facts.round_seconds,
-        interval_seconds=facts.interval,
-        rate_in_use=facts.rate_in_use,
-    )
-    named = _named(vms)
-    text, verdict = headline(fleet, clusters, discovery, named, exporter.started)
+    discovery, exporter = _discovery(facts.discovery), facts.exporter
+    text, verdict = headline(fleet, clusters, discovery, _named(vms), exporter.started)
     tests = _tests(facts, query)
     chosen = [each for each in vms if all(test(each) for test in tests)]
     page = PageView.of(len(chosen), query.page, query.size)
     return StatusView(
         time=moment(facts.now),
-        version=facts.version,
+        version=exporter.version,
         ready=facts.ready,
         headline=text,
         verdict=verdict,
@@ -192,7 +174,9 @@ def _tests(facts: Facts, query: Query) -> list[Callable[[Assessed], bool]]:
         ),
         "cluster": lambda each: _is_named(each.subject.cluster, query.cluster),
         "namespace": lambda each: _contains(each.subject.namespace, query.namespace),
-        "owner": lambda each: _contains(owner_of(each, facts.owner_label) or "", query.owner),
+        "owner": lambda each: _contains(
+            each.subject.row.vm.owner(facts.owner_label) or "", query.owner
+        ),
         "since": lambda each: _has_new_problem(each, begin),
         "state": lambda each: FILTERS[query.state].matches(each),
     }

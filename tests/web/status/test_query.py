@@ -12,6 +12,8 @@ from exporter.store import Published
 from exporter.web.status.assess import Assessed, Assessments
 from exporter.web.status.project import Facts, project, shown_clusters
 from exporter.web.status.query import PARAMETERS, Query, parse
+from exporter.web.status.views import ExporterView
+from exporter.web.status.words import moment
 from tests.strategies import cluster_states
 from tests.verdict.judged import NOW as JUDGED_AT
 from tests.verdict.judged import snapshot_document, state_of, vm_document
@@ -29,13 +31,16 @@ def facts(*states: ClusterState) -> Facts:
         owner_label="",
         discovery=None,
         ready=True,
-        version="1",
-        shard=(0, 1),
-        reload_error="",
-        round_seconds=1.0,
-        interval=60.0,
-        rate_in_use=1.0,
-        started=NOW - 60,
+        exporter=ExporterView(
+            version="1",
+            started=moment(NOW - 60),
+            shard=0,
+            shards=1,
+            reload_error=None,
+            round_seconds=1.0,
+            interval_seconds=60.0,
+            rate_in_use=1.0,
+        ),
         now=NOW,
     )
 
