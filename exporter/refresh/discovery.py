@@ -17,24 +17,16 @@ from exporter.snapshot import Cluster, Unread
 class Search:
     """Which clusters to discover.
 
-    context: its project is the scope to ask.
     interval: seconds; clusters, namespaces: the names that are wanted.
-    configured: the clusters that are wanted in any case.
     """
 
-    context: RefreshContext
     interval: float
     clusters: Names
     namespaces: Names
-    configured: Sequence[ClusterTargets]
 
     def selected(self, found: Sequence[Cluster]) -> tuple[Cluster, ...]:
         """Return the clusters of the dashboard whose names are wanted."""
         return tuple(cluster for cluster in found if cluster.name in self.clusters)
-
-    def wanted(self, found: Sequence[Cluster]) -> tuple[ClusterTargets, ...]:
-        """Return the configured clusters and the selected ones."""
-        return with_discovered(self.configured, self.selected(found), self.namespaces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,40 +48,40 @@ class DiscoveryState:
 class Discovery:
     """Adds the selected clusters of Palette's dashboard to the configured ones.
 
-    state: the outcome of the attempts so far.
+    context: its project is the scope to ask. state: the outcome of the attempts so far.
     """
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: Search, context: RefreshContext) -> None:
         self.state = DiscoveryState()
         self._search = search
-        self._clock = search.context.clock
-        self._alarm = Alarm(self._clock)
+        self._context = context
+        self._alarm = Alarm(context.clock)
         self._log = Transitions("discovery failing", "discovery recovered")
         self._found: tuple[Cluster, ...] = ()
         self._asked_at = -math.inf
 
-    @property
-    def wanted(self) -> tuple[ClusterTargets, ...]:
-        """The clusters that are wanted, by the last answer of the dashboard."""
-        return self._search.wanted(self._found)
+    def added_to(self, configured: Sequence[ClusterTargets]) -> Sequence[ClusterTargets]:
+        """Return the clusters that are wanted, by the last answer of the dashboard."""
+        search = self._search
+        return with_discovered(configured, search.selected(self._found), search.namespaces)
 
-    def adopt(self, search: Search) -> None:
+    def adopt(self, search: Search, context: RefreshContext) -> None:
         """Use another search; the next attempt is due."""
-        self._search = search
+        self._search, self._context = search, context
         self._asked_at = -math.inf
         self._alarm.wake()
 
     async def run(self, found: Callable[[], None]) -> None:
         """Ask every interval, and call ``found`` after each answer; ends only when cancelled."""
         while True:
-            self._asked_at = self._clock.monotonic()
+            self._asked_at = self._context.clock.monotonic()
             if await self.ask():
                 found()
             await self._alarm.sleep_until(lambda: self._asked_at + self._search.interval)
 
     async def ask(self) -> bool:
         """Ask the dashboard once; on a failure, the clusters of the last answer stay."""
-        search, context = self._search, self._search.context
+        search, context = self._search, self._context
         try:
             known = await context.directory.ask(context.project_uid, retry_for=context.interval)
         except PaletteError as error:

@@ -42,7 +42,8 @@ class Fleet:
     @property
     def wanted(self) -> list[ClusterTargets]:
         """What to read of which clusters: those of this exporter's share."""
-        wanted = self.discovery.wanted if self.discovery else self.configured
+        found = self.discovery
+        wanted = found.added_to(self.configured) if found else self.configured
         return [each for each in wanted if each.uid in self.context.share]
 
     @property
@@ -80,9 +81,9 @@ class Fleet:
         """Read what other settings want; search: None turns discovery off."""
         self.context, self.configured = context, configured
         if search and self.discovery:
-            self.discovery.adopt(search)
+            self.discovery.adopt(search, context)
         elif search:
-            self.discovery = Discovery(search)
+            self.discovery = Discovery(search, context)
         else:
             if self._discovering:
                 self._discovering.cancel()

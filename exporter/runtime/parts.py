@@ -2,8 +2,6 @@
 
 import asyncio
 import ctypes
-import gc
-import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -56,14 +54,6 @@ class Process:
             self.settings = settings
 
         return commit
-
-
-def shorten_pauses() -> None:
-    """Make threads and garbage collections interrupt the event loop for little time."""
-    # While a thread works out a page, the event loop waits for 1 ms at a time instead of 5.
-    sys.setswitchinterval(0.001)
-    # Modules, which no pass of the garbage collector has to visit.
-    gc.freeze()
 
 
 async def return_memory() -> None:
@@ -158,11 +148,9 @@ async def prepare_fleet(fleet: Fleet, settings: Settings) -> Commit:
     )
     wanted = settings.discovery
     search = Search(
-        context=context,
         interval=wanted.interval,
         clusters=Names(wanted.clusters, wanted.exclude_clusters),
         namespaces=Names(wanted.namespaces, wanted.exclude_namespaces),
-        configured=configured,
     )
 
     def commit() -> None:

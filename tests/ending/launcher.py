@@ -107,7 +107,7 @@ STAGES: dict[str, Callable[[], None]] = {
 }
 BUGS: dict[str, Callable[[], None]] = {
     "cluster": bug("exporter.refresh.reader", "ClusterReader", "read"),
-    "discovery": bug("exporter.refresh.discovery", "Search", "wanted"),
+    "discovery": bug("exporter.refresh.discovery", "Discovery", "added_to"),
     "watch": bug("exporter.settings.files", "Watch", "look", after=1),
     "reload": bug("exporter.runtime.parts", "Publication", "prepare", after=1),
     "listening": bug("exporter.web.guard.listener", "Listener", "listen"),
