@@ -1,4 +1,4 @@
-"""Numbers, lists, durations and tables as people read them."""
+"""Numbers, lists, durations, addresses and tables as people read them."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +20,11 @@ def span(seconds: float) -> str:
     if seconds < 3_600:
         return f"{max(0, round(seconds / 60))} min"
     return f"{seconds / 3_600:.0f} h" if seconds < 3 * 86_400 else f"{seconds / 86_400:.0f} d"
+
+
+def host_port(host: str | None, port: int | None) -> str:
+    """Return host and port as URLs write them."""
+    return f"[{host}]:{port}" if ":" in (host or "") else f"{host}:{port}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

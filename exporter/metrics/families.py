@@ -35,16 +35,19 @@ class SnapshotRow(NamedTuple):
     vm: VirtualMachine | None
 
 
+def _one(**labels: str) -> list[Sample]:
+    return [Sample(1, tuple(labels.items()))]
+
+
 def _info(row: SnapshotRow) -> list[Sample]:
     snapshot = row.snapshot
-    labels = (
-        ("uid", snapshot.uid),
-        ("source_uid", snapshot.source_uid),
-        ("content", snapshot.content),
-        ("deletion_policy", snapshot.deletion_policy),
-        ("scheduled", "true" if snapshot.scheduled else "false"),
+    return _one(
+        uid=snapshot.uid,
+        source_uid=snapshot.source_uid,
+        content=snapshot.content,
+        deletion_policy=snapshot.deletion_policy,
+        scheduled="true" if snapshot.scheduled else "false",
     )
-    return [Sample(1, labels)]
 
 
 def _phase(row: SnapshotRow) -> list[Sample]:
@@ -68,10 +71,6 @@ def _condition_times(row: SnapshotRow) -> list[Sample]:
         for condition in row.snapshot.conditions
         if condition.last_transition is not None
     ]
-
-
-def _one(**labels: str) -> list[Sample]:
-    return [Sample(1, tuple(labels.items()))]
 
 
 def _number(found: Sized | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The text of a scrape or of a probe: ready pieces, joined family by family."""
+"""The text of a scrape or a probe: ready pieces, by family. now: seconds since the epoch."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -34,10 +34,7 @@ def exposition(
     openmetrics: bool,
     families: Sequence[AnyFamily[Any]] = FAMILIES,
 ) -> Iterator[Block | bytes]:
-    """Yield the text of all clusters, family by family; a family without samples is left out.
-
-    now: seconds since the epoch, for ages.
-    """
+    """Yield the text of all clusters, family by family; a family without samples is left out."""
     for family in families:
         found = [cluster.texts[family.name] for cluster in clusters if family.name in cluster.texts]
         if any(text.samples for text in found):
@@ -52,8 +49,8 @@ def probe_exposition(
 ) -> Iterator[Block | bytes]:
     """Yield the text of a probe and of what it read, without the cluster families.
 
-    now: seconds since the epoch, for ages. success: whether the requested snapshot or virtual
-    machine exists and was read in time. duration: in seconds.
+    success: whether the requested snapshot or virtual machine exists and was read in time.
+    duration: in seconds.
     """
     for family, value in ((PROBE_SUCCESS, success), (PROBE_DURATION, duration)):
         if read.options.allows(family.name):

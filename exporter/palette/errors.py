@@ -162,11 +162,6 @@ def status_error(
     )
 
 
-def address(host: str | None, port: int | None) -> str:
-    """Return host and port as URLs write them."""
-    return f"[{host}]:{port}" if ":" in (host or "") else f"{host}:{port}"
-
-
 def shows_secret(text: str, secrets: Iterable[str]) -> bool:
     """Return whether a text contains a secret, or a piece of one; case makes no difference."""
     text = text.casefold()

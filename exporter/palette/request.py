@@ -9,7 +9,8 @@ from urllib.parse import quote
 from yarl import URL
 
 from exporter.palette.auth import Credential, Headers
-from exporter.palette.errors import InvalidResponse, NotFound, address, shows_secret
+from exporter.palette.errors import InvalidResponse, NotFound, shows_secret
+from exporter.wording import host_port
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,253}")
 _UID = re.compile(r"[\x21-\x7e]+")
@@ -59,7 +60,7 @@ class Request:
     @property
     def host(self) -> str:
         """The host and port that it goes to."""
-        return address(self.url.host, self.url.port)
+        return host_port(self.url.host, self.url.port)
 
     def __str__(self) -> str:
         return f"{self.method} {self.endpoint} at {self.host}"
@@ -77,7 +78,7 @@ def redirected(request: Request, location: str) -> Request:
             return replace(request, url=target)
         host = target.host or ""
         if _HOST.fullmatch(host) and not shows_secret(host, request.access.secrets()):
-            where = f"another host, {address(host, target.port)}"
+            where = f"another host, {host_port(host, target.port)}"
     except Exception:  # yarl and idna raise errors of many kinds
         where = "an address that cannot be read"
     raise InvalidResponse(f"{request} was redirected to {where}; check palette.url")

@@ -27,9 +27,9 @@ from exporter.palette.errors import (
     TlsFailed,
     Unresolved,
     Untrusted,
-    address,
 )
 from exporter.palette.request import Request
+from exporter.wording import host_port
 
 BODY_LIMIT = 32 * 1024 * 1024  # bytes, after decompression
 LARGE = 1024 * 1024  # bytes; a larger body waits until few are in memory; 50 snapshots have 64 KiB
@@ -172,7 +172,7 @@ def error_of(error: Exception, request: Request) -> PaletteError:
 
 
 def _unreachable(error: aiohttp.ClientConnectorError) -> PaletteError:
-    where = address(error.host, error.port)
+    where = host_port(error.host, error.port)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         why = getattr(error.certificate_error, "verify_message", "") or "no reason given"
         return Untrusted(f"the certificate of {where} is not accepted: {why}")

@@ -53,11 +53,6 @@ class ProbeResult:
     failure: Unread | None = None
     requests: int = 0
 
-    @property
-    def success(self) -> bool:
-        """Whether Palette answered, and what was requested exists."""
-        return self.failure is None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prober:

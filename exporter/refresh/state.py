@@ -1,4 +1,4 @@
-"""What is kept of a cluster, and for how long; pure, the time is an argument."""
+"""What is kept of a cluster, and for how long; pure. now: seconds on the monotonic clock."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -41,7 +41,6 @@ def listing(
     A filter can let other machines through. They are left out, because their snapshots can be
     incomplete.
     namespaces: those whose machines were listed; none where all were.
-    now: seconds on the monotonic clock.
     """
     whole = Listing(
         snapshots=tuple(snapshots),
@@ -86,7 +85,6 @@ def keep(
     """Return what is published of a named snapshot.
 
     outcome: of this refresh; None while it is still being read.
-    now: seconds on the monotonic clock.
     What is missing goes at once; what could not be read keeps its last good state.
     """
     unknown = NamedSnapshot(namespace=target.namespace, vm=target.vm, name=target.name, up=False)

@@ -27,10 +27,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Scrapes:
-    """Joins the text of all clusters and of the exporter.
-
-    wall: seconds since the epoch.
-    """
+    """Joins the text of all clusters and of the exporter. wall: seconds since the epoch."""
 
     store: Store[RenderedCluster]
     telemetry: Telemetry

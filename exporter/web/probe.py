@@ -140,7 +140,8 @@ class ProbeHandler:
         if query.debug:
             return web.Response(text=_explained(wanted, result, within, took))
         read = await self.slices.run(self.render(result.state, None))
-        parts = partial(probe_exposition, read, self.wall(), success=result.success, duration=took)
+        found = result.failure is None
+        parts = partial(probe_exposition, read, self.wall(), success=found, duration=took)
         return await respond(request, parts, self.slices)
 
     def _cluster(self, uid: str, project_uid: str) -> Cluster:
@@ -174,7 +175,7 @@ def _explained(wanted: ProbeRequest, result: ProbeResult, within: float, took: f
         "requests": result.requests,
         "vm found": "not requested" if listing is None else bool(listing.virtual_machines),
         "snapshots found": len(result.state.snapshots),
-        "success": int(result.success),
+        "success": int(failure is None),
     }
     if failure:
         facts |= {"reason": failure.reason, "error": failure.message}

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from exporter.web.guard.connections import Connection, most_connections
 from exporter.web.guard.web_config import WebConfig
+from exporter.wording import host_port
 
 BACKLOG = 1024  # connections that wait for an accept
 RECEIVE_BUFFER = 64 * 1024  # bytes that the kernel keeps for a connection; requests are small
@@ -64,7 +65,7 @@ class Listener:
         """
         for listening in await _bound(host, port):
             self._accepting[listening] = self._tasks.create_task(self._accept(listening))
-        return [_address(each) for each in self._accepting]
+        return [host_port(*each.getsockname()[:2]) for each in self._accepting]
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -183,8 +184,3 @@ def _listening(family: int, address: str, port: int) -> socket.socket:
     listening.setblocking(False)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)  # inherited
     return listening
-
-
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

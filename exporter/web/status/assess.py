@@ -1,4 +1,4 @@
-"""How every VM stands at a moment, by the table of problems."""
+"""How every VM stands at a moment, in seconds since the epoch, by the table of problems."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class Standing:
 
     stale: its last refresh failed; current: it was read so recently that its data is believed.
     expired: its data is too old to count; its VMs are shown as they were when it was read.
-    read_at: when it was read last, in seconds since the epoch; not compared.
+    read_at: when it was read last; not compared.
     """
 
     stale: bool
@@ -39,7 +39,7 @@ class Assessed(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """A VM at a moment, or snapshots whose VM is not listed.
 
     findings: its problems, the worst first.
-    at: the moment, in seconds since the epoch; until changes_at, no problem begins or ends.
+    at: the moment; until changes_at, no problem begins or ends.
     rank: of its worst problem; since: when that began, 0 if that is not known.
     """
 
@@ -93,10 +93,7 @@ class Assessments:
     def of_all(
         self, published: Sequence[Published[Any]], objectives: Sequence[Objective], now: float
     ) -> list[Assessed]:
-        """Return the VMs of all clusters: by problem, by how long it has been there, by name.
-
-        now: seconds since the epoch.
-        """
+        """Return the VMs of all clusters: by problem, by how long it has been there, by name."""
         # Not self._kept: a request that was cancelled still ends in its thread, and replaces it.
         kept = self.update(published, objectives, now)
         # One sort of the whole fleet would hold the interpreter for longer than a time slice.

@@ -41,10 +41,7 @@ def count_vms(vms: Iterable[Assessed]) -> Counts:
 def cluster_views(
     published: Sequence[Published[Any]], known: Iterable[Cluster], counts: Counts, now: float
 ) -> list[ClusterView]:
-    """Return all clusters, those with the most VMs at risk first.
-
-    known: the clusters that are refreshed, also those that were never read.
-    """
+    """Return all clusters, those with the most VMs at risk first; arguments as in ``Facts``."""
     states = {each.uid: ClusterState(cluster=each, up=False) for each in known}
     states |= {each.last_known.cluster.uid: each.last_known for each in published}
     expired = {each.last_known.cluster.uid for each in published if standing_of(each, now).expired}
