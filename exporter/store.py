@@ -8,7 +8,6 @@ from exporter.snapshot import ClusterState
 
 Text = TypeVar("Text")
 
-
 Render = Callable[[ClusterState, Text | None], Generator[None, None, Text]]
 Expire = Callable[[ClusterState, float], ClusterState]
 

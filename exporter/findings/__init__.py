@@ -51,7 +51,7 @@ def findings(subject: Subject, now: Moment) -> tuple[Finding, ...]:
             severity = PROBLEMS[name].severity_for(objective=promises_recovery)
             since = None if each.since == LONG_PAST else each.since
             found.append(Finding(PROBLEMS[name], severity, since, *each[1:]))
-    return tuple(sorted(found, key=_rank))
+    return tuple(sorted(found, key=rank))
 
 
 def judge(subject: Subject, now: Moment, *, current: bool) -> Judgement:
@@ -90,5 +90,6 @@ def is_current(state: ClusterState, now: float) -> bool:
     return now - state.last_success <= (STALE_AFTER if state.up else UNREAD_FOR)
 
 
-def _rank(found: Finding) -> tuple[int, int]:
+def rank(found: Finding) -> tuple[int, int]:
+    """Return the place of a problem among all: by severity, then as in PROBLEMS."""
     return _SEVERITIES.index(found.severity), RANKS[found.problem.name]

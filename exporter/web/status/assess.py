@@ -8,13 +8,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from exporter.findings import Finding, findings, is_current, judge
+from exporter.findings import Finding, findings, is_current, judge, rank
 from exporter.findings.subject import Moment, Subject, subjects
 from exporter.rollup import Objective
 from exporter.store import Published
-from exporter.verdict import RANKS, Severity, Verdict
-
-_SEVERITIES = {severity: index for index, severity in enumerate(Severity)}
+from exporter.verdict import Severity, Verdict
 
 Rank = tuple[int, int]
 """By severity and problem; VMs without a problem come last, those of unknown verdict first."""
@@ -142,16 +140,9 @@ def assess(subject: Subject, standing: Standing, now: float) -> Assessed:
         at=float(at),
         changes_at=at.changes_at,
         standing=standing,
-        rank=_rank(problems, verdict),
+        rank=rank(problems[0]) if problems else (len(Severity), int(verdict != Verdict.UNKNOWN)),
         since=(problems[0].since or 0.0) if problems else 0.0,
     )
-
-
-def _rank(problems: Sequence[Finding], verdict: Verdict) -> Rank:
-    if not problems:
-        return len(_SEVERITIES), int(verdict != Verdict.UNKNOWN)
-    worst = problems[0]
-    return _SEVERITIES[worst.severity], RANKS[worst.problem.name]
 
 
 def _name(published: Published[Any]) -> tuple[str, str]:
