@@ -34,8 +34,7 @@ class Store(Generic[Text]):
 
     render: returns the text of a state, given the text that it replaces, in steps between which
         other tasks can run.
-    expire: removes from a state what was kept too long; the time is in seconds on the monotonic
-        clock.
+    expire: removes from a state what was kept too long, at a time on the monotonic clock (seconds).
     """
 
     def __init__(
@@ -104,8 +103,7 @@ class Store(Generic[Text]):
     def view(self) -> tuple[Published[Text], ...]:
         """Return all clusters as they are now, in the order of their uids.
 
-        Series that were kept too long end here, so that no scrape shows them even while a refresh
-        is running.
+        Series that were kept too long end here: no scrape shows them, even during a refresh.
         """
         for published in tuple(self._published.values()):
             if self._current(published.state) is not published.state:

@@ -63,10 +63,9 @@ class _Answer(msgspec.Struct):
 class Login:
     """A user's token, renewed before it expires and once after a 401.
 
-    Concurrent calls share one log-in and its outcome.
+    Concurrent calls share one log-in and its outcome. clock: seconds.
     retry_after: seconds before the next log-in after one that failed for good, so that a wrong
         password does not lock the account, and after a fresh token that was refused too.
-    clock: seconds.
     """
 
     def __init__(

@@ -24,8 +24,7 @@ class Access:
 
     base_url: scheme, host and the path before ``/v1``.
     timeout: seconds for one HTTP request, from the connection to the last byte of its answer.
-    ssl: True verifies with the system's authorities, False verifies nothing.
-    proxy: URL.
+    ssl: True verifies with the system's authorities, False verifies nothing. proxy: URL.
     """
 
     base_url: str

@@ -99,8 +99,7 @@ def keep(
 def next_read_within(duration: float, interval: float, stale_after: float) -> float:
     """Return the seconds after which a refresh that has not ended counts as one that fails.
 
-    duration: of the last one. Rounds that are stretched take their time: a refresh can be as slow
-    again.
+    duration: of the last one. In rounds that are stretched, a refresh can be as slow again.
     """
     return max(stale_after, 2 * (interval + duration))
 
@@ -110,8 +109,7 @@ def rescheduled(
 ) -> ClusterState:
     """Return the state with its expiry under another interval and stale_after.
 
-    A state that a longer interval has made old is not failing: its next refresh gets its full time
-    from now.
+    A state that a longer interval made old is not failing: its refresh gets its full time from now.
     """
     current = [one.read_at for one in state.named if one.up]
     if state.listing and state.listing.current:

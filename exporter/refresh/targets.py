@@ -62,8 +62,7 @@ ALL_NAMES = Names((re.compile(".*", re.DOTALL),))
 class Coverage:
     """The virtual machines of a cluster of which every snapshot is wanted.
 
-    everywhere: all in namespaces with these names; None where no target covers the cluster as a
-        whole.
+    everywhere: all in namespaces with these names; None where no target covers the whole cluster.
     """
 
     everywhere: Names | None = None

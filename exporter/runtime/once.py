@@ -48,8 +48,7 @@ async def read_once(settings: Settings, *, demo: bool = False) -> Round:
     """Read every cluster of this shard once, and show the progress on a terminal.
 
     demo: read a simulated Palette inside this process.
-    Raises nothing that Palette can cause; SettingsError where a file that settings name has
-    changed since.
+    Raises nothing that Palette can cause; SettingsError where a file of the settings has changed.
     """
     async with AsyncExitStack() as stack:
         if demo:

@@ -71,8 +71,7 @@ class Reloader:
     async def run(self) -> None:
         """Reload at each request; ends only when cancelled, or by a fault of the exporter's own.
 
-        Requests during a reload share the next one: the files can have changed since the first
-        was begun.
+        Requests during a reload share the next one: files can have changed since the reload began.
         """
         outcome = self._next
         try:

@@ -83,8 +83,7 @@ class Flags:
 def parse(argv: Sequence[str]) -> Flags:
     """Read the arguments behind the program's name.
 
-    Exits with 0 after ``--help``; with 2 and one line on standard error when there is one that is
-    not understood.
+    Exits with 0 after ``--help``; with 2 and one line on stderr if one is not understood.
     """
     own = [leaf for leaf in leaves(Settings) if not leaf.is_list and not leaf.is_secret]
     parser = _parser(own)
