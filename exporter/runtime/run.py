@@ -190,8 +190,8 @@ async def run(
 
     source: by default, a reload keeps the settings and reads the files again that they name.
     demo: read a simulated Palette inside this process.
-    Raises ListenError where the exporter cannot listen, SettingsError where a file has become
-    unusable since the settings were loaded, and any fault of our own.
+    Raises ListenError, SettingsError where a file has become unusable since it was loaded, and any
+    fault of our own.
     """
     # While a thread works out a page, the event loop waits for 1 ms at a time instead of 5.
     sys.setswitchinterval(0.001)
