@@ -193,8 +193,7 @@ async def run(
     Raises ListenError, SettingsError where a file has become unusable since it was loaded, and any
     fault of our own.
     """
-    # While a thread works out a page, the event loop waits for 1 ms at a time instead of 5.
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.001)  # while a thread works, the event loop waits for 1 ms, not 5
     gc.freeze()  # modules, which no pass of the garbage collector has to visit
     serving, stopped, reload_requested = asyncio.current_task(), False, asyncio.Event()
     source = source or SettingsSource(read=lambda: settings)
