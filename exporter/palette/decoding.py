@@ -172,10 +172,14 @@ def _loose_list(body: bytes) -> _List[Any]:
 def _parsed(body: bytes) -> Any:
     """Parse also what msgspec refuses: half a surrogate pair, bytes that are not UTF-8."""
     try:
-        # Integers of any length, which no field has: Python refuses to convert long ones.
-        return json.loads(body.decode(errors="replace"), parse_int=float)
+        return json.loads(body.decode(errors="replace"), parse_int=_integer)
     except _UNDECODABLE:
         return None
+
+
+def _integer(digits: str) -> float:
+    # Python refuses to convert very long ones, and the whole answer with them.
+    return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _salvaged(kind: type[D], found: Any, report: Report) -> tuple[D, Faults] | None:

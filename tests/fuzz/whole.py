@@ -61,6 +61,7 @@ def _state(found: tuple[Snapshot, ...], machines: tuple[VirtualMachine, ...]) ->
         up=True,
         last_success=NOW,
         due_within=300.0,
+        expires_at=300.0,
         listing=listing(
             Coverage(everywhere=ALL_NAMES),
             by_key.values(),

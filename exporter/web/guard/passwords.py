@@ -68,7 +68,7 @@ class Passwords:
         except ValueError:
             return False
         if right:
-            # Forget the old ones: some deployments hash the same password anew every few minutes.
+            # Forget the old ones: some deployments hash the same password again every few minutes.
             now = self._clock()
             known = {each: at for each, at in self._used.items() if now < at + REMEMBERED_FOR}
             self._used = {**known, digest: now}
