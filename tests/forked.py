@@ -24,7 +24,7 @@ FORK_SERVER.set_forkserver_preload([__name__, *PRELOADED])
 class Forked:
     """A process, with the attributes of asyncio's processes that tests use.
 
-    directory: the working directory; stdout, stderr: files for its output.
+    stdout, stderr: files for its output.
     """
 
     def __init__(
@@ -32,14 +32,13 @@ class Forked:
         arguments: Sequence[str],
         *,
         environ: Mapping[str, str],
-        directory: Path,
         stdout: Path,
         stderr: Path,
     ) -> None:
         for output in (stdout, stderr):
             output.write_bytes(b"")
         self._process = FORK_SERVER.Process(
-            target=_run, args=(arguments, dict(environ), directory, stdout, stderr), daemon=True
+            target=_run, args=(arguments, dict(environ), stdout, stderr), daemon=True
         )
         self._process.start()
         self.pid = self._process.pid or 0
@@ -75,19 +74,13 @@ class Forked:
         self._process.kill()
 
 
-def _run(
-    arguments: Sequence[str],
-    environ: Mapping[str, str],
-    directory: Path,
-    stdout: Path,
-    stderr: Path,
-) -> None:
+def _run(arguments: Sequence[str], environ: Mapping[str, str], stdout: Path, stderr: Path) -> None:
     """Be the exporter, in the new process."""
     for descriptor, path in ((0, Path(os.devnull)), (1, stdout), (2, stderr)):
         file = os.open(path, os.O_RDWR)
         os.dup2(file, descriptor)
         os.close(file)
-    os.chdir(directory)
+    os.chdir(Path(__file__).parents[1])
     os.environ.clear()
     os.environ.update(environ)
     signal.signal(signal.SIGINT, signal.default_int_handler)

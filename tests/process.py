@@ -169,7 +169,7 @@ def forked(
     """Start the exporter, as it is after its imports."""
     environ = environment(environ or {})
     assert not any(name.startswith("PYTHON") for name in environ), "it takes a command"
-    return Forked(arguments, environ=environ, directory=ROOT, stdout=stdout, stderr=stderr)
+    return Forked(arguments, environ=environ, stdout=stdout, stderr=stderr)
 
 
 _PAIR = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)')
