@@ -47,9 +47,6 @@ INTERVAL, STALE_AFTER, LOOK_EVERY = 60.0, 300.0, 300.0
 EAST, WEST, NORTH = "6540a1", "6540a2", "6540a3"
 EAST_PROJECT, WEST_PROJECT, NORTH_PROJECT = "65f0c1", "65f0c2", "65f0c3"
 
-ALL = ("get_snapshot", "list_snapshots", "list_vms", "list_clusters", "authenticate", "unknown")
-"""The names of the simulated Palette's endpoints."""
-
 Series = dict[frozenset[tuple[str, str]], float]
 """Labels with their values -> value."""
 
@@ -287,7 +284,9 @@ class Running:
 
     def asked(self, *endpoints: str) -> list[Request]:
         """Return the requests since ``forget``, of these endpoints if any are given."""
-        return [each for each in self.palette.requests if each.endpoint in (endpoints or ALL)]
+        return [
+            each for each in self.palette.requests if not endpoints or each.endpoint in endpoints
+        ]
 
     def counted(self) -> Counter[str]:
         return Counter(request.endpoint for request in self.palette.requests)

@@ -1,6 +1,10 @@
 """Arbitrary values for property tests."""
 
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
+
 from hypothesis import strategies as st
+from msgspec import Struct, structs
 
 from exporter.snapshot import (
     Cluster,
@@ -13,6 +17,8 @@ from exporter.snapshot import (
     VirtualMachine,
 )
 from exporter.volumes import DATA_KINDS, Volume, Volumes
+
+S = TypeVar("S", bound=Struct)
 
 # Any text that UTF-8 can encode; Kubernetes restricts names, the exporter does not.
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -39,27 +45,33 @@ conditions = st.lists(
     max_size=3,
     unique_by=lambda condition: condition.type,
 ).map(tuple)
+BY_TYPE: Mapping[Any, st.SearchStrategy[Any]] = {
+    str: texts,
+    bool: st.booleans(),
+    int: st.integers(0, 1000),
+    int | None: st.none() | st.integers(0, 1000),
+    float | None: times,
+    tuple[str, ...]: st.lists(names, max_size=3, unique=True).map(tuple),
+}
 
-snapshots = st.builds(
+
+def struct(kind: type[S], **special: st.SearchStrategy[Any]) -> st.SearchStrategy[S]:
+    """Return values whose fields have any value of their type, but for some special ones."""
+    hints = get_type_hints(kind)
+    names = [field.name for field in structs.fields(kind) if field.name not in special]
+    return st.builds(kind, **{name: BY_TYPE[hints[name]] for name in names}, **special)
+
+
+snapshots = struct(
     Snapshot,
     namespace=names,
     vm=names,
     name=names,
-    uid=texts,
-    source_uid=texts,
-    content=texts,
     deletion_policy=st.sampled_from(["", "Delete", "Retain"]),
-    scheduled=st.booleans(),
-    requested_at=times,
-    creation_time=times,
-    deletion_timestamp=times,
-    deleting=st.booleans(),
     failure_deadline=st.none() | st.floats(-1e6, 1e6),
     phase=st.none() | st.sampled_from(["", "InProgress", "Succeeded", "Failed", "Odd"]),
-    ready_to_use=st.booleans(),
     conditions=conditions,
     error=st.none() | st.builds(SnapshotError, message=texts, time=times),
-    indications=st.lists(names, max_size=3, unique=True).map(tuple),
     volumes=volumes,
 )
 
@@ -75,13 +87,10 @@ vm_volumes = st.lists(
     unique_by=lambda volume: volume.name,
 ).map(tuple)
 
-machines = st.builds(
+machines = struct(
     VirtualMachine,
     namespace=names,
     name=names,
-    uid=texts,
-    status=texts,
-    created_at=times,
     labels=st.lists(st.tuples(names, texts), max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
     volumes=st.none() | vm_volumes,
 )

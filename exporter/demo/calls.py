@@ -14,14 +14,6 @@ Endpoint = Literal[
     "get_snapshot", "list_snapshots", "list_vms", "list_clusters", "authenticate", "unknown"
 ]
 
-METHODS: Mapping[Endpoint, str] = {
-    "get_snapshot": "GET",
-    "list_snapshots": "GET",
-    "list_vms": "GET",
-    "list_clusters": "GET",
-    "authenticate": "POST",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:

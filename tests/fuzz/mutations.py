@@ -7,62 +7,27 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
+import exporter.palette.wire  # noqa: F401 - defines all of them
+from exporter.palette.document import Part
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from random import Random
 
 Slot = tuple[Any, Any]
 """A dict or list, and a key or an index in it."""
 
-FIELDS = (
-    "name",
-    "namespace",
-    "uid",
-    "projectUid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "labels",
-    "deletionPolicy",
-    "failureDeadline",
-    "source",
-    "cloudType",
-    "phase",
-    "readyToUse",
-    "creationTime",
-    "sourceUID",
-    "conditions",
-    "error",
-    "indications",
-    "sourceIndications",
-    "indication",
-    "ownerReferences",
-    "snapshotVolumes",
-    "includedVolumes",
-    "excludedVolumes",
-    "printableStatus",
-    "enabled",
-    "volumeSnapshotStatuses",
-    "restoreInProgress",
-    "template",
-    "volumes",
-    "dataVolume",
-    "clusterState",
-    "type",
-    "status",
-    "lastTransitionTime",
-    "reason",
-    "message",
-    "time",
-    "continue",
-    "items",
-    "metadata",
-    "spec",
-    "kind",
-    "code",
-    "ref",
-    "Authorization",
-    "isMfa",
-)
+
+def _fields(kind: type[Part]) -> Iterator[str]:
+    yield from (field.encode_name for field in structs.fields(kind))
+    for below in kind.__subclasses__():
+        yield from _fields(below)
+
+
+_ELSEWHERE = ("dataVolume", "code", "ref", "Authorization", "isMfa")
+FIELDS = tuple(dict.fromkeys((*_fields(Part), *_ELSEWHERE)))
 """Names that the decoder reads, each in one place only."""
 
 
