@@ -9,6 +9,7 @@ import yaml
 
 from exporter.duration import parse_prometheus_duration
 from tests.deploy.rules import PROMETHEUS, ROOT, RULE_FILES
+from tests.yaml_text import loaded
 
 FASTER = 150.0
 """Divides the times of the rules: `for`, `keep_firing_for`, ranges and offsets."""
@@ -35,7 +36,7 @@ def scraping(
 
     directory: for the rules with shorter times.
     """
-    shipped: Tree = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+    shipped: Tree = loaded((PROMETHEUS / "prometheus.yml").read_text())
     shipped["global"] = {
         "scrape_interval": BEAT,
         "scrape_timeout": BEAT,
@@ -55,7 +56,7 @@ def scraping(
 def _rules(directory: Path, faster: float) -> Iterator[Path]:
     for path in RULE_FILES:
         written = directory / f"hurried-{path.name}"
-        written.write_text(yaml.safe_dump(_hurried(yaml.safe_load(path.read_text()), faster)))
+        written.write_text(yaml.safe_dump(_hurried(loaded(path.read_text()), faster)))
         yield written
 
 
@@ -78,7 +79,7 @@ def routing(receiver: str, config: Tree | None = None) -> Tree:
     the shipped one.
     """
     path = ROOT / "deploy/alertmanager/alertmanager.yml"
-    shipped: Tree = config or yaml.safe_load(path.read_text())
+    shipped: Tree = config or loaded(path.read_text())
     for route in _routes(shipped["route"]):
         for key in GROUPING.keys() & route.keys():
             route[key] = _shorter(route[key], GROUPING[key])

@@ -1,11 +1,10 @@
 """The shipped rules, as read from deploy/prometheus."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.yaml_text import loaded
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -17,13 +16,10 @@ METRIC = re.compile(r"\b(?:[a-z_]+:)?palette_[a-z_]+(?::[a-z_]+)?\b")
 Rule = dict[str, Any]
 
 
-def _rules() -> Iterator[Rule]:
-    for path in RULE_FILES:
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            yield from group["rules"]
-
-
-RULES = tuple(_rules())
+GROUPS: list[dict[str, Any]] = [
+    group for path in RULE_FILES for group in loaded(path.read_text())["groups"]
+]
+RULES: tuple[Rule, ...] = tuple(rule for group in GROUPS for rule in group["rules"])
 ALERTS = tuple(rule for rule in RULES if "alert" in rule)
 RECORDINGS = tuple(rule for rule in RULES if "record" in rule)
 ALERT_NAMES = tuple(dict.fromkeys(rule["alert"] for rule in ALERTS))

@@ -9,11 +9,8 @@ from typing import Any
 
 import yaml
 
-from tests.deploy.rules import RULE_FILES, Rule
+from tests.deploy.rules import GROUPS, Rule
 
-GROUPS: list[dict[str, Any]] = [
-    group for path in RULE_FILES for group in yaml.safe_load(path.read_text())["groups"]
-]
 ALERTNAME = re.compile(r'alertname=~?"([^"]+)"')
 
 JOB = "palette-snapshot-exporter"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-import yaml
 
 from tests.deploy.conftest import Program
 from tests.deploy.rules import ALERTS, ROOT
 from tests.monitoring import alertmanager
+from tests.yaml_text import loaded
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 RECEIVERS = {
@@ -211,7 +211,7 @@ async def test_inhibition(
 ) -> None:
     alerts = [source, *held_back, *heard]
     async with (
-        alertmanager(tmp_path, yaml.safe_load(CONFIG.read_text())) as url,
+        alertmanager(tmp_path, loaded(CONFIG.read_text())) as url,
         aiohttp.ClientSession(url) as session,
     ):
         await send(session, alerts)

@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from helm_python import Chart
 
 from tests.deploy.test_helm import CHART
 from tests.palette_server.server import API_KEY, PaletteServer
 from tests.palette_server.world import World
 from tests.process import MODULE, eventually, finished, get, ready, running
+from tests.yaml_text import loaded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,10 +54,8 @@ def rendered(values: dict[str, Any], root: Path) -> tuple[str, list[str]]:
         )
 
     by_name = {path.rpartition("/")[2]: text for path, text in texts.items()}
-    config = yaml.safe_load(by_name["configmap.yaml"])["data"]["config.yaml"]
-    (container,) = yaml.safe_load(by_name["workload.yaml"])["spec"]["template"]["spec"][
-        "containers"
-    ]
+    config = loaded(by_name["configmap.yaml"])["data"]["config.yaml"]
+    (container,) = loaded(by_name["workload.yaml"])["spec"]["template"]["spec"]["containers"]
     return moved(config), [moved(argument) for argument in container["args"]]
 
 

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from tests.deploy.conftest import runner
 from tests.deploy.rules import ROOT
 from tests.process import binary
+from tests.yaml_text import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEPLOY = ROOT / "deploy"
-COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+COMPOSE: dict[str, Any] = loaded((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 RUN = DEPLOY / "stack" / "run.py"
 PROGRAMS = ("exporter", "prometheus", "alertmanager")
@@ -86,11 +86,11 @@ def test_the_configuration_is_where_it_is_looked_for(service: str) -> None:
 def test_grafana_finds_the_provisioned_files() -> None:
     environment = SERVICES["grafana"]["environment"]
     assert mounted("grafana", environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]).is_file()
-    (provider,) = yaml.safe_load(
+    (provider,) = loaded(
         mounted("grafana", "/etc/grafana/provisioning/dashboards/palette.yaml").read_text()
     )["providers"]
     assert [*mounted("grafana", provider["options"]["path"]).glob("*.json")]
-    (source,) = yaml.safe_load(
+    (source,) = loaded(
         mounted("grafana", "/etc/grafana/provisioning/datasources/prometheus.yaml").read_text()
     )["datasources"]
     assert source["url"].strip("${}") in environment

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from exporter.verdict import PROBLEMS, Severity
 from tests.deploy.rules import ALERT_NAMES, METRIC, ROOT, RULE_FILES
 from tests.deploy.watched import eventually
+from tests.yaml_text import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -581,7 +581,7 @@ def test_links_lead_to_dashboards_and_alerts_that_there_are() -> None:
 
 def provisioned(kind: str) -> dict[str, Any]:
     (path,) = (GRAFANA / "provisioning" / kind).glob("*.yaml")
-    read: dict[str, Any] = yaml.safe_load(path.read_text())
+    read: dict[str, Any] = loaded(path.read_text())
     assert read["apiVersion"] == 1
     return read
 

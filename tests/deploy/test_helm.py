@@ -14,6 +14,7 @@ from helm_python import Chart, HelmError, lint
 from exporter.settings import load
 from tests.deploy.rules import ROOT
 from tests.manifests import check_manifest
+from tests.yaml_text import documents, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,7 @@ each = pytest.mark.parametrize("name", VALUES)
 
 
 def values(name: str) -> dict[str, Any]:
-    return yaml.safe_load(VALUES[name].read_text()) or {}
+    return loaded(VALUES[name].read_text()) or {}
 
 
 def manifests(given: Mapping[str, Any]) -> list[Manifest]:
@@ -46,7 +47,7 @@ def manifests(given: Mapping[str, Any]) -> list[Manifest]:
         document
         for path, text in sorted(texts.items())
         if path.endswith(".yaml")
-        for document in yaml.safe_load_all(text)
+        for document in documents(text)
         if document
     ]
 
@@ -97,7 +98,7 @@ def test_the_exporter_accepts_its_configuration(
         for each in manifests(given)
         if each["kind"] == "ConfigMap" and "config.yaml" in each["data"]
     )
-    tree = yaml.safe_load(text)
+    tree = loaded(text)
     for section, key in (("palette", "tls"), ("web", "config_file")):
         tree.get(section, {}).pop(key, None)
     (tmp_path / "api-key").write_text("key")
@@ -133,7 +134,7 @@ def test_every_value_is_tried() -> None:
 
 def test_every_value_is_documented_and_in_the_schema() -> None:
     text = (CHART / "values.yaml").read_text()
-    shipped = yaml.safe_load(text)
+    shipped = loaded(text)
     for path in paths(SCHEMA):
         at: Any = shipped
         for key in path.split("."):
@@ -190,7 +191,7 @@ def test_shards_take_their_ordinal_from_the_pods_name() -> None:
 
 @pytest.mark.parametrize(("name", "pods"), [("minimal", 1), ("pair", 2), ("four-shards", 4)])
 def test_all_pods_together_stay_below_palettes_limit(name: str, pods: int) -> None:
-    config = yaml.safe_load(only("ConfigMap", values(name))["data"]["config.yaml"])
+    config = loaded(only("ConfigMap", values(name))["data"]["config.yaml"])
     assert config["palette"]["requests_per_second"] * pods <= 40
 
 
@@ -224,7 +225,7 @@ def test_the_rules_of_the_chart_are_those_of_prometheus() -> None:
         group
         for path in sorted((ROOT / "deploy/prometheus/rules").glob("*.yaml"))
         if path.stem != "watchdog"
-        for group in yaml.safe_load(path.read_text())["groups"]
+        for group in loaded(path.read_text())["groups"]
     ]
     names = [[rule.get("alert") or rule["record"] for rule in group["rules"]] for group in shipped]
     assert [

@@ -16,6 +16,7 @@ from exporter.settings import load
 from tests.deploy.rules import ROOT
 from tests.manifests import check_manifest
 from tests.process import binary
+from tests.yaml_text import documents, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,9 +76,9 @@ def container(pod: Manifest) -> Manifest:
 def kustomized(command: str, path: Path) -> Manifests:
     done = subprocess.run([command, "kustomize", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    documents = list(yaml.safe_load_all(done.stdout))
-    found = {document["kind"]: document for document in documents}
-    assert len(found) == len(documents)
+    built = list(documents(done.stdout))
+    found = {document["kind"]: document for document in built}
+    assert len(found) == len(built)
     return found
 
 
@@ -174,9 +175,7 @@ def test_a_machines_namespace_wins_over_the_pods(manifests: Manifests) -> None:
 
 
 def test_the_rules_know_the_job(manifests: Manifests) -> None:
-    (job,) = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())[
-        "scrape_configs"
-    ]
+    (job,) = loaded((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
     label = manifests["ServiceMonitor"]["spec"]["jobLabel"]
     assert manifests["Service"]["metadata"]["labels"][label] == job["job_name"]
 
@@ -225,7 +224,7 @@ def test_shards_have_names_and_leave_one_at_a_time(built: Mapping[str, Manifests
 
 
 def test_all_shards_together_stay_below_palettes_limit(built: Mapping[str, Manifests]) -> None:
-    config = yaml.safe_load(built["sharded"]["ConfigMap"]["data"]["config.yaml"])
+    config = loaded(built["sharded"]["ConfigMap"]["data"]["config.yaml"])
     replicas = built["sharded"]["StatefulSet"]["spec"]["replicas"]
     assert config["palette"]["requests_per_second"] * replicas < 50
     assert config["palette"].get("burst", 50) * replicas <= 250
@@ -235,8 +234,7 @@ def test_the_sharded_configuration_differs_in_its_budget_only(
     built: Mapping[str, Manifests],
 ) -> None:
     base, sharded = (
-        yaml.safe_load(built[name]["ConfigMap"]["data"]["config.yaml"])
-        for name in ("base", "sharded")
+        loaded(built[name]["ConfigMap"]["data"]["config.yaml"]) for name in ("base", "sharded")
     )
     for config in (base, sharded):
         del config["palette"]["requests_per_second"]

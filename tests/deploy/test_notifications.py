@@ -16,6 +16,7 @@ from tests.deploy.receiver import Receiver, listening
 from tests.deploy.rules import ALERTS, ROOT
 from tests.monitoring import alertmanager
 from tests.process import eventually
+from tests.yaml_text import loaded
 
 DIRECTORY = ROOT / "deploy" / "alertmanager"
 SHIPPED = (DIRECTORY / "alertmanager.yml").read_text()
@@ -113,7 +114,7 @@ def with_owner_route() -> dict[str, Any]:
     block = re.compile(r"^ {4}# - matchers: \[owner=.*?continue: true\n", re.MULTILINE | re.DOTALL)
     text, times = block.subn(lambda found: found[0].replace("# ", ""), SHIPPED)
     assert times == 1
-    config: dict[str, Any] = yaml.safe_load(text)
+    config: dict[str, Any] = loaded(text)
     config["receivers"].append({"name": "team-db"})
     return config
 

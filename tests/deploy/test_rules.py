@@ -25,6 +25,7 @@ from tests.deploy.rules import (
     RULES,
     Rule,
 )
+from tests.yaml_text import loaded
 
 SEVERITIES = {"critical", "warning", "info"}
 GRACE_PERIOD = 600.0
@@ -112,7 +113,7 @@ def test_the_generator_takes_options_instead_of_edits(promtool: Program, tmp_pat
             promtool("check", "rules", "--lint-fatal", path)
     rules = {
         rule["alert"]: rule
-        for group in yaml.safe_load((tmp_path / "vms.yaml").read_text())["groups"]
+        for group in loaded((tmp_path / "vms.yaml").read_text())["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }

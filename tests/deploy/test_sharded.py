@@ -20,6 +20,7 @@ from tests.monitoring import prometheus_with_rules, query
 from tests.palette_server.server import PaletteServer
 from tests.palette_server.world import World
 from tests.process import Running, Series, binary, eventually, ready, running, scrape, series
+from tests.yaml_text import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,9 +104,7 @@ async def exporter(
 
 
 def settings(palette: PaletteServer, directory: Path, key: str) -> Mapping[str, Any]:
-    shipped: dict[str, Any] = yaml.safe_load(
-        yaml.safe_load(OVERLAY.read_text())["data"]["config.yaml"]
-    )
+    shipped: dict[str, Any] = loaded(loaded(OVERLAY.read_text())["data"]["config.yaml"])
     (directory / "api-key").write_text(key)
     shipped["palette"] |= {"url": palette.url, "api_key_file": "api-key"}
     return shipped

@@ -18,6 +18,7 @@ import yaml
 
 from tests.deploy.rules import PROMETHEUS, ROOT
 from tests.process import binary, free_port
+from tests.yaml_text import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ def configuration(exporter: int, itself: int) -> str:
 
     Two other jobs run next to it: Prometheus itself, and one that is down.
     """
-    shipped = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+    shipped = loaded((PROMETHEUS / "prometheus.yml").read_text())
     (job,) = shipped["scrape_configs"]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter}", f"localhost:{exporter}"]}]
     others = [

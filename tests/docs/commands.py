@@ -16,13 +16,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
 from exporter.demo.api import API_KEY
 from tests.docs.blocks import blocks
 from tests.docs.configurations import is_for_the_exporter
 from tests.docs.sandbox import SECONDS, Sandbox
 from tests.process import ROOT, SCRIPT, environment
+from tests.yaml_text import documents
 
 REAL = (
     *(
@@ -113,6 +112,6 @@ def config_before(path: Path, line: int) -> str:
         for block in blocks(path)
         if block.line < line
         and block.language == "yaml"
-        and is_for_the_exporter(next(yaml.safe_load_all(block.text)))
+        and is_for_the_exporter(next(documents(block.text)))
     ]
     return shown[-1] if shown else (ROOT / "config.example.yaml").read_text()

@@ -15,6 +15,7 @@ from exporter.demo.api import API_KEY
 from exporter.settings import Settings, load
 from tests.manifests import check_manifest
 from tests.process import ROOT, binary
+from tests.yaml_text import documents, loaded
 
 Tree = dict[str, Any]
 
@@ -26,7 +27,7 @@ def exporter_settings(tree: Tree, directory: Path) -> Path:
     key, and certificates by generated ones. A block with a single section is completed: the key
     comes from the environment, and without targets discovery is on.
     """
-    complete: Tree = yaml.safe_load(yaml.safe_dump(tree))
+    complete: Tree = loaded(yaml.safe_dump(tree))
     palette = complete.setdefault("palette", {}) or {}
     for key in ("api_key_file", "password_file"):
         if key in palette:
@@ -121,7 +122,7 @@ KINDS: Sequence[tuple[frozenset[str], Callable[[Tree, Path], object]]] = (
 
 def assert_accepted(text: str) -> None:
     """Check each document of a block with its program; fails if there is none."""
-    for tree in yaml.safe_load_all(text):
+    for tree in documents(text):
         assert isinstance(tree, dict), "no mapping"
         with tempfile.TemporaryDirectory() as directory:
             _checker(tree)(tree, Path(directory))

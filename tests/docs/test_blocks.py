@@ -15,6 +15,7 @@ from tests.docs import commands, configurations
 from tests.docs.blocks import DOCUMENTS, Block, blocks, of_language
 from tests.docs.sandbox import Sandbox
 from tests.process import ROOT, SCRIPT, binary
+from tests.yaml_text import loaded
 
 RUN = {"sh", "console", "yaml", "promql", "python"}
 SHOWN = {"text"}
@@ -50,7 +51,7 @@ def test_commands_run_as_documented(
         binary("amtool")
         binary("prometheus-alertmanager")
     sandbox = sandbox_of(block.path)
-    tree = yaml.safe_load(commands.config_before(block.path, block.line))
+    tree = loaded(commands.config_before(block.path, block.line))
     prepared = configurations.exporter_settings(tree, tmp_path)
     (sandbox.root / "config.yaml").write_text(prepared.read_text())
     commands.run(commands.variables_before(block.path, block.line) + block.text, sandbox)
