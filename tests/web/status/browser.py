@@ -61,8 +61,15 @@ class Visit:
         return wider
 
     async def serious(self) -> list[str]:
-        """Return axe's serious and critical findings."""
-        found = await Axe().run(self.page)
+        """Return axe's serious and critical findings, in the light and in the dark."""
+        found = await self._violations()
+        await self.page.emulate_media(color_scheme="dark")
+        found += await self._violations(runOnly=["color-contrast"])  # nothing else differs
+        await self.page.emulate_media(color_scheme="light")
+        return found
+
+    async def _violations(self, **options: Any) -> list[str]:
+        found = await Axe().run(self.page, options=options)
         return [
             f"{each['id']}: {[node['html'] for node in each['nodes'][:3]]}"
             for each in found.response["violations"]
@@ -78,13 +85,9 @@ class Visit:
 
 
 @asynccontextmanager
-async def visit(
-    browser: Browser, url: str, path: str = "/", *, dark: bool = False, **window: Any
-) -> AsyncIterator[Visit]:
+async def visit(browser: Browser, url: str, path: str = "/", **window: Any) -> AsyncIterator[Visit]:
     """Open a page; its effects are checked at the end."""
-    context = await browser.new_context(
-        viewport=window.get("viewport", DESKTOP), color_scheme="dark" if dark else "light"
-    )
+    context = await browser.new_context(viewport=window.get("viewport", DESKTOP))
     page = await context.new_page()
     visited = Visit(page, url)
     context.on("request", lambda request: visited.requests.append(request.url))

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from playwright.async_api import expect
 
 from exporter.demo.documents import requested, vm_document
@@ -207,23 +206,22 @@ async def test_the_keyboard_is_enough() -> None:
         assert (await visited.focused()).startswith("Runbook")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_axe_finds_nothing_serious(dark: bool) -> None:
+async def test_axe_finds_nothing_serious() -> None:
     async with fleet() as running, chromium() as browser:
         for path in (
             *("/", "/?state=nonsense&q=nothing", "/config", "/docs", "/vms/x/y/z"),
             *("/docs/runbooks.md", "/docs/metrics.md"),
         ):
-            async with visit(browser, running.url, path, dark=dark) as visited:
+            async with visit(browser, running.url, path) as visited:
                 assert await visited.serious() == [], path
                 visited.said.clear()  # the console reports that a page is 404
-        async with visit(browser, running.url, dark=dark, viewport=PHONE) as visited:
+        async with visit(browser, running.url, viewport=PHONE) as visited:
             await visited.page.locator(f"{VMS} h3 a").first.click()
             assert await visited.serious() == []
     async with (
         hostile() as running,
         chromium() as browser,
-        visit(browser, running.url, dark=dark) as visited,
+        visit(browser, running.url) as visited,
     ):
         await visited.page.locator(f"{VMS} h3 a").first.click()
         assert await visited.serious() == []
