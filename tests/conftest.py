@@ -5,8 +5,10 @@ import os
 
 from hypothesis import settings
 
-# Prometheus and its tools run for seconds here; by default, they collect garbage half of the time.
+# Prometheus and its tools run for seconds here, next to other tests. By default, they collect
+# garbage half of the time, and look for work on all cores.
 os.environ.setdefault("GOGC", "400")
+os.environ.setdefault("GOMAXPROCS", "1")
 
 # The time of an example depends on the machine; `make bench` measures times.
 settings.register_profile("untimed", deadline=None)

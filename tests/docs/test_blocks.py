@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -144,17 +145,21 @@ INVENTED = {"palette_vm_failed_snapshots_ratio"}
 @each_document
 def test_each_flag_and_variable_in_a_document_exists(path: Path) -> None:
     text = path.read_text()
-    helped = subprocess.run(
-        [*SCRIPT, "--help"], capture_output=True, text=True, timeout=30, check=True
-    ).stdout
-    flags = set(re.findall(r"--[a-z-]+\.[a-z.-]*[a-z]", helped))
     ours = re.findall(
         r"(?<![\w-])--(?:config|palette|refresh|web|log|shard|probe)\.[a-z.-]*[a-z]", text
     )
-    assert set(ours) <= flags | MADE_UP
+    assert set(ours) <= flags() | MADE_UP
     variables = {leaf.variable for leaf in leaves(Settings)}
     named = set(re.findall(r"PALETTE_EXPORTER_[A-Z_]*[A-Z]", text))
     assert named <= variables | MADE_UP
+
+
+@cache
+def flags() -> frozenset[str]:
+    helped = subprocess.run(
+        [*SCRIPT, "--help"], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
+    return frozenset(re.findall(r"--[a-z-]+\.[a-z.-]*[a-z]", helped))
 
 
 MADE_UP = {"PALETTE_EXPORTER_WEB__PATIENCE", "--web.patience"}
