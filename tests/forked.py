@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from exporter.cli import main
@@ -24,7 +24,7 @@ FORK_SERVER.set_forkserver_preload([__name__, *PRELOADED])
 class Forked:
     """A process, with the attributes of asyncio's processes that tests use.
 
-    stdout, stderr: files for its output.
+    stdout, stderr: files for its output. arrange: is called in it first; of a module.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class Forked:
         environ: Mapping[str, str],
         stdout: Path,
         stderr: Path,
+        arrange: Callable[[], object] | None = None,
     ) -> None:
         for output in (stdout, stderr):
             output.write_bytes(b"")
-        self._process = FORK_SERVER.Process(
-            target=_run, args=(arguments, dict(environ), stdout, stderr), daemon=True
-        )
+        given = (arguments, dict(environ), stdout, stderr, arrange)
+        self._process = FORK_SERVER.Process(target=_run, args=given, daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0
 
@@ -74,7 +74,13 @@ class Forked:
         self._process.kill()
 
 
-def _run(arguments: Sequence[str], environ: Mapping[str, str], stdout: Path, stderr: Path) -> None:
+def _run(
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    stdout: Path,
+    stderr: Path,
+    arrange: Callable[[], object] | None,
+) -> None:
     """Be the exporter, in the new process."""
     for descriptor, path in ((0, Path(os.devnull)), (1, stdout), (2, stderr)):
         file = os.open(path, os.O_RDWR)
@@ -84,4 +90,6 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str], stdout: Path, std
     os.environ.clear()
     os.environ.update(environ)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if arrange:
+        arrange()
     sys.exit(main(arguments))

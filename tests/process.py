@@ -128,15 +128,16 @@ async def running(
     directory: Path,
     command: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    arrange: Callable[[], object] | None = None,
 ) -> AsyncIterator[Running]:
     """Start a process, and end it with the block; directory: for its output.
 
-    command: by default the exporter, without its start.
+    command: by default the exporter, without its start; arrange: is called in it first.
     """
     stdout, stderr = outputs(directory)
     process: asyncio.subprocess.Process | Forked
     if not command:
-        process = forked(arguments, environ, stdout, stderr)
+        process = forked(arguments, environ, stdout, stderr, arrange)
     else:
         with stdout.open("wb") as out, stderr.open("wb") as err:
             process = await asyncio.create_subprocess_exec(
@@ -164,12 +165,16 @@ def outputs(directory: Path) -> tuple[Path, Path]:
 
 
 def forked(
-    arguments: Sequence[str], environ: Mapping[str, str] | None, stdout: Path, stderr: Path
+    arguments: Sequence[str],
+    environ: Mapping[str, str] | None,
+    stdout: Path,
+    stderr: Path,
+    arrange: Callable[[], object] | None = None,
 ) -> Forked:
     """Start the exporter, as it is after its imports."""
     environ = environment(environ or {})
     assert not any(name.startswith("PYTHON") for name in environ), "it takes a command"
-    return Forked(arguments, environ=environ, stdout=stdout, stderr=stderr)
+    return Forked(arguments, environ=environ, stdout=stdout, stderr=stderr, arrange=arrange)
 
 
 _PAIR = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)')

@@ -72,8 +72,13 @@ def note_routes(path: Path) -> None:
     web.Application.freeze = noting  # type: ignore[method-assign]
 
 
+def arrange(fault: str, routes: Path) -> None:
+    """Put the fault into this process."""
+    FAULTS[fault]()
+    note_routes(routes)
+
+
 if __name__ == "__main__":
     fault, routes, *flags = sys.argv[1:]
-    FAULTS[fault]()
-    note_routes(Path(routes))
+    arrange(fault, Path(routes))
     raise SystemExit(main(flags))

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import json
 import ssl
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
@@ -19,6 +20,7 @@ import yaml
 
 from tests.canary.echo import BEHAVIOURS, DOCUMENTS, echoing
 from tests.canary.forms import KEY, OWN_PASSWORD, PASSWORD, PROXY_PASSWORD, TOKEN, leaks
+from tests.canary.launcher import arrange
 from tests.process import DEV, ROOT, Running, eventually, finished, free_port, get, running
 
 LAUNCHER = ROOT / "tests" / "canary" / "launcher.py"
@@ -71,7 +73,7 @@ async def exporting(
     *flags: str,
     fault: str = "none",
     environ: Mapping[str, str] | None = None,
-    python: tuple[str, ...] = (sys.executable,),
+    python: tuple[str, ...] = (),
 ) -> AsyncIterator[Subject]:
     """Run an exporter at debug level that reads every discovered cluster once a second."""
     tree = {
@@ -83,13 +85,11 @@ async def exporting(
     config, routes = directory / "config.yaml", directory / "routes.txt"
     config.write_text(yaml.safe_dump(tree))
     own = ("--web.listen-address=127.0.0.1:0", "--log.level=debug", f"--config.file={config}")
-    async with running(
-        *own,
-        *flags,
-        directory=directory,
-        command=(*python, str(LAUNCHER), fault, str(routes)),
-        environ={"PYTHONPATH": str(ROOT), **(environ or {})},
-    ) as process:
+    how: dict[str, Any] = {"arrange": partial(arrange, fault, routes)}
+    if python:
+        environ = {"PYTHONPATH": str(ROOT), **(environ or {})}
+        how = {"command": (*python, str(LAUNCHER), fault, str(routes))}
+    async with running(*own, *flags, directory=directory, environ=environ, **how) as process:
         url = await address(process)
         yield Subject(process=process, url=url, routes=lines_of(routes), texts=texts_of(process))
 
@@ -173,7 +173,7 @@ async def visit_badly(url: str) -> None:
 
 WAYS_IN = {
     "key": (by_key, "logfmt", DEV[:3]),
-    "login": (by_login, "json", (sys.executable,)),
+    "login": (by_login, "json", ()),
 }
 
 
@@ -187,7 +187,7 @@ async def test_no_misbehaviour_of_palette_brings_out_the_credential(
         flags = (f"--log.format={log_format}",)
         async with exporting(tmp_path, palette, *flags, python=python) as subject:
             # Development mode logs more and is slower.
-            await whole_life(subject, tuple(BEHAVIOURS)[:: 1 if python != DEV[:3] else 6])
+            await whole_life(subject, tuple(BEHAVIOURS)[:: 1 if not python else 6])
         assert echo.requests > 2 * len(BEHAVIOURS)
 
 
