@@ -114,6 +114,12 @@ BUGS: dict[str, Callable[[], None]] = {
 }
 AMISS = {"nothing": lambda: None, "slow-reload": slow_reload, **STAGES, **BUGS}
 
+
+def arrange(amiss: str) -> None:
+    """Put it into this process."""
+    AMISS[amiss]()
+
+
 if __name__ == "__main__":
-    AMISS[sys.argv[1]]()
+    arrange(sys.argv[1])
     raise SystemExit(main(sys.argv[2:]))

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -14,7 +15,7 @@ import yaml
 
 from exporter.demo.documents import vm_document
 from exporter.demo.stages import snapshot_document
-from tests.ending.launcher import BUGS, CANARY, STAGES
+from tests.ending.launcher import BUGS, CANARY, STAGES, arrange
 from tests.palette_server import faults
 from tests.palette_server.exchange import Point
 from tests.palette_server.server import API_KEY, PaletteServer
@@ -140,11 +141,10 @@ async def test_a_signal_ends_it_during_a_reload_that_hangs(tmp_path: Path) -> No
     async with (
         PaletteServer(tenant(), limits=None) as palette,
         running(
-            "slow-reload",
             config(tmp_path, palette.url),
             LISTEN,
             directory=tmp_path,
-            command=LAUNCHER,
+            arrange=partial(arrange, "slow-reload"),
             environ={"BEGAN": str(began)},
         ) as exporter,
         aiohttp.ClientSession() as session,
@@ -216,12 +216,11 @@ async def test_a_bug_in_any_loop_ends_it_with_one_clear_line(where: str, tmp_pat
     async with (
         PaletteServer(tenant(), api_keys=[CANARY], limits=None) as palette,
         running(
-            where,
             config(tmp_path, palette.url, CANARY),
             LISTEN,
             "--config.auto-reload",
             directory=tmp_path,
-            command=LAUNCHER,
+            arrange=partial(arrange, where),
         ) as exporter,
     ):
         if where == "reload":
