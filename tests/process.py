@@ -39,10 +39,12 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within: float = 15.0)
     """Return the first truthy result of check; fails after a number of seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
-    while not (found := await check()):
+    while True:
+        began = loop.time()
+        if found := await check():
+            return found
         assert loop.time() < deadline, f"{check} gives {found!r} after {within} s"
-        await asyncio.sleep(0.05)
-    return found
+        await asyncio.sleep(max(0.05, 2 * (loop.time() - began)))
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
