@@ -185,5 +185,5 @@ def _series(options: RenderOptions) -> int:
 
 
 def _samples(options: RenderOptions, families: Iterable[AnyFamily[T]], subject: T) -> int:
-    texts = [family.text("", subject) for family in families if options.allows(family.name)]
+    texts = [family.text([("", subject)]) for family in families if options.allows(family.name)]
     return "".join(texts).count("\n")

@@ -120,7 +120,7 @@ class Renderer:
         """Return the text about the cluster itself. It is short, so it is not deflated yet."""
         identity = cluster_labels(state.cluster)
         lines = {
-            family.name: family.text(identity, state).encode()
+            family.name: family.text([(identity, state)]).encode()
             for family in CLUSTER_FAMILIES
             if self.options.allows(family.name)
         }
@@ -181,7 +181,7 @@ class Renderer:
 
 
 def _family_text(family: AnyFamily[T], subjects: Sequence[tuple[str, T]]) -> FamilyText:
-    text = "".join([family.text(identity, subject) for identity, subject in subjects])
+    text = family.text(subjects)
     if not text:
         return FamilyText()
     block, lines = deflate(text.encode()), text.count("\n")

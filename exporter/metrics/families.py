@@ -36,7 +36,7 @@ class SnapshotRow(NamedTuple):
 
 
 def _one(**labels: str) -> list[Sample]:
-    return [Sample(1, tuple(labels.items()))]
+    return [(1, tuple(labels.items()))]
 
 
 def _info(row: SnapshotRow) -> list[Sample]:
@@ -54,12 +54,12 @@ def _phase(row: SnapshotRow) -> list[Sample]:
     phase = row.snapshot.counted_phase
     if phase is None:
         return []
-    return [Sample(each == phase, (("phase", each),)) for each in PHASES]
+    return [(each == phase, (("phase", each),)) for each in PHASES]
 
 
 def _conditions(row: SnapshotRow) -> list[Sample]:
     return [
-        Sample(status == condition.status, (("condition", condition.type), ("status", status)))
+        (status == condition.status, (("condition", condition.type), ("status", status)))
         for condition in row.snapshot.conditions
         for status in STATUSES
     ]
@@ -67,7 +67,7 @@ def _conditions(row: SnapshotRow) -> list[Sample]:
 
 def _condition_times(row: SnapshotRow) -> list[Sample]:
     return [
-        Sample(condition.last_transition, (("condition", condition.type),))
+        (condition.last_transition, (("condition", condition.type),))
         for condition in row.snapshot.conditions
         if condition.last_transition is not None
     ]
@@ -79,7 +79,7 @@ def _number(found: Sized | None) -> int | None:
 
 def _unprotected(row: VirtualMachineRow) -> list[Sample]:
     volumes = asdict(row.unprotected).items() if row.unprotected else ()
-    return [Sample(len(names), (("reason", reason),)) for reason, names in volumes]
+    return [(len(names), (("reason", reason),)) for reason, names in volumes]
 
 
 SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
@@ -177,9 +177,7 @@ SNAPSHOT_FAMILIES: tuple[AnyFamily[SnapshotRow], ...] = (
         help="1 for each indication of how the snapshot was taken.",
         source="status.indications, status.sourceIndications",
         labels=("indication",),
-        samples=lambda row: (
-            Sample(1, (("indication", each),)) for each in row.snapshot.indications
-        ),
+        samples=lambda row: ((1, (("indication", each),)) for each in row.snapshot.indications),
     ),
     Family(
         name="palette_vm_snapshot_included_volumes",
@@ -372,7 +370,7 @@ def vm_labels_family(keys: Sequence[str] = ()) -> AnyFamily[VirtualMachineRow]:
 
     def samples(row: VirtualMachineRow) -> list[Sample]:
         labels = [(key, value) for key, value in row.vm.labels if key in wanted]
-        return [Sample(1, prometheus_labels(labels))] if wanted else []
+        return [(1, prometheus_labels(labels))] if wanted else []
 
     return LabelledFamily(
         name="palette_vm_labels",

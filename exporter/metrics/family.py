@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from exporter.snapshot import Cluster
 
 T = TypeVar("T")
+
+Sample = tuple[float, tuple[tuple[str, str], ...]]
+"""A value, and the names and values of the labels after the identity labels."""
 
 CLUSTER_LABELS = ("cluster_uid", "cluster_name")
 VM_LABELS = (*CLUSTER_LABELS, "namespace", "vm")
@@ -19,13 +22,6 @@ SNAPSHOT_LABELS = (*VM_LABELS, "snapshot")
 
 _INVALID = re.compile("[^a-zA-Z0-9_]")
 _CAMEL_CASE = re.compile("([a-z0-9])([A-Z])")
-
-
-class Sample(NamedTuple):
-    """A value, and the names and values of the labels after the identity labels."""
-
-    value: float
-    labels: tuple[tuple[str, str], ...]
 
 
 def escape_label(value: str) -> str:
@@ -94,11 +90,13 @@ class Family(_Gauge, Generic[T]):
 
     value: Callable[[T], float | None]
 
-    def text(self, identity: str, subject: T) -> str:
-        """Return the lines of a subject; identity: its identity labels as text."""
-        value = self.value(subject)
+    def text(self, subjects: Iterable[tuple[str, T]]) -> str:
+        """Return the lines of subjects, each of which follows its identity labels as text."""
+        name, value_of = self.name, self.value
+        values = [(identity, value_of(subject)) for identity, subject in subjects]
         # The plus turns a boolean into a number.
-        return "" if value is None else f"{self.name}{{{identity}}} {+value}\n"
+        lines = [f"{name}{{{each}}} {+value}\n" for each, value in values if value is not None]
+        return "".join(lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +106,10 @@ class AgeFamily(Family[T]):
     value: the time, in seconds since the epoch; None where it is not known.
     """
 
-    def text(self, identity: str, subject: T) -> str:
-        """Return the line of a subject with a placeholder for the age, for ``Ages``."""
-        if self.value(subject) is None:
-            return ""
-        return f"{self.name}{{{identity.replace('%', '%%')}}} %.3f\n"
+    def text(self, subjects: Iterable[tuple[str, T]]) -> str:
+        """Return the lines of subjects with a placeholder for each age, for ``Ages``."""
+        known = [each for each, subject in subjects if self.value(subject) is not None]
+        return "".join([f"{self.name}{{{each.replace('%', '%%')}}} %.3f\n" for each in known])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +118,14 @@ class LabelledFamily(_Gauge, Generic[T]):
 
     samples: Callable[[T], Iterable[Sample]]
 
-    def text(self, identity: str, subject: T) -> str:
-        """Return the lines of a subject; identity: its identity labels as text."""
+    def text(self, subjects: Iterable[tuple[str, T]]) -> str:
+        """Return the lines of subjects, each of which follows its identity labels as text."""
+        name, samples_of = self.name, self.samples
         return "".join(
             [
-                f"{self.name}{{{identity}{_text_of(labels)}}} {+value}\n"
-                for value, labels in self.samples(subject)
+                f"{name}{{{identity}{_text_of(labels)}}} {+value}\n"
+                for identity, subject in subjects
+                for value, labels in samples_of(subject)
             ]
         )
 

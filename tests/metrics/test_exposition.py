@@ -103,7 +103,7 @@ def subjects(title: str, state: ClusterState) -> Iterator[tuple[Any, tuple[str, 
 
 def samples(family: AnyFamily[Any], subject: Any) -> Iterator[tuple[dict[str, str], float]]:
     if not isinstance(family, Family):
-        yield from ((dict(sample.labels), sample.value) for sample in family.samples(subject))
+        yield from ((dict(labels), value) for value, labels in family.samples(subject))
         return
     value = family.value(subject)
     if value is not None:
