@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.async_api import expect
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 
 from exporter.demo.documents import requested, vm_document
 from exporter.demo.machines import cluster_identity
@@ -23,7 +25,18 @@ SCRIPT = '<script>alert("1")</script> it\'s "bad" & worse'
 ERROR = f"{SCRIPT}\n\u202eright to left\u200f 💥 {'x' * 10_000}"
 
 
-@asynccontextmanager
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+shared = pytest_asyncio.fixture(scope="module", loop_scope="module")
+"""Of what takes a second to start, and is only looked at."""
+
+
+@shared
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as found:
+        yield found
+
+
+@shared
 async def fleet() -> AsyncIterator[Running]:
     """The demo's fleet at a moment; one of its clusters cannot be read since then."""
     async with exporting(
@@ -61,46 +74,42 @@ VMS = "section[aria-labelledby=vms] .rows > li"
 CLUSTERS = "section[aria-labelledby=clusters] .rows > li"
 
 
-async def test_the_page_shows_the_problems_at_desktop_and_phone_width() -> None:
-    async with fleet() as running, chromium() as browser:
-        for viewport in ({"width": 1366, "height": 768}, PHONE):
-            async with visit(browser, running.url, viewport=viewport) as visited:
-                page = visited.page
-                assert await visited.overflow() <= 0
-                heading = page.get_by_role("heading", level=1)
-                await expect(heading).to_contain_text(
-                    re.compile(r"\d+ of \d+ VMs are not protected")
-                )
-                first = page.locator(VMS).first
-                await expect(first.locator(".badge.critical").first).to_be_visible()
-                group = page.locator(
-                    "details.group", has_text="1 cluster: Palette failed to answer."
-                )
-                await group.locator("summary").click()
-                await expect(group).to_contain_text("was answered with 503")
-                await expect(group.locator("time").first).to_contain_text("UTC")
-                cluster = page.locator(CLUSTERS, has_text="Stale")
-                await expect(cluster).to_contain_text("data 1 min 30 s old")
+async def test_the_page_shows_the_problems_at_desktop_and_phone_width(
+    fleet: Running, browser: Browser
+) -> None:
+    for viewport in ({"width": 1366, "height": 768}, PHONE):
+        async with visit(browser, fleet.url, viewport=viewport) as visited:
+            page = visited.page
+            assert await visited.overflow() <= 0
+            heading = page.get_by_role("heading", level=1)
+            await expect(heading).to_contain_text(re.compile(r"\d+ of \d+ VMs are not protected"))
+            first = page.locator(VMS).first
+            await expect(first.locator(".badge.critical").first).to_be_visible()
+            group = page.locator("details.group", has_text="1 cluster: Palette failed to answer.")
+            await group.locator("summary").click()
+            await expect(group).to_contain_text("was answered with 503")
+            await expect(group.locator("time").first).to_contain_text("UTC")
+            cluster = page.locator(CLUSTERS, has_text="Stale")
+            await expect(cluster).to_contain_text("data 1 min 30 s old")
 
 
-async def test_a_vm_is_one_line_until_it_is_opened() -> None:
-    async with fleet() as running, chromium() as browser:
-        viewport = {"width": 1366, "height": 768}
-        async with visit(browser, running.url, viewport=viewport) as visited:
-            row = visited.page.locator(VMS).first
-            box = await row.bounding_box()
-            assert box
-            assert box["height"] < 40
-            runbook = row.get_by_role("link", name="Runbook").first
-            await expect(runbook).to_be_hidden()
-            await row.locator("summary").click()
-            await expect(runbook).to_be_visible()
-            await expect(row).to_contain_text("Recovery point")
-            await runbook.click()
-            await expect(visited.page.locator("h2:target")).to_be_visible()
+async def test_a_vm_is_one_line_until_it_is_opened(fleet: Running, browser: Browser) -> None:
+    viewport = {"width": 1366, "height": 768}
+    async with visit(browser, fleet.url, viewport=viewport) as visited:
+        row = visited.page.locator(VMS).first
+        box = await row.bounding_box()
+        assert box
+        assert box["height"] < 40
+        runbook = row.get_by_role("link", name="Runbook").first
+        await expect(runbook).to_be_hidden()
+        await row.locator("summary").click()
+        await expect(runbook).to_be_visible()
+        await expect(row).to_contain_text("Recovery point")
+        await runbook.click()
+        await expect(visited.page.locator("h2:target")).to_be_visible()
 
 
-async def test_three_hundred_clusters_fit_two_screens_and_a_phone() -> None:
+async def test_three_hundred_clusters_fit_two_screens_and_a_phone(browser: Browser) -> None:
     world = World.fleet(now=NOW, clusters=300, vms=3_000, snapshots=6_000)
     uids = [each.uid for each in world.clusters()]
     async with exporting(
@@ -109,32 +118,33 @@ async def test_three_hundred_clusters_fit_two_screens_and_a_phone() -> None:
         refused = set(uids[::23])
         running.palette.faults.add(lambda call: call.cluster_uid in refused, faults.status(403))
         await running.refresh()
-        async with chromium() as browser:
-            desktop = {"width": 1366, "height": 768}
-            async with visit(browser, running.url, viewport=desktop) as visited:
-                page = visited.page
-                assert await page.evaluate("document.documentElement.scrollHeight") <= 2 * 768
-                await expect(page.locator("h1")).to_contain_text(
-                    f"{len(refused)} clusters have never been read"
-                )
-                risks = await page.locator(f"{CLUSTERS} .badge:first-child").all_inner_texts()
-                numbers = [int(each.split()[0]) for each in risks if "at risk" in each]
-                assert len(numbers) == 8
-                assert numbers == sorted(numbers, reverse=True)
-                await expect(page.locator("details.group")).to_have_count(1)
-                for _ in range(2):
-                    await page.keyboard.press("Tab")
-                assert await visited.focused() == "Skip to the virtual machines"
-                await page.keyboard.press("Enter")
+        desktop = {"width": 1366, "height": 768}
+        async with visit(browser, running.url, viewport=desktop) as visited:
+            page = visited.page
+            assert await page.evaluate("document.documentElement.scrollHeight") <= 2 * 768
+            await expect(page.locator("h1")).to_contain_text(
+                f"{len(refused)} clusters have never been read"
+            )
+            risks = await page.locator(f"{CLUSTERS} .badge:first-child").all_inner_texts()
+            numbers = [int(each.split()[0]) for each in risks if "at risk" in each]
+            assert len(numbers) == 8
+            assert numbers == sorted(numbers, reverse=True)
+            await expect(page.locator("details.group")).to_have_count(1)
+            for _ in range(2):
                 await page.keyboard.press("Tab")
-                assert await visited.focused() == "q"
-            async with visit(browser, running.url, viewport=PHONE) as visited:
-                assert await visited.overflow() <= 0
-                assert await visited.serious() == []
+            assert await visited.focused() == "Skip to the virtual machines"
+            await page.keyboard.press("Enter")
+            await page.keyboard.press("Tab")
+            assert await visited.focused() == "q"
+        async with visit(browser, running.url, viewport=PHONE) as visited:
+            assert await visited.overflow() <= 0
+            assert await visited.serious() == []
 
 
-async def test_filters_are_in_the_address_and_enter_sends_them() -> None:
-    async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
+async def test_filters_are_in_the_address_and_enter_sends_them(
+    fleet: Running, browser: Browser
+) -> None:
+    async with visit(browser, fleet.url) as visited:
         page = visited.page
         await page.get_by_label("Name contains").fill("db-")
         await page.get_by_label("State").select_option("objective_missed")
@@ -159,8 +169,8 @@ async def test_filters_are_in_the_address_and_enter_sends_them() -> None:
         await expect(page.get_by_label("State")).to_have_value("objective_missed")
 
 
-async def test_a_vms_page_shows_all_of_its_snapshots() -> None:
-    async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
+async def test_a_vms_page_shows_all_of_its_snapshots(fleet: Running, browser: Browser) -> None:
+    async with visit(browser, fleet.url) as visited:
         page = visited.page
         link = page.locator(f"{VMS} h3 a").first
         name = await link.inner_text()
@@ -176,8 +186,8 @@ async def test_a_vms_page_shows_all_of_its_snapshots() -> None:
         assert await visited.overflow() <= 0
 
 
-async def test_the_keyboard_is_enough() -> None:
-    async with fleet() as running, chromium() as browser, visit(browser, running.url) as visited:
+async def test_the_keyboard_is_enough(fleet: Running, browser: Browser) -> None:
+    async with visit(browser, fleet.url) as visited:
         page = visited.page
         await page.keyboard.press("Tab")
         assert await visited.focused() == "Skip to the content"
@@ -206,31 +216,28 @@ async def test_the_keyboard_is_enough() -> None:
         assert (await visited.focused()).startswith("Runbook")
 
 
-async def test_axe_finds_nothing_serious() -> None:
-    async with fleet() as running, chromium() as browser:
-        for path in (
-            *("/", "/?state=nonsense&q=nothing", "/config", "/docs", "/vms/x/y/z"),
-            *("/docs/runbooks.md", "/docs/metrics.md"),
-        ):
-            async with visit(browser, running.url, path) as visited:
-                assert await visited.serious() == [], path
-                visited.said.clear()  # the console reports that a page is 404
-        async with visit(browser, running.url, viewport=PHONE) as visited:
-            await visited.page.locator(f"{VMS} h3 a").first.click()
-            assert await visited.serious() == []
+async def test_axe_finds_nothing_serious(fleet: Running, browser: Browser) -> None:
+    for path in (
+        *("/", "/?state=nonsense&q=nothing", "/config", "/docs", "/vms/x/y/z"),
+        *("/docs/runbooks.md", "/docs/metrics.md"),
+    ):
+        async with visit(browser, fleet.url, path) as visited:
+            assert await visited.serious() == [], path
+            visited.said.clear()  # the console reports that a page is 404
+    async with visit(browser, fleet.url, viewport=PHONE) as visited:
+        await visited.page.locator(f"{VMS} h3 a").first.click()
+        assert await visited.serious() == []
     async with (
         hostile() as running,
-        chromium() as browser,
         visit(browser, running.url) as visited,
     ):
         await visited.page.locator(f"{VMS} h3 a").first.click()
         assert await visited.serious() == []
 
 
-async def test_hostile_names_and_errors_show_as_text() -> None:
+async def test_hostile_names_and_errors_show_as_text(browser: Browser) -> None:
     async with (
         hostile() as running,
-        chromium() as browser,
         visit(browser, running.url, viewport=PHONE) as visited,
     ):
         page = visited.page
