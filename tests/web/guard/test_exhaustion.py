@@ -18,7 +18,7 @@ from tests.web.guard.guarded import WebFile, hashed
 MOST = 512 * 2**20
 """Maximum memory in bytes at any time: the limit of the shipped manifests."""
 
-SECONDS = 1.0
+SECONDS = 0.5
 """The duration of a flood."""
 
 GROWTH = 40 * 2**20
