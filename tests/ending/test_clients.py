@@ -100,7 +100,7 @@ async def clients(
         while True:
             with suppress(OSError, EOFError):
                 await kind(host, int(port), tls)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
 
     tasks = [asyncio.create_task(again(kind)) for kind in kinds for _ in range(5)]
     try:
