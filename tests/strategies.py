@@ -58,8 +58,8 @@ BY_TYPE: Mapping[Any, st.SearchStrategy[Any]] = {
 def struct(kind: type[S], **special: st.SearchStrategy[Any]) -> st.SearchStrategy[S]:
     """Return values whose fields have any value of their type, but for some special ones."""
     hints = get_type_hints(kind)
-    names = [field.name for field in structs.fields(kind) if field.name not in special]
-    return st.builds(kind, **{name: BY_TYPE[hints[name]] for name in names}, **special)
+    plain = [field.name for field in structs.fields(kind) if field.name not in special]
+    return st.builds(kind, **{name: BY_TYPE[hints[name]] for name in plain}, **special)
 
 
 snapshots = struct(
