@@ -30,7 +30,14 @@ REQUESTS_PER_CLUSTER = 2  # at least, for a whole cluster: a page of snapshots a
 ROWS = 8  # clusters that are listed; more would not fit a screen
 SNAPSHOTS, VMS = 1_000, 333  # the fleet whose series are counted: three snapshots for each VM
 
-USED_BY_NOTHING = frozenset({"palette_cluster_info", "palette_vm_info"})
+USED_BY_NOTHING = frozenset(
+    {
+        "palette_cluster_info",
+        "palette_vm_info",
+        "palette_vm_labels",
+        "palette_vm_restore_in_progress",
+    }
+)
 """Families that no shipped rule and no shipped dashboard needs."""
 
 
