@@ -187,7 +187,7 @@ async def test_no_misbehaviour_of_palette_brings_out_the_credential(
         flags = (f"--log.format={log_format}",)
         async with exporting(tmp_path, palette, *flags, python=python) as subject:
             # Development mode logs more and is slower.
-            await whole_life(subject, tuple(BEHAVIOURS)[:: 1 if not python else 6])
+            await whole_life(subject, tuple(BEHAVIOURS)[:: 6 if python else 1])
         assert echo.requests > 2 * len(BEHAVIOURS)
 
 

@@ -112,7 +112,7 @@ BUGS: dict[str, Callable[[], None]] = {
     "reload": bug("exporter.runtime.parts", "Publication", "prepare", after=1),
     "listening": bug("exporter.web.guard.listener", "Listener", "listen"),
 }
-AMISS = {"nothing": lambda: None, "slow-reload": slow_reload, **STAGES, **BUGS}
+AMISS = {"slow-reload": slow_reload, **STAGES, **BUGS}
 
 
 def arrange(amiss: str) -> None:

@@ -115,7 +115,7 @@ def test_a_problem_appears_on_a_page_of_unchanged_snapshots(problem: str) -> Non
         "too_few": Objective(min_snapshots=3),
     }.get(problem, Objective())
     kept, text, seen = Assessments(), Text(), []
-    for minutes in range(0, 45 * 24 * 60, 31):
+    for minutes in range(0, 45 * 24 * 60, 7):
         now = NOW + 60.0 * minutes
         state = ClusterState(
             cluster=Cluster(uid="u", name="c"),

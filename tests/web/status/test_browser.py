@@ -24,7 +24,6 @@ SNAPSHOT = "snapshot of \u202eevil\u202c"
 SCRIPT = '<script>alert("1")</script> it\'s "bad" & worse'
 ERROR = f"{SCRIPT}\n\u202eright to left\u200f 💥 {'x' * 10_000}"
 
-
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 shared = pytest_asyncio.fixture(scope="module", loop_scope="module")
 """Of what takes a second to start, and is only looked at."""
@@ -227,10 +226,7 @@ async def test_axe_finds_nothing_serious(fleet: Running, browser: Browser) -> No
     async with visit(browser, fleet.url, viewport=PHONE) as visited:
         await visited.page.locator(f"{VMS} h3 a").first.click()
         assert await visited.serious() == []
-    async with (
-        hostile() as running,
-        visit(browser, running.url) as visited,
-    ):
+    async with hostile() as running, visit(browser, running.url) as visited:
         await visited.page.locator(f"{VMS} h3 a").first.click()
         assert await visited.serious() == []
 
